@@ -1,0 +1,116 @@
+"""A patch as immutable values with line numbers on both sides (parsed with unidiff)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+
+class LineKind(StrEnum):
+    """One line's role in a diff; the value is git's own prefix."""
+
+    CONTEXT = " "
+    ADDED = "+"
+    REMOVED = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """One line of annotated source.
+
+    Attributes:
+        text: Without line ending, decoded with ``surrogateescape``.
+        old: 1-based number in the old side; None for an added line.
+        new: 1-based number in the new side; None for a removed line.
+    """
+
+    kind: LineKind
+    text: str
+    old: int | None
+    new: int | None
+
+
+class FileStatus(StrEnum):
+    """What happened to a file."""
+
+    ADDED = "added"
+    MODIFIED = "modified"
+    DELETED = "deleted"
+    RENAMED = "renamed"
+    COPIED = "copied"
+    TYPE_CHANGED = "type changed"
+    MODE_CHANGED = "mode changed"
+
+
+class ContentKind(StrEnum):
+    """What a file holds."""
+
+    TEXT = "text"
+    BINARY = "binary"
+    SUBMODULE = "submodule"
+    SYMLINK = "symlink"
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """One hunk.
+
+    Attributes:
+        section: Git's hunk heading (the text after the second ``@@``), stripped.
+    """
+
+    old_start: int
+    old_count: int
+    new_start: int
+    new_count: int
+    section: str
+    lines: tuple[SourceLine, ...]
+
+    @cached_property
+    def added(self) -> tuple[int, ...]:
+        """New-side numbers of the added lines."""
+        return tuple(line.new for line in self.lines if line.kind is LineKind.ADDED and line.new is not None)
+
+    @cached_property
+    def anchors(self) -> tuple[int, ...]:
+        """New-side lines that a finding may name: the added lines and, beside each run of removals that nothing
+        replaces, the line that now stands where the removed ones stood (the one before at the end of a file).
+
+        Empty only where the new side is empty.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One file of a change.
+
+    Attributes:
+        path: New path; the old one for a deletion.
+        old_path: Path before a rename or copy; None otherwise.
+        old_mode, new_mode: Git modes such as ``"100644"``; None where the side does not exist.
+        eof_newline: Whether the new side ends with a newline.
+    """
+
+    path: str
+    status: FileStatus
+    kind: ContentKind = ContentKind.TEXT
+    old_path: str | None = None
+    old_mode: str | None = None
+    new_mode: str | None = None
+    hunks: tuple[Hunk, ...] = ()
+    eof_newline: bool = True
+
+
+@dataclass(frozen=True)
+class Change:
+    """Everything under review.
+
+    Attributes:
+        subject: What it is, for people: ``"staged changes"``, ``"main...HEAD"``.
+        files: In git's order.
+    """
+
+    subject: str
+    files: tuple[FileChange, ...] = ()

@@ -1,0 +1,1 @@
+"""The local vLLM engine; knows nothing of git or reviews."""

@@ -1,0 +1,154 @@
+"""Every error that a person can meet, as one tree.
+
+::
+
+    ReviewerError                      exit code
+    ├── UsageError                     2  the command line asks for something impossible
+    ├── ConfigError                    2  a configuration file, variable or flag is wrong
+    ├── GitError                       2  git refused, or the repository is not what was asked for
+    ├── DiffError                      2  a patch does not parse
+    ├── TemplateError                  2  a prompt template is wrong (names file and line)
+    ├── EngineError                    3  anything about the model server
+    │   ├── EngineNotInstalledError       no vLLM environment
+    │   ├── EngineInstallError            provisioning it failed
+    │   ├── EngineNotReadyError           still loading when the time budget was over
+    │   ├── EngineStartError              it died or hung while starting
+    │   ├── EngineUnreachableError        nothing answers at the endpoint
+    │   ├── EngineDiedError               it answered before and does not any more
+    │   ├── EngineRequestError            it refused a request
+    │   ├── PromptTooLongError            the prompt does not fit the context length
+    │   ├── InferenceTimeoutError         no complete answer in time
+    │   ├── ModelNotLoadedError           a call came before ``load_model``
+    │   ├── ModelNotInstalledError        the model's files are not on this machine
+    │   ├── ModelDamagedError             a file differs from the manifest
+    │   ├── ModelSourceError              the model cannot be fetched or converted
+    │   └── InsufficientMemoryError       no plan fits the memory limit
+    └── ReviewIncompleteError          5  required, and some units could not be read
+
+Each carries a ``message`` (what happened) and an optional ``hint`` (what to do next). Only the command line turns
+them into exit codes; anything outside this tree is a bug of ours and exits with 4.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command."""
+
+    PASSED = 0
+    FINDINGS = 1
+    USAGE = 2
+    ENGINE = 3
+    BUG = 4
+    INCOMPLETE = 5
+    INTERRUPTED = 130
+
+
+class ReviewerError(Exception):
+    """The root of all expected errors.
+
+    Args:
+        message: What happened, one sentence, no trailing period needed.
+        hint: What to do next; may span lines.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n{self.hint}"
+
+
+class UsageError(ReviewerError):
+    """The command line asks for something impossible."""
+
+
+class ConfigError(ReviewerError):
+    """A configuration file, environment variable or flag is wrong."""
+
+
+class GitError(ReviewerError):
+    """Git refused, or the repository is not what was asked for."""
+
+
+class DiffError(ReviewerError):
+    """A patch does not parse."""
+
+
+class TemplateError(ReviewerError):
+    """A prompt template is wrong; the message names file and line."""
+
+
+class EngineError(ReviewerError):
+    """Anything about the model server."""
+
+    exit_code = ExitCode.ENGINE
+
+
+class EngineNotInstalledError(EngineError):
+    """No Python environment with vLLM was found."""
+
+
+class EngineInstallError(EngineError):
+    """Provisioning the engine's environment failed."""
+
+
+class EngineNotReadyError(EngineError):
+    """The engine was still loading when the time budget was over."""
+
+
+class EngineStartError(EngineError):
+    """The engine died or hung while starting; the message quotes its last lines."""
+
+
+class EngineUnreachableError(EngineError):
+    """Nothing answers at the engine's endpoint."""
+
+
+class EngineDiedError(EngineError):
+    """The engine answered before and does not any more."""
+
+
+class EngineRequestError(EngineError):
+    """The engine refused a request; the message quotes its reason."""
+
+
+class PromptTooLongError(EngineError):
+    """The prompt and the reserved reply do not fit the model's context length."""
+
+
+class InferenceTimeoutError(EngineError, TimeoutError):
+    """No complete answer came in time."""
+
+
+class ModelNotLoadedError(EngineError):
+    """A generation call came before ``load_model``, or after ``unload_model``."""
+
+
+class ModelNotInstalledError(EngineError):
+    """The model's files are not on this machine."""
+
+
+class ModelDamagedError(EngineError):
+    """A model file is missing or differs from its manifest."""
+
+
+class ModelSourceError(EngineError):
+    """The model cannot be fetched, converted or accepted."""
+
+
+class InsufficientMemoryError(EngineError):
+    """No plan fits the memory limit; the message names the bytes needed and the bytes there."""
+
+
+class ReviewIncompleteError(ReviewerError):
+    """A complete review was required, and some units could not be read."""
+
+    exit_code = ExitCode.INCOMPLETE

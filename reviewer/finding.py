@@ -1,0 +1,244 @@
+"""What a review says: findings, suggestions and explanations, as immutable values.
+
+One ``Finding`` travels from the reply to the report. Steps in between never drop one: they add marks, and reporters
+decide what to show (``Finding.shown``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reviewer.diff import SourceLine
+
+
+class Severity(StrEnum):
+    """How bad a finding is; ``rank`` orders them."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for info, 1 for warning, 2 for error."""
+        return {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}[self]
+
+
+class Category(StrEnum):
+    """What kind of defect a finding names."""
+
+    BUG = "bug"
+    SECURITY = "security"
+    PERFORMANCE = "performance"
+    CONCURRENCY = "concurrency"
+    RESOURCE = "resource"
+    COMPATIBILITY = "compatibility"
+    UNFINISHED = "unfinished"
+
+
+class Mark(StrEnum):
+    """Why a finding, a suggestion or an explanation is not shown as fact."""
+
+    OFF_CHANGE = "off-change"  # names a line outside the unit's changed lines
+    UNGROUNDED = "ungrounded"  # names code, files or lines that are not in what was read
+    ECHO = "echo"  # repeats the prompt's own example or instructions
+    DUPLICATE = "duplicate"  # says what an earlier finding says
+    EMPTY = "empty"  # says nothing
+    SUPPRESSED = "suppressed"  # the user asked not to hear of it
+    DOES_NOT_APPLY = "does-not-apply"  # suggestion: its lines are not there
+    DOES_NOT_PARSE = "does-not-parse"  # suggestion: the file has new syntax errors with it
+    NO_CHANGE = "no-change"  # suggestion: the text stays the same
+
+
+class SuggestionKind(StrEnum):
+    """Whether a suggestion mends a defect or finishes unfinished code."""
+
+    FIX = "fix"
+    COMPLETION = "completion"
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A replacement for whole lines of the reviewed text.
+
+    Attributes:
+        start: First line replaced, 1-based, in the new side of the file.
+        end: Last line replaced, inclusive.
+        replacement: The new lines, without a final newline; empty deletes the lines.
+        original: The lines that are replaced, without a final newline.
+        marks: Why it is not shown; empty means that it applies and parses.
+    """
+
+    start: int
+    end: int
+    replacement: str
+    original: str = ""
+    kind: SuggestionKind = SuggestionKind.FIX
+    marks: frozenset[Mark] = frozenset()
+
+    @property
+    def shown(self) -> bool:
+        """Whether a reporter shows it."""
+        return not self.marks
+
+
+_FINGERPRINT_NOISE = re.compile(r"[\s\d]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One defect on one changed line.
+
+    Attributes:
+        path: Path in the new revision, as git stores it, ``/`` between parts.
+        line: 1-based line in the new side.
+        line_text: That line's text, for display and for the fingerprint.
+        scope: Enclosing function or class as git's hunk heading or the parser names it; may be empty.
+        confidence: Probability that it is right, 0 to 1, where a second opinion was asked for.
+        marks: Why it is not shown as fact; empty means shown.
+    """
+
+    path: str
+    line: int
+    severity: Severity
+    category: Category
+    message: str
+    line_text: str = ""
+    scope: str = ""
+    suggestion: Suggestion | None = None
+    confidence: float | None = None
+    marks: frozenset[Mark] = frozenset()
+
+    @property
+    def shown(self) -> bool:
+        """Whether a reporter shows it."""
+        return not self.marks
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity that survives moves: path, category and the code line, with line numbers and white space left out.
+
+        16 hexadecimal digits. The message is left out because a model words the same defect anew each time.
+        """
+        return _fingerprint(self.path, self.category, self.line_text or self.message)
+
+    def marked(self, *marks: Mark) -> Finding:
+        """Return a copy with further marks."""
+        return dataclasses.replace(self, marks=self.marks | frozenset(marks))
+
+
+@functools.lru_cache(maxsize=4096)
+def _fingerprint(path: str, category: str, text: str) -> str:
+    normal = _FINGERPRINT_NOISE.sub("", text)
+    return hashlib.sha256("\0".join((path, category, normal)).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What one unit of the change does, in a sentence or two."""
+
+    text: str
+    marks: frozenset[Mark] = frozenset()
+
+    @property
+    def shown(self) -> bool:
+        """Whether a reporter shows it."""
+        return bool(self.text) and not self.marks
+
+
+class UnitStatus(StrEnum):
+    """How far one unit was read."""
+
+    READ = "read"
+    NOT_READ = "not read"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitReview:
+    """What came back for one unit.
+
+    Attributes:
+        lines: The unit's lines as the model saw them, for the annotated report.
+        cached: Whether the answer came from the cache.
+        reason: Why it was not read; empty when it was.
+    """
+
+    path: str
+    start: int
+    end: int
+    scope: str
+    language: str
+    lines: tuple[SourceLine, ...]
+    status: UnitStatus
+    explanation: Explanation | None = None
+    findings: tuple[Finding, ...] = ()
+    cached: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file or part of one that was skimmed (looked at by name only) or not read, with the reason."""
+
+    path: str
+    reason: str
+    lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a review cost.
+
+    Attributes:
+        seconds: Wall time from the first request to the last answer.
+        engine: Where the answers came from, for people; empty when nothing was asked.
+    """
+
+    requests: int = 0
+    cached: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    model: str = ""
+    engine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One whole review, ready for a reporter.
+
+    Attributes:
+        subject: What was reviewed, for people: ``"staged changes"``, ``"HEAD~1..HEAD"``.
+        units: Every unit, in order of path and line, read or not.
+        skimmed: Files listed but not sent (binary, deleted, renamed without a change, …).
+        notes: Sentences a reader must know, such as that the embedded model is no reviewer.
+    """
+
+    subject: str
+    units: tuple[UnitReview, ...] = ()
+    skimmed: tuple[Skipped, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every finding, marked ones included, in order of path, line and severity."""
+        found = [finding for unit in self.units for finding in unit.findings]
+        return tuple(sorted(found, key=lambda f: (f.path, f.line, -f.severity.rank)))
+
+    @property
+    def shown(self) -> tuple[Finding, ...]:
+        """The findings that a reporter shows, in that order; the report's ids (r1, r2, …) count along this tuple."""
+        return tuple(finding for finding in self.findings if finding.shown)
+
+    @property
+    def not_read(self) -> tuple[UnitReview, ...]:
+        """Units without a usable answer."""
+        return tuple(unit for unit in self.units if unit.status is UnitStatus.NOT_READ)

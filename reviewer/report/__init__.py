@@ -1,0 +1,1 @@
+"""Reporters: one file per format, in an explicit table."""
