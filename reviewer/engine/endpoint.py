@@ -1,0 +1,80 @@
+"""Where a model server answers: a Unix socket of ours, or somebody's URL.
+
+A value of its own, so that status and stop can talk about endpoints without importing an HTTP library.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from reviewer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+API_KEY_VARIABLE = "REVIEWER_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An OpenAI-compatible server.
+
+    Attributes:
+        url: Base URL without ``/v1``; with ``uds`` only its scheme and path count.
+        uds: Unix socket to connect to instead of the URL's host.
+        api_key: Bearer key; never in ``repr``, in a log or in an error.
+        served_name: The model's name at this server; None asks the server.
+    """
+
+    url: str
+    uds: Path | None = None
+    api_key: str | None = field(default=None, repr=False)
+    served_name: str | None = None
+
+    @classmethod
+    def from_url(cls, url: str, *, api_key: str | None = None, served_name: str | None = None) -> Endpoint:
+        """Check a configured URL and bring it to one form.
+
+        Raises:
+            ConfigError: It is no http or https URL, or carries a password, a query or a fragment. A URL is shown in
+                messages, so a secret must not be part of it.
+        """
+        hint = "give it as http://host:port or https://host/path"
+        try:
+            parts = urlsplit(url.strip())
+            port = parts.port
+        except ValueError as error:
+            raise ConfigError(f"the engine's URL is not valid: {error}", hint=hint) from None
+        if parts.username or parts.password:
+            raise ConfigError(
+                "the engine's URL carries a user name or password", hint=f"put the key into {API_KEY_VARIABLE} instead"
+            )
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+            raise ConfigError(f"the engine's URL is not an http or https address: {url[:200]!r}", hint=hint)
+        if parts.query or parts.fragment:
+            raise ConfigError("the engine's URL carries a query or a fragment", hint=hint)
+        path = parts.path.rstrip("/").removesuffix("/v1")
+        return cls(f"{parts.scheme}://{parts.netloc}{path}", api_key=api_key or None, served_name=served_name)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether requests stay on this machine."""
+        if self.uds is not None:
+            return True
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what is sent cannot be read on the way."""
+        return self.is_local or self.url.startswith("https://")
+
+    def __str__(self) -> str:
+        """Show it as a person may see it."""
+        return str(self.uds) if self.uds is not None else self.url
