@@ -1,4 +1,4 @@
-"""A patch as immutable values with line numbers on both sides (parsed with unidiff)."""
+"""A change as immutable values, with line numbers on both sides."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ class SourceLine:
     """One line of annotated source.
 
     Attributes:
-        text: Without line ending, decoded with ``surrogateescape``.
+        text: Without line ending, decoded with ``surrogateescape``; other separators (a lone carriage return, a form
+            feed, U+2028) are characters like any other, as they are for git.
         old: 1-based number in the old side; None for an added line.
         new: 1-based number in the new side; None for a removed line.
+        ending: A line feed, a carriage return and one, or nothing; ``text + ending`` is what git stores.
     """
 
     kind: LineKind
     text: str
     old: int | None
     new: int | None
+    ending: str = "\n"
 
 
 class FileStatus(StrEnum):
@@ -74,12 +77,26 @@ class Hunk:
 
     @cached_property
     def anchors(self) -> tuple[int, ...]:
-        """New-side lines that a finding may name: the added lines and, beside each run of removals that nothing
-        replaces, the line that now stands where the removed ones stood (the one before at the end of a file).
+        """New-side lines that a finding may name: added ones, and those that stand where lines were only removed.
 
-        Empty only where the new side is empty.
+        Beside each run of removals that nothing replaces, that is the line that now stands where the removed ones
+        stood, or the one before at the end of the file. Empty only where the new side is empty. (A hunk without
+        context does not tell what follows; there it is the line before, and none at the top of the file.)
         """
-        raise NotImplementedError
+        anchors = set(self.added)
+        before = self.new_start - 1 if self.new_count else self.new_start
+        removed = added = False
+        for line in self.lines:
+            if line.kind is LineKind.CONTEXT:
+                if removed and not added and line.new is not None:
+                    anchors.add(line.new)
+                removed = added = False
+            removed |= line.kind is LineKind.REMOVED
+            added |= line.kind is LineKind.ADDED
+            before = line.new or before
+        if removed and not added and before > 0:
+            anchors.add(before)
+        return tuple(sorted(anchors))
 
 
 @dataclass(frozen=True)
@@ -89,8 +106,10 @@ class FileChange:
     Attributes:
         path: New path; the old one for a deletion.
         old_path: Path before a rename or copy; None otherwise.
-        old_mode, new_mode: Git modes such as ``"100644"``; None where the side does not exist.
-        eof_newline: Whether the new side ends with a newline.
+        old_mode, new_mode: Git modes such as ``"100644"``; None where the side does not exist or the patch does not
+            say (a rename without changes, a patch that is not git's).
+        hunks: In order; for a changed type first what the old file held, then what the new one holds.
+        eof_newline: Whether the new side ends with a newline, as far as the hunks reach its end.
     """
 
     path: str

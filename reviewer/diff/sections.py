@@ -1,0 +1,215 @@
+"""A patch's lines cut into one section per file, with every line accounted for.
+
+unidiff reads hunks well, but knows little of git's extended headers, takes content for headers where a hunk is damaged
+and names no line in its errors. So the patch is cut here first: what is left to unidiff is sound hunks.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reviewer.diff import names
+from reviewer.errors import DiffError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+NO_NEWLINE = "\\ No newline at end of file"
+
+_HUNK = re.compile(r"@@ -([0-9]{1,9})(?:,([0-9]{1,9}))? \+([0-9]{1,9})(?:,([0-9]{1,9}))? @@.*", re.DOTALL)
+_EXTENDED = re.compile(
+    r"(old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|rename to|rename old|rename new"
+    r"|similarity index|dissimilarity index|index) (.*)"
+)
+_BINARY = re.compile(r"(?:Binary f|F)iles? (.+?)(?: and (.+))? (?:differ|has changed)")
+_SUBMODULE_LOG = re.compile(r"Submodule (.+) ([0-9a-f]{7,64})\.{2,3}([0-9a-f]{7,64})(?: \(.*\))?:?")
+_COMBINED = re.compile(r"diff --(?:cc|combined) |@@@+ -")
+_UNMERGED = re.compile(r"\* Unmerged path (.+)")
+_MAIL = re.compile(r"From [0-9a-f]{40,64} |(?:From|Subject|Date|Message-ID): ", re.IGNORECASE)
+
+SUBMODULE_MODE = "160000"
+
+
+@dataclass
+class Section:
+    """What a patch says about one file.
+
+    Attributes:
+        line: 1-based line of the patch where it begins.
+        old: Path in the old side; None where the file was not there.
+        new: Path in the new side; None where it is no more.
+        facts: Git's extended headers, such as ``{"rename from": "a.py"}``.
+        hunks: Every line of the hunks, headers included, without line ends.
+    """
+
+    line: int
+    old: str | None = None
+    new: str | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+    binary: bool = False
+    hunks: list[str] = field(default_factory=list)
+
+
+def damaged(line: int, what: str, *, hint: str | None = None) -> DiffError:
+    """Say that a patch can not be read, and where."""
+    return DiffError(f"the patch is damaged at line {line}: {what}", hint=hint)
+
+
+def cut(lines: Sequence[str]) -> list[Section]:
+    """Cut a patch into sections; a file that only its header names, unchanged, has none.
+
+    Raises:
+        DiffError: It is damaged, or a combined diff.
+    """
+    return list(_Scanner(lines).sections())
+
+
+class _Scanner:
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self._at = 0
+        self._in_mail = False
+
+    def _peek(self, ahead: int = 0) -> str:
+        at = self._at + ahead
+        return self._lines[at] if at < len(self._lines) else ""
+
+    def sections(self) -> Iterator[Section]:
+        while self._at < len(self._lines):
+            line = self._peek()
+            if line.startswith("diff --git "):
+                section = self._git_section()
+            elif line.startswith("--- ") and self._peek(1).startswith("+++ "):
+                section = self._plain_section()
+            else:
+                self._in_mail |= _MAIL.match(line) is not None
+                # A message may say anything; it ends where a section begins.
+                section = None if self._in_mail else self._loose_line(line)
+                self._at += 1
+            if section is not None:
+                self._in_mail = False
+                yield section
+
+    def _git_section(self) -> Section | None:
+        section = Section(self._at + 1)
+        header = names.header_pair(self._peek()[len("diff --git ") :])
+        self._at += 1
+        while found := _EXTENDED.fullmatch(self._peek()):
+            section.facts[found[1].replace("rename old", "rename from").replace("rename new", "rename to")] = found[2]
+            self._at += 1
+        old, new = header or ("", "")
+        if self._peek().startswith("--- ") and self._peek(1).startswith("+++ "):
+            old, new = self._file_lines()
+            self._hunks(section)
+        elif _BINARY.fullmatch(self._peek()) or self._peek() == "GIT binary patch":
+            section.binary = True
+            self._at += 1
+        elif not section.facts:
+            return None  # only its time stamp changed
+        elif section.facts.keys() == {"index"} and self._at >= len(self._lines):
+            raise damaged(self._at, "it ends after a file header")
+        self._name(section, old, new, header)
+        return section
+
+    def _name(self, section: Section, old: str, new: str, header: tuple[str, str] | None) -> None:
+        facts = section.facts
+        for kind in ("rename", "copy"):
+            if f"{kind} from" in facts and f"{kind} to" in facts:
+                section.old, section.new = (names.unquote(facts[f"{kind} {end}"]) for end in ("from", "to"))
+                return
+        if not old or not new:
+            raise damaged(section.line, "the file's name can not be read")
+        old, new = names.strip_prefixes(old, new, header)
+        section.old = None if old == names.DEV_NULL or "new file mode" in facts else old
+        section.new = None if new == names.DEV_NULL or "deleted file mode" in facts else new
+        if not (section.old or section.new):
+            raise damaged(section.line, "neither side names a file")
+
+    def _plain_section(self) -> Section | None:
+        section = Section(self._at + 1)
+        if not self._peek(2).startswith("@@ -"):
+            if self._in_mail:
+                self._at += 1
+                return None
+            raise damaged(self._at + 3, "no hunk follows the file header")
+        old, new = self._file_lines()
+        self._hunks(section)
+        self._name(section, old, new, None)
+        return section
+
+    def _file_lines(self) -> tuple[str, str]:
+        old, new = names.file_line(self._peek()[4:]), names.file_line(self._peek(1)[4:])
+        self._at += 2
+        return old, new
+
+    def _loose_line(self, line: str) -> Section | None:
+        if _COMBINED.match(line):
+            raise DiffError(
+                f"line {self._at + 1} begins a combined diff of a merge, which has more than two sides",
+                hint="Compare two revisions, for instance a merge with its first parent: git diff MERGE^1 MERGE",
+            )
+        if unmerged := _UNMERGED.fullmatch(line):
+            raise DiffError(f"{unmerged[1]} has a merge conflict", hint="Resolve it, then stage the file: git add FILE")
+        if _HUNK.fullmatch(line):
+            raise damaged(self._at + 1, "a hunk without a file header")
+        if log := _SUBMODULE_LOG.fullmatch(line):
+            facts = {"old mode": SUBMODULE_MODE, "new mode": SUBMODULE_MODE, "index": f"{log[2]}..{log[3]}"}
+            old, new = (None if set(oid) == {"0"} else log[1] for oid in (log[2], log[3]))
+            return Section(self._at + 1, old, new, facts)
+        if binary := _BINARY.fullmatch(line):
+            old, new = names.strip_prefixes(binary[1], binary[2] or binary[1], None)
+            old, new = (None if name == names.DEV_NULL else name for name in (old, new))
+            return Section(self._at + 1, old, new, binary=True) if old or new else None
+        return None
+
+    def _hunks(self, section: Section) -> None:
+        if not self._peek().startswith("@@ -"):
+            raise damaged(self._at + 1, "no hunk follows the file header")
+        old_end = new_end = 1
+        while self._peek().startswith("@@ -"):
+            header = self._at + 1
+            old_start, old_count, new_start, new_count = self._hunk_header()
+            if old_start < old_end or new_start < new_end:
+                raise damaged(header, "this hunk does not lie behind the one before")
+            old_end, new_end = old_start + old_count, new_start + new_count
+            section.hunks.append(self._peek())
+            self._at += 1
+            self._hunk_body(section.hunks, header, old_count, new_count)
+        line = self._peek()
+        starts_file = line.startswith("--- ") and self._peek(1).startswith("+++ ")
+        # "-- " alone is the signature of a mail.
+        if line[:1] in ("+", "-", " ") and not starts_file and line.rstrip() != "--":
+            raise damaged(self._at + 1, "the hunk before is longer than its header says")
+
+    def _hunk_header(self) -> tuple[int, int, int, int]:
+        """Return the first line and the number of lines of both sides."""
+        found = _HUNK.fullmatch(self._peek())
+        if found is None:
+            raise damaged(self._at + 1, "not a hunk header")
+        old_start, old_count, new_start, new_count = (1 if part is None else int(part) for part in found.groups())
+        if not old_count and not new_count:
+            raise damaged(self._at + 1, "an empty hunk")
+        # Of a side without lines the header names the line before.
+        return old_start + (not old_count), old_count, new_start + (not new_count), new_count
+
+    def _hunk_body(self, hunks: list[str], header: int, old: int, new: int) -> None:
+        while old or new:
+            if self._at >= len(self._lines):
+                raise damaged(self._at, f"it ends inside the hunk of line {header}")
+            line = self._lines[self._at]
+            sign = line[:1]
+            if sign in ("", "\r"):  # a tool took the blank of an empty line away
+                sign, line = " ", f" {line}"
+            if sign == "\\":
+                line = NO_NEWLINE  # other languages word it otherwise
+            old -= sign in (" ", "-")
+            new -= sign in (" ", "+")
+            if sign not in (" ", "-", "+", "\\") or old < 0 or new < 0:
+                raise damaged(self._at + 1, f"this line does not fit the hunk of line {header}")
+            hunks.append(line)
+            self._at += 1
+        if self._peek().startswith("\\"):
+            hunks.append(NO_NEWLINE)
+            self._at += 1
