@@ -1,0 +1,178 @@
+"""Trees of processes: start one detached, find all of it again, weigh it, end it.
+
+vLLM starts an engine core and workers of its own, which give themselves new titles and may outlive their parent. So a
+tree is found three ways: by descent, by session, and by a variable that we put into the environment of the first one
+and that all others inherit.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+MARKER = "REVIEWER_ENGINE_KEY"
+# The system counts from its boot, and shifts that moment when the clock is set.
+_CLOCK_TOLERANCE = 2.0
+
+# Children that this process started. One that nobody waits for stays a zombie, and a Popen that is collected while its
+# process runs warns; the engine is meant to outlive us.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def start_detached(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, output: IO[bytes]) -> psutil.Process:
+    """Start a process that outlives us, gets none of our terminal's signals and holds none of our pipes.
+
+    Raises:
+        OSError: The program is missing or cannot be executed.
+    """
+    flags = 0
+    if os.name == "nt":
+        flags = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+    child = subprocess.Popen(
+        list(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=dict(env), cwd=cwd,
+        start_new_session=os.name != "nt", creationflags=flags,
+    )  # fmt: skip
+    _children[child.pid] = child
+    return psutil.Process(child.pid)
+
+
+def exit_status(pid: int) -> int | None:
+    """How a child of ours ended (negative: by that signal); None while it runs, or when it is not our child."""
+    child = _children.get(pid)
+    return None if child is None else child.poll()
+
+
+def created(process: psutil.Process) -> float:
+    """When it was created, in seconds since the epoch; 0 when it has ended at once."""
+    try:
+        return float(process.create_time())
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def find(pid: int, created: float, marker: str) -> psutil.Process | None:
+    """The process with this id, unless it ended and the id went to another one.
+
+    Its marker tells; where its environment cannot be read, its creation time does, in seconds since the epoch.
+    """
+    exit_status(pid)
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        value = _marker_of(process)
+        ours = value == marker if value is not None else abs(process.create_time() - created) < _CLOCK_TOLERANCE
+    except psutil.NoSuchProcess:
+        return None
+    return process if ours else None
+
+
+def marked(prefix: str) -> list[psutil.Process]:
+    """The processes of this user whose environment carries our marker, with a value that begins so."""
+    found = []
+    for process in psutil.process_iter():
+        # Another user's environment is none of our business, and a process may end while we look.
+        with suppress(psutil.Error, OSError):
+            if (_marker_of(process) or "").startswith(prefix) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def tree(root: psutil.Process | None, marker: str) -> list[psutil.Process]:
+    """Every living process of one engine; the root may be gone already."""
+    found = {process.pid: process for process in marked(marker)}
+    if root is not None:
+        found[root.pid] = root
+        with suppress(psutil.Error):
+            found |= {child.pid: child for child in root.children(recursive=True)}
+        found |= {process.pid: process for process in _session(root.pid)}
+    return [process for process in found.values() if _lives(process)]
+
+
+def memory_bytes(processes: Iterable[psutil.Process]) -> int:
+    """The memory of a tree in bytes, pages that its processes share counted once where the system can tell."""
+    return sum(_weight(process) for process in processes)
+
+
+def end(root: psutil.Process | None, marker: str, *, grace: float) -> list[psutil.Process]:
+    """End a whole tree: politely first, by force after ``grace`` seconds.
+
+    Returns:
+        The processes that are still there; normally none.
+    """
+    deadline = time.monotonic() + grace
+    left = tree(root, marker)
+    for process in left:
+        with suppress(psutil.Error):
+            process.terminate()
+    while left and time.monotonic() < deadline:
+        time.sleep(0.05)
+        left = [process for process in left if _lives(process)]
+    # A process may have been started while its parent was told to end: look again before and after using force.
+    for _ in range(3):
+        left = tree(root, marker)
+        if not left:
+            break
+        for process in left:
+            with suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, timeout=2)
+    for child in [child for child in _children.values() if child.poll() is not None]:
+        del _children[child.pid]
+    return left
+
+
+def _marker_of(process: psutil.Process) -> str | None:
+    try:
+        value: str | None = process.environ().get(MARKER)
+    except (psutil.AccessDenied, OSError):
+        return None
+    return value
+
+
+def _session(leader: int) -> list[psutil.Process]:
+    """The processes of the session that ``leader`` opened."""
+    if os.name == "nt":
+        return []
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if os.getsid(process.pid) == leader:
+                found.append(process)
+    return found
+
+
+def _lives(process: psutil.Process) -> bool:
+    exit_status(process.pid)
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _weight(process: psutil.Process) -> int:
+    try:
+        # Linux: the proportional share counts each page once over all processes that map it.
+        with open(f"/proc/{process.pid}/smaps_rollup", encoding="ascii") as rollup:  # noqa: PTH123 - hot path
+            for line in rollup:
+                if line.startswith("Pss:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    try:
+        return int(process.memory_full_info().uss)
+    except psutil.Error:
+        pass
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0

@@ -1,0 +1,178 @@
+"""The engines on this machine, known from their state files alone: list them, look at one, end one.
+
+Needs neither a configuration nor a repository, so that ``engine status``, ``logs`` and ``stop`` work anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reviewer import paths
+from reviewer.engine import probe, process, state
+from reviewer.engine.state import Record, ServerState, Status
+from reviewer.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import filelock
+    import psutil
+
+GRACE_SECONDS = 10.0
+_LOCK_SECONDS = 60.0
+_TAIL_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folders where engines keep their files.
+
+    Attributes:
+        run: Sockets, locks and state files.
+        logs: Logs, and how long each engine took to start.
+    """
+
+    run: Path
+    logs: Path
+
+    @classmethod
+    def at(cls, run_dir: Path | None = None) -> Place:
+        """The user's own folders, or everything under ``run_dir``."""
+        if run_dir is not None:
+            return cls(run_dir.absolute(), run_dir.absolute() / "logs")
+        return cls(paths.run_dir(), paths.state_dir() / "engine")
+
+    @property
+    def marker(self) -> str:
+        """What the marker of every engine of this place begins with."""
+        return hashlib.sha256(str(self.run).encode("utf-8", "surrogateescape")).hexdigest()[:12] + ":"
+
+    def state_file(self, name: str) -> Path:
+        """Where the record of an engine lies."""
+        return self.run / f"{name}.json"
+
+    def log_file(self, name: str) -> Path:
+        """Where an engine's output goes."""
+        return self.logs / f"{name}.log"
+
+    def timing_file(self, name: str) -> Path:
+        """Where it is noted how long the engine took to start."""
+        return self.logs / f"{name}.timing.json"
+
+    def lock(self, name: str) -> filelock.BaseFileLock:
+        """The lock that is held while an engine is started or ended; it is not held while it loads or runs."""
+        import filelock
+
+        return filelock.FileLock(self.run / f"{name}.lock", timeout=_LOCK_SECONDS)
+
+
+def running(run_dir: Path | None = None, *, measure: bool = True) -> list[ServerState]:
+    """The engines that were started and not stopped, dead ones included, oldest first.
+
+    With ``measure`` their processes are weighed too, which reads a little of every process of this user.
+    """
+    place = Place.at(run_dir)
+    return [look(record, measure=measure) for record in state.read_all(place.run)]
+
+
+def stop_all(run_dir: Path | None = None) -> list[Record]:
+    """End every engine of this place, also one whose state file was lost.
+
+    Returns:
+        The engines that were ended.
+
+    Raises:
+        EngineError: Some process could not be ended.
+    """
+    place = Place.at(run_dir)
+    records = state.read_all(place.run)
+    for record in records:
+        stop(place, record)
+    end_marked(place.marker)
+    return records
+
+
+def stop(place: Place, record: Record) -> None:
+    """End one engine: its whole tree of processes, its socket and its state file.
+
+    Raises:
+        EngineError: Some process could not be ended; the state file is kept then.
+    """
+    with place.lock(record.name):
+        stop_locked(place, record)
+
+
+def stop_locked(place: Place, record: Record) -> None:
+    """The same for a caller that holds the lock."""
+    left = process.end(process.find(record.pid, record.created, record.marker), record.marker, grace=GRACE_SECONDS)
+    _refuse_remains(left)
+    forget(place, record)
+
+
+def forget(place: Place, record: Record) -> None:
+    """Remove the socket and the state file of an engine, unless another one has taken its place."""
+    current = state.read(place.state_file(record.name))
+    if current is not None and current.marker != record.marker:
+        return
+    with suppress(OSError):
+        place.state_file(record.name).unlink()
+    if record.uds is not None:
+        with suppress(OSError):
+            Path(record.uds).unlink()
+
+
+def end_marked(marker: str) -> None:
+    """End the processes whose marker begins so, whatever the files say.
+
+    Raises:
+        EngineError: Some process could not be ended.
+    """
+    _refuse_remains(process.end(None, marker, grace=GRACE_SECONDS))
+
+
+def look(record: Record, *, measure: bool = True) -> ServerState:
+    """The engine of a record as it is now."""
+    root = process.find(record.pid, record.created, record.marker)
+    found = process.tree(root, record.marker) if measure else ([root] if root else [])
+    return ServerState(
+        status=_status(record, alive=root is not None),
+        key=record.key,
+        model=record.model,
+        served_name=record.served_name,
+        log=Path(record.log),
+        endpoint=record.endpoint,
+        pid=record.pid,
+        started_at=record.started_at,
+        memory_bytes=process.memory_bytes(found) if measure else None,
+        planned_bytes=record.planned_bytes,
+        memory_limit_bytes=record.memory_limit_bytes,
+        processes=tuple(sorted(found_one.pid for found_one in found)),
+    )
+
+
+def tail(log: Path, lines: int) -> list[str]:
+    """The last lines of a log; empty where there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return text.splitlines()[-lines:] if lines > 0 else []
+
+
+def _status(record: Record, *, alive: bool) -> Status:
+    if not alive:
+        return Status.DEAD
+    return Status.READY if probe.is_ready(record.endpoint) else Status.STARTING
+
+
+def _refuse_remains(left: Sequence[psutil.Process]) -> None:
+    if left:
+        pids = ", ".join(str(one.pid) for one in left)
+        raise EngineError(f"processes of the engine could not be ended: {pids}", hint=f"end them by hand: {pids}")

@@ -1,0 +1,271 @@
+"""Starts the model server once, whoever asks, and waits until it answers.
+
+One server per configuration, detached, so that it stays warm after the command that needed it. The lock is held only
+while a server is started or ended, never while it loads: two commits at once start one engine and both wait for it.
+Whether a recorded engine is still there is told from its process, not from its files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from reviewer.engine import failures, listen, probe, process, registry, state
+from reviewer.engine.registry import Place
+from reviewer.engine.startup import LogWatch
+from reviewer.engine.state import Record, ServerState, Status
+from reviewer.errors import EngineNotReadyError, EngineStartError
+from reviewer.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewer.engine.endpoint import Endpoint
+
+_POLL_SECONDS = 0.2
+_STATUS_HINT = "reviewer engine status shows how far it is"
+
+# The engine outlives the commit: the hook's view of git and the caller's Python must not leak into it, and its folder
+# is never the repository, whose modules Python would import in place of vLLM's own.
+_DROPPED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", "REVIEWER_API_KEY")
+_DROPPED_PREFIXES = ("GIT_", "PRE_COMMIT")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """What to run.
+
+    Attributes:
+        argv: The server's command without the flags of the endpoint.
+        env: Variables on top of the environment.
+        model: The model's name, for people.
+        served_name: Its name in requests.
+        key: Identity of everything that matters; servers with the same key are the same server.
+        memory_limit_bytes, planned_bytes: From the plan, kept for status.
+        ready_timeout: Seconds of silence in the log after which a starting server is given up.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(repr=False)
+    model: str
+    served_name: str
+    key: str
+    memory_limit_bytes: int | None = None
+    planned_bytes: int | None = None
+    ready_timeout: float = 300.0
+
+    @property
+    def name(self) -> str:
+        """Short name of this configuration, for files."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.model.rsplit("/", 1)[-1].lower()).strip("-")[:32]
+        return f"{slug or 'model'}-{hashlib.sha256(self.key.encode()).hexdigest()[:8]}"
+
+
+class _CancelledError(EngineNotReadyError):
+    """The caller does not want to wait any more."""
+
+
+class Server:
+    """The server of one configuration.
+
+    Args:
+        spec: What to run.
+        run_dir: Keep all files there instead of in the user's own folders.
+    """
+
+    def __init__(self, spec: ServerSpec, run_dir: Path | None = None) -> None:
+        self.spec = spec
+        self._place = Place.at(run_dir)
+        self._name = spec.name
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes; the output of the start before lies beside it as ``.log.1``."""
+        return self._place.log_file(self._name)
+
+    def start(
+        self, progress: Progress = SILENT, wait: float | None = None, cancelled: threading.Event | None = None
+    ) -> Endpoint:
+        """Start the server, or join the one that runs, and wait until it answers.
+
+        Blocks; an asynchronous caller runs it in a thread and sets ``cancelled`` to make it return.
+
+        Args:
+            progress: Hears of the steps.
+            wait: Longest time to wait, in seconds; the server goes on loading after it. None waits as long as its log
+                moves, and ends the server when the wait is interrupted, if this call has started it.
+            cancelled: Interrupts the wait.
+
+        Raises:
+            EngineNotReadyError: ``wait`` is over, or the wait was cancelled.
+            EngineStartError: It died, or its log stood still for ``ready_timeout``.
+        """
+        record = self._alive()
+        if record is not None and probe.is_ready(record.endpoint):
+            return record.endpoint
+        record, ours = (record, False) if record is not None else self._start_or_join()
+        try:
+            return self._until_ready(record, progress, wait, cancelled or threading.Event())
+        except (KeyboardInterrupt, _CancelledError):
+            if ours and wait is None:
+                registry.stop(self._place, record)
+            raise
+
+    def stop(self) -> None:
+        """End the whole tree of processes and remove socket and state; does nothing where none runs.
+
+        Raises:
+            EngineError: Some process could not be ended.
+        """
+        state.private_folder(self._place.run)
+        with self._place.lock(self._name):
+            self._clean()
+
+    def restart(self, progress: Progress = SILENT, wait: float | None = None) -> Endpoint:
+        """Stop it and start it again."""
+        self.stop()
+        return self.start(progress, wait)
+
+    def state(self, *, measure: bool = True) -> ServerState:
+        """The server as it is now; ``measure`` weighs its processes too."""
+        record = self._recorded()
+        if record is not None:
+            return registry.look(record, measure=measure)
+        return ServerState(
+            Status.STOPPED, self.spec.key, self.spec.model, self.spec.served_name, self.log,
+            planned_bytes=self.spec.planned_bytes, memory_limit_bytes=self.spec.memory_limit_bytes,
+        )  # fmt: skip
+
+    def logs(self, lines: int = 50) -> list[str]:
+        """The last lines of its output."""
+        return registry.tail(self.log, lines)
+
+    def _recorded(self) -> Record | None:
+        return state.read(self._place.state_file(self._name))
+
+    def _alive(self) -> Record | None:
+        record = self._recorded()
+        return record if record is not None and process.find(record.pid, record.created, record.marker) else None
+
+    def _start_or_join(self) -> tuple[Record, bool]:
+        """The engine's record, and whether this call has started it."""
+        state.private_folder(self._place.run)
+        state.private_folder(self._place.logs)
+        with self._place.lock(self._name):
+            record = self._alive()
+            if record is not None:
+                return record, False
+            self._clean()
+            try:
+                return self._launch(), True
+            except OSError as error:
+                raise EngineStartError(
+                    f"the engine cannot be started: {error}", hint=failures.what_to_do(str(error))
+                ) from error
+
+    def _clean(self) -> None:
+        """Remove what an earlier engine left: processes, socket, state; the lock is held."""
+        record = self._recorded()
+        if record is not None:
+            registry.stop_locked(self._place, record)
+        # Also one whose state file was lost or is not readable: its memory would be missing for the next.
+        registry.end_marked(self._marker())
+        with suppress(OSError):
+            self._place.state_file(self._name).unlink()
+
+    def _launch(self) -> Record:
+        """Start the process and write down that it runs; the lock is held."""
+        marker = self._marker() + secrets.token_hex(8)
+        address = listen.choose(self._place.run, self._name)
+        env = _environment(self.spec.env) | address.env | {process.MARKER: marker}
+        started_at = time.time()
+        with _fresh(self.log) as output:
+            root = process.start_detached(
+                [*self.spec.argv, *address.flags], env=env, cwd=self._place.run, output=output
+            )
+        record = Record(
+            name=self._name, key=self.spec.key, marker=marker, pid=root.pid, created=process.created(root),
+            started_at=started_at, model=self.spec.model, served_name=self.spec.served_name,
+            url=address.url, uds=str(address.uds) if address.uds else None, api_key=address.api_key, log=str(self.log),
+            planned_bytes=self.spec.planned_bytes, memory_limit_bytes=self.spec.memory_limit_bytes,
+        )  # fmt: skip
+        try:
+            state.write(self._place.state_file(self._name), record)
+        except BaseException:
+            process.end(root, marker, grace=0)
+            raise
+        return record
+
+    def _until_ready(
+        self, record: Record, progress: Progress, wait: float | None, cancelled: threading.Event
+    ) -> Endpoint:
+        began = time.monotonic()
+        expected = state.read_number(self._place.timing_file(self._name), "seconds")
+        watch = LogWatch(Path(record.log), progress, expected=expected, started_at=record.started_at)
+        while True:
+            watch.look()
+            if probe.is_ready(record.endpoint):
+                self._note_timing(watch)
+                return record.endpoint
+            if process.find(record.pid, record.created, record.marker) is None:
+                raise self._died(record)
+            if watch.silence > self.spec.ready_timeout:
+                raise self._hung(record, watch)
+            if wait is not None and time.monotonic() - began >= wait:
+                raise EngineNotReadyError(f"the engine is still loading ({watch.describe()})", hint=_STATUS_HINT)
+            if cancelled.wait(_POLL_SECONDS):
+                raise _CancelledError("the wait for the engine was cancelled", hint=_STATUS_HINT)
+
+    def _note_timing(self, watch: LogWatch) -> None:
+        with suppress(OSError):  # only an estimate for the next time
+            state.write_json(self._place.timing_file(self._name), {"seconds": round(watch.elapsed, 1)})
+
+    def _died(self, record: Record) -> EngineStartError:
+        status = process.exit_status(record.pid)
+        failure = failures.explain(registry.tail(Path(record.log), 400), status)
+        stopped = not self._place.state_file(self._name).exists()
+        with self._place.lock(self._name):
+            registry.end_marked(record.marker)
+            registry.forget(self._place, record)
+        if stopped:
+            return EngineStartError("the engine was stopped while it was loading", hint="reviewer engine start")
+        return failure.error("the engine died while starting", Path(record.log))
+
+    def _hung(self, record: Record, watch: LogWatch) -> EngineStartError:
+        registry.stop(self._place, record)
+        failure = failures.explain(registry.tail(Path(record.log), 400), None)
+        silent = f"the engine said nothing for {watch.silence:.0f} s while {watch.describe()}, and was ended"
+        return failure.error(silent, Path(record.log))
+
+    def _marker(self) -> str:
+        return f"{self._place.marker}{self._name}:"
+
+
+def _environment(additions: Mapping[str, str]) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _DROPPED and not name.startswith(_DROPPED_PREFIXES)
+    }
+    ours = {
+        "PYTHONUNBUFFERED": "1",  # or the log would stand still while the engine moves
+        "SPT_NOENV": "1",  # vLLM's workers change their titles, and would write them over our marker
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    return kept | ours | dict(additions)
+
+
+def _fresh(log: Path) -> IO[bytes]:
+    """An empty log for its owner only; the one before is kept beside it."""
+    with suppress(OSError):  # Windows: the engine before may still hold it
+        log.replace(log.with_name(f"{log.name}.1"))
+    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")

@@ -1,0 +1,165 @@
+"""What is written down about a running engine, so that any later process finds it: one small JSON file for each.
+
+A file may be cut, old or from another version: what cannot be read is as good as absent. It holds the key of an engine
+that listens on TCP, so it is for its owner only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from reviewer.engine.endpoint import Endpoint
+from reviewer.errors import EngineStartError
+
+
+class Status(StrEnum):
+    """Where an engine is in its life."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    READY = "ready"
+    DEAD = "dead"  # it was started and not stopped, and is not there any more
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One engine that was started.
+
+    Attributes:
+        name: Short name of its configuration; files of the engine are called so.
+        marker: Value of the variable that its processes inherit.
+        created: Creation time of the first process, in seconds since the epoch, against reused process ids.
+        started_at: When it was started, in seconds since the epoch.
+    """
+
+    name: str
+    key: str
+    marker: str
+    pid: int
+    created: float
+    started_at: float
+    model: str
+    served_name: str
+    url: str
+    uds: str | None
+    api_key: str | None
+    log: str
+    planned_bytes: int | None
+    memory_limit_bytes: int | None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it answers."""
+        uds = Path(self.uds) if self.uds else None
+        return Endpoint(self.url, uds=uds, api_key=self.api_key, served_name=self.served_name)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """An engine as it is now.
+
+    Attributes:
+        started_at: In seconds since the epoch.
+        memory_bytes: Measured over its whole tree of processes; None where it was not measured.
+        planned_bytes: What the plan foretold.
+        processes: Their ids.
+    """
+
+    status: Status
+    key: str
+    model: str
+    served_name: str
+    log: Path
+    endpoint: Endpoint | None = None
+    pid: int | None = None
+    started_at: float | None = None
+    memory_bytes: int | None = None
+    planned_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    processes: tuple[int, ...] = ()
+
+
+def read(path: Path) -> Record | None:
+    """The record in a file; None where there is none that makes sense."""
+    data = _read_json(path)
+    names = {field.name for field in dataclasses.fields(Record)}
+    if not isinstance(data, dict) or set(data) != names:
+        return None
+    texts = ("name", "key", "marker", "model", "served_name", "url", "log")
+    numbers = ("pid", "created", "started_at")
+    if not all(isinstance(data[name], str) and data[name] for name in texts):
+        return None
+    if not all(isinstance(data[name], (int, float)) for name in numbers) or data["pid"] < 1:
+        return None
+    return Record(**data)
+
+
+def read_all(folder: Path) -> list[Record]:
+    """Every record of a folder, oldest engine first."""
+    found = [record for path in sorted(folder.glob("*.json")) if (record := read(path)) is not None]
+    return sorted(found, key=lambda record: record.started_at)
+
+
+def write(path: Path, record: Record) -> None:
+    """Store a record, all or nothing, readable by its owner only."""
+    write_json(path, dataclasses.asdict(record))
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Store an object, all or nothing, readable by its owner only."""
+    descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(data, file)
+        os.replace(aside, path)  # noqa: PTH105 - the same call either way
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(aside)  # noqa: PTH108
+        raise
+
+
+def read_number(path: Path, name: str) -> float | None:
+    """One positive number from a file of ``write_json``; None where it cannot be had."""
+    data = _read_json(path)
+    value = data.get(name) if isinstance(data, dict) else None
+    return float(value) if isinstance(value, (int, float)) and value > 0 else None
+
+
+def private_folder(folder: Path) -> Path:
+    """Make a folder that only its owner can enter.
+
+    Raises:
+        EngineStartError: It belongs to somebody else, or cannot be made. Whoever owns the folder of a socket can
+            stand in for the engine and read the change.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name != "nt":
+            status = folder.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+                raise EngineStartError(
+                    f"{folder} belongs to somebody else", hint="set REVIEWER_HOME to your own folder"
+                )
+            if stat.S_IMODE(status.st_mode) != 0o700:  # noqa: PLR2004 - rwx for the owner
+                folder.chmod(0o700)
+    except OSError as error:
+        raise EngineStartError(
+            f"cannot make the folder {folder}: {error.strerror}", hint="set REVIEWER_HOME to a folder you can write"
+        ) from error
+    return folder
+
+
+def _read_json(path: Path) -> object:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
