@@ -1,0 +1,144 @@
+"""Code that a change adds but does not finish: empty bodies, placeholders, comments that stand for missing code.
+
+Found by rules, not by the model, so that it is always found and never invented; the model is only asked to complete
+it. A place is reported where it is plain that code is missing. What a language writes without a body on purpose (an
+abstract method, an overload, an empty constructor, a callback that does nothing) is no gap: see ``intended``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewer import syntax
+from reviewer.languages import LANGUAGES
+from reviewer.unfinished.bodies import Body, Source
+from reviewer.unfinished.fallback import functions_by_line
+from reviewer.unfinished.intended import is_intended
+from reviewer.unfinished.placeholders import (
+    Kind,
+    asks_for_code,
+    has_todo,
+    is_placeholder,
+    is_trivial,
+    stands_alone,
+    stands_for_code,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from reviewer.syntax import Function
+
+__all__ = ["Kind", "Unfinished", "find", "is_placeholder"]
+
+# Prose and unknown text: a TODO there is a note to people.
+_NO_CODE = frozenset(("generic", "markdown"))
+# Lines of one comment that are taken along with its first.
+_MAX_COMMENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """One gap.
+
+    Attributes:
+        start, end: The lines to be replaced, 1-based and inclusive: the placeholder, with the comment above it.
+        kind: What stands there.
+        name: The function that it is in, qualified with ``.``; empty outside of all.
+        signature_start: First line of that function; ``start`` outside of all.
+        whole: The lines hold the signature too (``def f(): pass``), so that a replacement has to repeat it.
+    """
+
+    start: int
+    end: int
+    kind: Kind
+    name: str
+    signature_start: int
+    whole: bool = False
+
+
+def find(language: str, text: str, added: Iterable[int], *, path: str = "") -> tuple[Unfinished, ...]:
+    """Find the gaps that the added lines make.
+
+    Args:
+        language: ``Language.name``.
+        text: The whole file.
+        added: 1-based numbers of the added lines; a gap without one of them is not this change's.
+        path: The file's path, where it is known: stubs (``.pyi``) hold no bodies, tests hold many empty fakes.
+
+    Returns:
+        In order of their first line, none overlapping another.
+    """
+    lines_added = frozenset(added)
+    if language in _NO_CODE or path.endswith((".pyi", ".d.ts")) or not lines_added:
+        return ()
+    source = Source(language, text, path, text.split("\n"))
+    functions = _functions(source)
+    found = [*_bodies(source, functions, lines_added)]
+    taken = {number for gap in found for number in range(gap.start, gap.end + 1)}
+    found += _lines(source, functions, sorted(lines_added - taken), taken)
+    return tuple(sorted(found, key=lambda gap: gap.start))
+
+
+def _functions(source: Source) -> Sequence[Function]:
+    if LANGUAGES[source.language].grammar is None:
+        return functions_by_line(source.language, source.lines)
+    return syntax.functions(source.language, source.text)
+
+
+def _bodies(source: Source, functions: Iterable[Function], added: Collection[int]) -> Iterator[Unfinished]:
+    for function in functions:
+        body = Body.of(source, function)
+        kind = body.kind
+        if kind is None or not any(number in added for number in range(body.start, body.end + 1)):
+            continue
+        if not is_intended(source, function, body):
+            yield Unfinished(body.start, body.end, kind, function.name, function.start, whole=body.whole)
+
+
+def _lines(
+    source: Source, functions: Sequence[Function], numbers: Iterable[int], taken: set[int]
+) -> Iterator[Unfinished]:
+    """Find single placeholders inside code that is otherwise there."""
+    language, lines = source.language, source.lines
+    for number in numbers:
+        line = lines[number - 1] if 0 < number <= len(lines) else ""
+        if number in taken or not line.strip():
+            continue
+        around = _innermost(functions, number)
+        if asks_for_code(language, line) and not _has_todo_above(language, lines, number, taken):
+            kind, end = Kind.TODO, _comment_end(language, lines, number)
+        elif stands_for_code(language, line) and around is not None and line.strip().rstrip(";") in around.body_code:
+            kind, end = Kind.NOT_IMPLEMENTED, number
+        else:
+            continue
+        taken.update(range(number, end + 1))
+        name, signature_start = (around.name, around.start) if around is not None else ("", number)
+        yield Unfinished(number, end, kind, name, signature_start)
+
+
+def _innermost(functions: Sequence[Function], number: int) -> Function | None:
+    around = [function for function in functions if function.body_start <= number <= function.body_end]
+    return max(around, key=lambda function: function.start) if around else None
+
+
+def _has_todo_above(language: str, lines: Sequence[str], number: int, taken: Collection[int]) -> bool:
+    """Whether a comment's earlier line has been reported already."""
+    return number - 1 in taken and stands_alone(language, lines[number - 2])
+
+
+def _comment_end(language: str, lines: Sequence[str], number: int) -> int:
+    """The last line of a comment and of the placeholder statement that follows it."""
+    if not stands_alone(language, lines[number - 1]):
+        return number
+    end = number
+    while end < min(len(lines), number + _MAX_COMMENT) and _continues(language, lines[end], lines[number - 1]):
+        end += 1
+    following = lines[end].strip() if end < len(lines) else ""
+    return end + bool(following and (is_placeholder(language, following) or is_trivial(following)))
+
+
+def _continues(language: str, line: str, first: str) -> bool:
+    same_indent = len(line) - len(line.lstrip()) == len(first) - len(first.lstrip())
+    return bool(line.strip()) and same_indent and stands_alone(language, line) and not has_todo(line)

@@ -1,0 +1,193 @@
+"""What a placeholder looks like in each language: statements, and comments that ask for code."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from reviewer.languages import LANGUAGES
+
+
+class Kind(StrEnum):
+    """What stands where code should; the value is for people."""
+
+    EMPTY = "empty body"
+    PASS = "only pass"  # noqa: S105  # the statement
+    ELLIPSIS = "only ..."
+    NOT_IMPLEMENTED = "not implemented"
+    TODO = "TODO"
+
+
+# A text in quotes which says that the code is still to come; the second only where it says "yet".
+_SOON: Final = r"(?:not[\s_-]+yet[\s_-]+(?:been[\s_-]+)?implemented|not[\s_-]*implemented[\s_-]+yet|to[\s_-]?do\b|fixme\b|implement\s+(?:me|this|it)\b|not\s+supported\s+yet)"  # noqa: E501
+_NEVER: Final = rf"(?:{_SOON}|not[\s_-]*(?:been[\s_-]+)?implemented|unimplemented)"
+_SAYS: Final = rf"""\$?[frub]?["'`](?i:[^"'`\n]*?{_NEVER})"""
+_SAYS_SOON: Final = rf"""\$?[frub]?["'`](?i:[^"'`\n]*?{_SOON})"""
+_ERROR: Final = r"[\w.:\\]*(?:Error|Exception|error|exception)"
+
+# Whole statements that do nothing but say so. Each is matched against one statement, without its semicolon.
+_SAID: Final[dict[str, str]] = {
+    "python": rf"raise\s+NotImplementedError\b(?:\s*\(.*\))?|raise\s+{_ERROR}\(\s*{_SAYS}.*\)",
+    "javascript": rf"throw\s+new\s+NotImplemented\w*\(.*\)|throw\s+(?:new\s+)?{_ERROR}\(\s*{_SAYS}.*\)"
+    rf"|throw\s+{_SAYS}.*",
+    "go": rf"panic\(\s*(?:errors\.New\(|fmt\.\w+\()?\s*{_SAYS}.*\)"
+    rf"|return\s+(?:.*,\s*)?(?:errors\.New|fmt\.Errorf)\(\s*{_SAYS}.*\)",
+    "rust": rf"(?:todo|unimplemented)!\s*[(\[{{].*[)\]}}]|panic!\s*\(\s*{_SAYS}.*\)",
+    "java": rf"throw\s+new\s+(?:[\w.]*NotImplemented\w*\(.*\)|{_ERROR}\(\s*{_SAYS}.*\))",
+    "kotlin": rf"(?:return\s+)?TODO\(.*\)|throw\s+(?:[\w.]*NotImplemented\w*\(.*\)|{_ERROR}\(\s*{_SAYS}.*\))",
+    "csharp": rf"throw\s+new\s+(?:[\w.]*NotImplemented\w*\(.*\)|{_ERROR}\(\s*{_SAYS}.*\))",
+    "c": rf"assert\(\s*(?:!|(?:0|false)\s*&&)\s*{_SAYS}.*\)|\w*UNIMPLEMENTED\(.*\)",
+    "ruby": rf"(?:raise|fail)\b[\s(]*(?:::)?NotImplementedError\b.*|(?:raise|fail)\b[\s(]*(?:[\w:]+\s*,\s*)?{_SAYS}.*",
+    "php": rf"throw\s+new\s+(?:[\w\\]*NotImplemented\w*\(.*\)|{_ERROR}\(\s*{_SAYS}.*\))",
+    "swift": rf"(?:fatalError|preconditionFailure|assertionFailure)\(\s*{_SAYS}.*\)",
+    "shell": rf"(?:echo|printf|die|fail|error|abort)\s+{_SAYS}.*|exit\s+\d+|return\s+[1-9]\d*",
+}
+_SAID["cpp"] = rf"{_SAID['c']}|throw\s+[\w:]+[({{]\s*{_SAYS}.*[)}}]"
+_SAID["typescript"] = _SAID["tsx"] = _SAID["javascript"]
+
+# Those that also mean missing code in the middle of other code. A branch that raises NotImplementedError, or says that
+# something is "not implemented", may well be all there is to say about it; one that says "yet" is not.
+_PARTIAL: Final[dict[str, str]] = {
+    "python": rf"raise\s+{_ERROR}\(\s*{_SAYS_SOON}.*\)",
+    "javascript": rf"throw\s+(?:new\s+)?(?:{_ERROR}\(\s*)?{_SAYS_SOON}.*",
+    "go": _SAID["go"].partition("|return")[0],
+    "rust": _SAID["rust"],
+    "java": rf"throw\s+new\s+{_ERROR}\(\s*{_SAYS_SOON}.*\)",
+    "kotlin": r"(?:.*(?:=|->|\breturn|\belse)\s*)?TODO\(.*\)",
+    "csharp": r"(?:.*=>\s*)?throw\s+new\s+[\w.]*NotImplementedException\(.*\),?",
+    "c": rf"assert\(\s*(?:!|(?:0|false)\s*&&)\s*{_SAYS_SOON}.*\)",
+    "cpp": rf"throw\s+[\w:]+[({{]\s*{_SAYS_SOON}.*[)}}]",
+    "ruby": rf"(?:raise|fail)\b[\s(]*(?:[\w:]+\s*,\s*)?{_SAYS_SOON}.*",
+    "php": rf"throw\s+new\s+{_ERROR}\(\s*{_SAYS_SOON}.*\)",
+    "swift": rf"(?:fatalError|preconditionFailure)\(\s*{_SAYS_SOON}.*\)",
+}
+_PARTIAL["typescript"] = _PARTIAL["tsx"] = _PARTIAL["javascript"]
+# Rust's macros are expressions: `let x = todo!();`, `_ => todo!(),`, `None => { unimplemented!() }`.
+_PARTIAL["rust"] = rf"(?:.*(?:=>?|\{{|\breturn)\s*)?(?:{_SAID['rust']})[\s}},]*"
+
+# What a body does that is written only so that it compiles.
+_TRIVIAL: Final = re.compile(
+    r"(?:return|yield)?\s*\(?(?:None|null|NULL|nullptr|nil|undefined|false|False|true|True|0|0\.0|-1|\"\"|''|\[\]|\{\}|\(\)"
+    r"|default|Ok\(\(\)\)|Default::default\(\)|String::new\(\)|Vec::new\(\)|Promise\.resolve\(\))\)?"
+    r"|return|\(void\)\s*\w+|(?:let\s+)?_\s*=\s*[\w.&, ()]+|:|true|noop"
+)
+_TODO: Final = re.compile(r"\b(?:TODO|FIXME|XXX|TBD)\b|\b(?:todo|fixme|Todo)\s*[:(]")
+_ASKS: Final = re.compile(
+    r"""\b(?:todo|fixme|xxx)\b(?:\([^)]*\))?[\s:,.-]*(?:\w+\s+){0,2}?
+        (?:implement|finish|complete|fill\s+(?:\w+\s+)?in|write\s+(?:this|me|the\s+(?:code|body|implementation))|stub)\b
+      | \b(?:your|add|insert|put)\s+(?:\w+\s+){0,2}?(?:code|logic|implementation)\s+(?:goes\s+)?here\b
+      | \bimplementation\s+(?:goes\s+)?here\b
+      | ^\W*(?:not\s+(?:yet\s+)?implemented(?:\s+yet)?|placeholder|stub)\W*$
+      | (?:\.\.\.|…)\s*\(?(?:the\s+)?(?:rest\s+of|existing|remaining|same\s+as|previous|other)\b
+        .*\b(?:code|implementation|methods?|functions?|logic|unchanged|before|above)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_OPENING: Final = {"(": ")", "[": "]", "{": "}"}
+
+
+def is_placeholder(language: str, code: str) -> bool:
+    """Whether all of some code, comments left out of it, only stands for code."""
+    return kind_of(language, code) is not None
+
+
+def kind_of(language: str, code: str) -> Kind | None:
+    """Return what kind of placeholder some code is; None for real code, and for code that merely returns a constant."""
+    statements = [part for part in split(language, code) if not is_trivial(part) or part == ":"]
+    if not code.strip():
+        return Kind.EMPTY
+    if not statements:
+        return None
+    kinds = {_statement_kind(language, statement) for statement in statements}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def is_trivial(statement: str) -> bool:
+    """Whether a statement is there only so that the body compiles, such as ``return None``."""
+    return _TRIVIAL.fullmatch(statement.strip().rstrip(";").strip()) is not None
+
+
+def only_trivial(language: str, code: str) -> bool:
+    """Whether every statement of some code is trivial."""
+    return all(is_trivial(statement) for statement in split(language, code))
+
+
+def has_todo(text: str) -> bool:
+    """Whether a text holds a TODO mark or asks for code."""
+    return bool(_TODO.search(text) or _ASKS.search(text))
+
+
+def asks_for_code(language: str, line: str) -> bool:
+    """Whether a line has a comment which says that code is missing right there."""
+    comment = comment_of(language, line)
+    return comment is not None and _ASKS.search(comment) is not None
+
+
+def stands_for_code(language: str, line: str) -> bool:
+    """Whether a line is a placeholder statement even in the middle of other code."""
+    pattern = _compiled("partial", language)
+    return pattern is not None and pattern.fullmatch(line.strip().rstrip(";").strip()) is not None
+
+
+def comment_of(language: str, line: str) -> str | None:
+    """Return the text of the comment on a line, also inside a block comment; None without one."""
+    match = _comment(language).search(line)
+    return None if match is None else match["text"].strip()
+
+
+def stands_alone(language: str, line: str) -> bool:
+    """Whether a line is nothing but a comment."""
+    match = _comment(language).search(line)
+    return match is not None and not line[: match.start()].strip()
+
+
+def split(language: str, code: str) -> list[str]:
+    """Split code into statements at semicolons and line ends that no bracket or quote encloses."""
+    parts, depth, quote, start = [], [], "", 0
+    index = 0
+    while index < len(code):
+        char = code[index]
+        if quote:
+            index += char == "\\"
+            quote = "" if char == quote else quote
+        elif char in '"`' or (char == "'" and language not in ("rust", "c", "cpp")):
+            quote = char
+        elif char in _OPENING:
+            depth.append(_OPENING[char])
+        elif depth and char == depth[-1]:
+            depth.pop()
+        elif not depth and char in ";\n":
+            parts.append(code[start:index])
+            start = index + 1
+        index += 1
+    parts.append(code[start:])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _statement_kind(language: str, statement: str) -> Kind | None:
+    if (language, statement) in (("python", "pass"), ("shell", ":")):
+        return Kind.PASS
+    if (language, statement) == ("python", "..."):
+        return Kind.ELLIPSIS
+    pattern = _compiled("said", language)
+    return Kind.NOT_IMPLEMENTED if pattern is not None and pattern.fullmatch(statement) else None
+
+
+@lru_cache
+def _compiled(table: str, language: str) -> re.Pattern[str] | None:
+    source = {"said": _SAID, "partial": _PARTIAL}[table].get(language)
+    return None if source is None else re.compile(source, re.DOTALL)
+
+
+@lru_cache
+def _comment(language: str) -> re.Pattern[str]:
+    value = LANGUAGES[language]
+    marks = [re.escape(value.line_comment)] if value.line_comment else []
+    if language == "php":
+        marks.append("#(?!\\[)")
+    if value.block_comment:
+        marks += [re.escape(value.block_comment[0]), r"^\s*\*(?=\s)"]
+    # A mark within a word or after a colon is no comment: `$#`, `https://`.
+    joined = "|".join(marks) or "(?!)"
+    return re.compile(rf"(?<![\w:$\"'])(?:{joined})[*/!#]*(?P<text>.*?)(?:\*/|-->)?\s*$")
