@@ -1,0 +1,149 @@
+"""The report as JSON, for programs: everything, marked findings with their marks included.
+
+``schema.json`` beside this file is the published schema. ``schema_version`` is ``major.minor``: a minor version only
+adds properties, a major one may change or remove some. The text is ASCII, so that no terminal or log acts on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reviewer import __version__
+from reviewer.errors import ExitCode
+from reviewer.finding import Severity
+from reviewer.masking import mask
+from reviewer.report import summary, view
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewer.finding import Finding, Mark, Review, Suggestion, UnitReview
+    from reviewer.report.options import RenderOptions
+
+SCHEMA_VERSION = "1.0"
+
+_OUTCOMES = {ExitCode.PASSED: "passed", ExitCode.FINDINGS: "findings", ExitCode.INCOMPLETE: "incomplete"}
+
+
+def render(review: Review, options: RenderOptions) -> str:
+    """Render a review as JSON; ends with a newline."""
+    numbers = view.ids(review)
+    homes = {id(finding): index for index, unit in enumerate(review.units) for finding in unit.findings}
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "vllm-reviewer", "version": __version__},
+        "subject": _text(review.subject),
+        "verdict": _verdict(review, options),
+        "counts": _counts(review),
+        "findings": [{"unit": homes[id(finding)], **_finding(finding, numbers)} for finding in review.findings],
+        "units": [_unit(unit) for unit in review.units],
+        "skimmed": [
+            {"path": _raw(one.path), "reason": _text(one.reason), "lines": one.lines} for one in review.skimmed
+        ],
+        "usage": _usage(review, options),
+        "notes": [_text(note) for note in review.notes],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def schema() -> str:
+    """The JSON schema of this report, as text."""
+    return Path(__file__).with_name("schema.json").read_text(encoding="utf-8")
+
+
+def _verdict(review: Review, options: RenderOptions) -> dict[str, Any]:
+    code = summary.verdict(review, options)
+    return {
+        "outcome": _OUTCOMES.get(code, "failed"),
+        "exit_code": 0 if options.advisory else int(code),
+        "fail_on": options.fail_on.value if options.fail_on else None,
+        "advisory": options.advisory,
+    }
+
+
+def _counts(review: Review) -> dict[str, int]:
+    numbers = Counter(finding.severity for finding in review.shown)
+    return {
+        **{severity.value: numbers[severity] for severity in Severity},
+        "not_shown": len(review.findings) - len(review.shown),
+        "units": len(review.units),
+        "units_read": len(review.units) - len(review.not_read),
+    }
+
+
+def _unit(unit: UnitReview) -> dict[str, Any]:
+    explanation = unit.explanation
+    return {
+        "path": _raw(unit.path),
+        "start_line": unit.start,
+        "end_line": unit.end,
+        "scope": _text(unit.scope),
+        "language": unit.language,
+        "status": unit.status.value,
+        "reason": _text(unit.reason),
+        "cached": unit.cached,
+        "explanation": explanation
+        and {"text": _text(explanation.text), "shown": explanation.shown, "marks": _marks(explanation.marks)},
+    }
+
+
+def _finding(finding: Finding, numbers: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "id": numbers.get(id(finding)),
+        "fingerprint": finding.fingerprint,
+        "path": _raw(finding.path),
+        "line": finding.line,
+        "severity": finding.severity.value,
+        "category": finding.category.value,
+        "message": _text(finding.message),
+        "line_text": _text(finding.line_text),
+        "scope": _text(finding.scope),
+        "confidence": finding.confidence,
+        "shown": finding.shown,
+        "marks": _marks(finding.marks),
+        "suggestion": finding.suggestion and _suggestion(finding.suggestion),
+    }
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    original, replacement = mask(suggestion.original), mask(suggestion.replacement)
+    return {
+        "kind": suggestion.kind.value,
+        "start_line": suggestion.start,
+        "end_line": suggestion.end,
+        "original": _raw(original),
+        "replacement": _raw(replacement),
+        # A replacement with a secret masked out must not be written into a file.
+        "masked": (original, replacement) != (suggestion.original, suggestion.replacement),
+        "shown": suggestion.shown,
+        "marks": _marks(suggestion.marks),
+    }
+
+
+def _usage(review: Review, options: RenderOptions) -> dict[str, Any]:
+    usage = review.usage
+    return {
+        "seconds": round(usage.seconds if options.seconds is None else options.seconds, 3),
+        "requests": usage.requests,
+        "cached": usage.cached,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "model": _text(usage.model),
+        "engine": _text(usage.engine),
+    }
+
+
+def _marks(marks: frozenset[Mark]) -> list[str]:
+    return sorted(mark.value for mark in marks)
+
+
+def _text(text: str) -> str:
+    return _raw(mask(text))
+
+
+def _raw(text: str) -> str:
+    # Bytes that were no UTF-8 become U+FFFD: a lone surrogate is no valid JSON text for most readers.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

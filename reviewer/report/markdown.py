@@ -1,0 +1,173 @@
+"""The report as GitHub-flavoured Markdown: for step summaries, comments and files. GitLab reads it too.
+
+Nothing that the diff or the model says may become markup, a link, a mention, a reference or a quick action:
+prose is escaped, code stands in fences and spans longer than any run of backticks in it.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+from reviewer.diff import SourceLine
+from reviewer.report import source, summary, view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reviewer.finding import Review, Suggestion
+    from reviewer.report.options import RenderOptions
+    from reviewer.report.source import Row
+    from reviewer.report.view import FindingView, UnitView
+
+_APART = "&#8203;"  # zero-width space: what it parts is no mention, no reference and no link
+_CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+_PUNCTUATION = re.compile(r"([\\`*_\[\]~|])")
+_LINKING = re.compile(
+    r"(?i)(?<=[@#!])(?=\w)|(?<![^\s(][%&$~])(?<=[%&$~])(?=\w)|(?<=\w)(?=://)|(?<=www)(?=\.)|(?<=GH)(?=-\d)"
+)
+_BLOCK = re.compile(r"^([#>+=/-]|\d+(?=[.)]))")  # begins a heading, a quote, a list, a quick action of GitLab
+_BACKTICKS = re.compile(r"`+")
+
+
+def render(review: Review, options: RenderOptions) -> str:
+    """Render a review as Markdown; ends with a newline."""
+    blocks = [f"## Review of {prose(view.safe(review.subject))}", *_head(review, options)]
+    for unit in view.units(review):
+        if unit.findings:
+            blocks.extend(_unit(unit, options))
+    blocks.extend(_explanations(review, options))
+    blocks.extend(_coverage(review))
+    return "\n\n".join(blocks) + "\n"
+
+
+def prose(text: str) -> str:
+    """One line of untrusted prose as inert Markdown; its own balanced code spans stay code."""
+    pieces = _CODE.split(text)
+    escaped = "".join(code_span(piece) if index % 2 else _escaped(piece) for index, piece in enumerate(pieces))
+    return _BLOCK.sub(_without_block, escaped)
+
+
+def code_span(text: str) -> str:
+    """Untrusted text as a code span."""
+    ticks = "`" * (_longest_run(text) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def fence(text: str, language: str) -> str:
+    """Untrusted lines as a code block."""
+    ticks = "`" * max(3, _longest_run(text) + 1)
+    return f"{ticks}{language}\n{text}\n{ticks}"
+
+
+def _head(review: Review, options: RenderOptions) -> Iterator[str]:
+    if not review.units:
+        yield "Nothing to read."
+    else:
+        model = view.safe(review.usage.model)
+        parts = [
+            f"**{summary.counts(review)}**",
+            f"{summary.read_share(review)} in {summary.extent(review).partition(' in ')[2]}",
+            *([code_span(model)] if model else []),
+            summary.timing(review, options),
+        ]
+        yield " · ".join(parts)
+    sentence = summary.verdict_sentence(review, options)
+    if sentence:
+        yield sentence
+    for note in review.notes:
+        yield f"> **Note:** {prose(view.safe(note))}"
+
+
+def _unit(unit: UnitView, options: RenderOptions) -> Iterator[str]:
+    scope = f" in {code_span(unit.scope)}" if unit.scope else ""
+    yield f"### {code_span(f'{unit.path}:{unit.line}')}{scope}"
+    if unit.explanation and options.show_explanations:
+        yield prose(unit.explanation)
+    yield _diff(source.rows(unit))
+    for finding in unit.findings:
+        yield from _finding(finding)
+
+
+def _finding(finding: FindingView) -> Iterator[str]:
+    severity, *others = finding.tags
+    tags = " · ".join((f"**{severity}**", *others, f"line {finding.line}", f"`{finding.id}`"))
+    yield f"{tags}: {prose(finding.message)}"
+    if finding.suggestion is not None:
+        yield from _suggestion(finding.suggestion)
+
+
+def _suggestion(suggestion: Suggestion) -> Iterator[str]:
+    # A "suggestion" block would be committable on another line than the one that was checked; a diff is only read.
+    yield f"Suggested {suggestion.kind.value}, applies to the reviewed text:"
+    yield _diff(source.suggestion_rows(suggestion))
+
+
+def _diff(rows: Sequence[Row]) -> str:
+    return fence("\n".join(_diff_lines(rows)), "diff")
+
+
+def _diff_lines(rows: Sequence[Row]) -> Iterator[str]:
+    """The rows with a hunk heading where numbers jump, so that a reader knows where the lines stand."""
+    heading = True
+    for row in rows:
+        if not isinstance(row, SourceLine):
+            heading = True
+            continue
+        if heading:
+            yield f"@@ line {row.new if row.new is not None else row.old} @@"
+            heading = False
+        yield row.kind.value + row.text
+
+
+def _explanations(review: Review, options: RenderOptions) -> Iterator[str]:
+    """What the units without findings do, folded."""
+    if not options.show_explanations:
+        return
+    items = [
+        f"- {code_span(f'{unit.path}:{unit.line}')}: {prose(unit.explanation)}"
+        for unit in view.units(review)
+        if unit.explanation and not unit.findings
+    ]
+    if items:
+        yield from _folded("What the other hunks do" if review.shown else "What the change does", "\n".join(items))
+
+
+def _coverage(review: Review) -> Iterator[str]:
+    """What was not read stands open, what was skimmed or set aside is folded."""
+    unread = [f"- {code_span(place)}: {prose(reason)}" for place, reason in summary.not_read(review)]
+    if unread:
+        yield "**Not read**"
+        yield "\n".join(unread)
+    items = [
+        f"- {prose(reason)}: {', '.join((*map(code_span, paths), *more))}"
+        for reason, paths, more in summary.skimmed(review)
+    ]
+    aside = summary.set_aside(review)
+    if aside:
+        items.append(f"- set aside: {aside}")
+    if items:
+        yield from _folded("Skimmed and set aside", "\n".join(items))
+
+
+def _folded(title: str, body: str) -> Iterator[str]:
+    # The blank lines around the body make it Markdown again inside the HTML.
+    yield f"<details>\n<summary>{html.escape(title)}</summary>"
+    yield body
+    yield "</details>"
+
+
+def _escaped(text: str) -> str:
+    parted = _LINKING.sub("\0", text)
+    escaped = _PUNCTUATION.sub(r"\\\1", html.escape(parted, quote=False)).replace("$", "&#36;")
+    return escaped.replace("\0", _APART)
+
+
+def _without_block(match: re.Match[str]) -> str:
+    return f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}"
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in _BACKTICKS.findall(text)), default=0)

@@ -1,0 +1,131 @@
+"""The sentences that every human-readable report says about a review as a whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from reviewer import gate
+from reviewer.errors import ExitCode
+from reviewer.finding import Mark, Severity
+from reviewer.report.view import safe, safe_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reviewer.finding import Finding, Review
+    from reviewer.report.options import RenderOptions
+
+_PATHS_PER_REASON = 10  # a thousand vendored files are not listed one by one; the JSON report has them all
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 hunk``, ``2 hunks``; information has no plural."""
+    return f"{count} {noun}" if count == 1 or noun == "info" else f"{count} {noun}s"
+
+
+def extent(review: Review) -> str:
+    """How much there was to read: ``3 hunks in 2 files``."""
+    files = len({unit.path for unit in review.units})
+    return f"{plural(len(review.units), 'hunk')} in {plural(files, 'file')}"
+
+
+def counts(review: Review) -> str:
+    """What was found: ``1 error, 2 warnings``, or that nothing was, and in how much of what there was to read."""
+    numbers = Counter(finding.severity for finding in review.shown)
+    found = [plural(numbers[one], one.value) for one in Severity if numbers[one]]
+    if found:
+        return ", ".join(found)
+    read = len(review.units) - len(review.not_read)
+    if review.not_read:
+        return f"nothing found in the {read} that could be read" if read else "none could be read"
+    return "nothing found"
+
+
+def timing(review: Review, options: RenderOptions) -> str:
+    """How long it took, and how much of it was known before: ``1.8 s (2 of 3 from cache)``."""
+    seconds = review.usage.seconds if options.seconds is None else options.seconds
+    read = [unit for unit in review.units if unit not in review.not_read]
+    cached = sum(unit.cached for unit in read)
+    if not cached:
+        return f"{seconds:.1f} s"
+    share = "all" if cached == len(review.units) else f"{cached} of {len(review.units)}"
+    return f"{seconds:.1f} s ({share} from cache)"
+
+
+def read_share(review: Review) -> str:
+    """How much was read: ``2 of 3 hunks read``."""
+    total = len(review.units)
+    return f"{total - len(review.not_read)} of {plural(total, 'hunk')} read"
+
+
+def not_read(review: Review) -> tuple[tuple[str, str], ...]:
+    """Each unit that was not read: where, and why."""
+    return tuple((place(unit.path, unit.start, unit.end), safe(unit.reason)) for unit in review.not_read)
+
+
+def skimmed(review: Review) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    """The files that were only looked at by name: each reason, its first paths, and ``("5 more",)`` if there are."""
+    grouped: dict[str, list[str]] = {}
+    for one in review.skimmed:
+        grouped.setdefault(safe(one.reason), []).append(safe_path(one.path))
+    found = []
+    for reason, paths in grouped.items():
+        left = len(paths) - _PATHS_PER_REASON
+        found.append((reason, tuple(paths[:_PATHS_PER_REASON]), (f"{left} more",) if left > 0 else ()))
+    return tuple(found)
+
+
+def set_aside(review: Review) -> str:
+    """What was said but is not shown, with why: ``2 findings (ungrounded 1, echo 1)``; empty where there is none."""
+    findings = [finding for finding in review.findings if not finding.shown]
+    suggestions = [f.suggestion for f in review.shown if f.suggestion and not f.suggestion.shown]
+    explanations = [unit.explanation for unit in review.units if unit.explanation and unit.explanation.marks]
+    parts = [
+        f"{plural(len(marks), noun)} ({_reasons(marks)})"
+        for noun, marks in (
+            ("finding", [finding.marks for finding in findings]),
+            ("suggestion", [suggestion.marks for suggestion in suggestions]),
+            ("explanation", [explanation.marks for explanation in explanations]),
+        )
+        if marks
+    ]
+    return ", ".join(parts)
+
+
+def verdict(review: Review, options: RenderOptions) -> ExitCode:
+    """The exit code that the report speaks of."""
+    if options.verdict is not None:
+        return options.verdict
+    return gate.exit_code(review, fail_on=options.fail_on, require=False)
+
+
+def verdict_sentence(review: Review, options: RenderOptions) -> str:
+    """What follows from the review; empty where nothing was asked for and nothing would change."""
+    if options.advisory:
+        worst = _worst(review.shown)
+        return f'Advisory: nothing is stopped. (fail_on = "{worst}" would.)' if worst else ""
+    code = verdict(review, options)
+    if code is ExitCode.FINDINGS and options.fail_on:
+        failing = gate.failing(review, options.fail_on)
+        return f'Failed: {plural(len(failing), "finding")} at or over fail_on = "{options.fail_on}".'
+    if code is ExitCode.INCOMPLETE:
+        return f"Incomplete: {plural(len(review.not_read), 'hunk')} could not be read."
+    if code is ExitCode.PASSED and options.fail_on and review.shown:
+        return f'Passed: nothing at or over fail_on = "{options.fail_on}".'
+    return ""
+
+
+def place(path: str, start: int, end: int) -> str:
+    """``path:line`` or ``path:first-last``."""
+    return f"{safe_path(path)}:{start}" if start == end else f"{safe_path(path)}:{start}-{end}"
+
+
+def _worst(findings: Iterable[Finding]) -> Severity | None:
+    return max((finding.severity for finding in findings), key=lambda severity: severity.rank, default=None)
+
+
+def _reasons(marks: Iterable[frozenset[Mark]]) -> str:
+    # One reason each, the first in the order of Mark, so that the numbers add up.
+    numbers = Counter(next(mark for mark in Mark if mark in one) for one in marks)
+    return ", ".join(f"{mark.value.replace('-', ' ')} {count}" for mark, count in numbers.items())

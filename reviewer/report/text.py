@@ -1,0 +1,149 @@
+"""The report for a terminal or a log: annotated source, then one line that sums up.
+
+It reads the same without colour: what a colour says, a word or a sign says too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from reviewer.diff import LineKind, SourceLine
+from reviewer.finding import Severity
+from reviewer.report import source, summary, view
+from reviewer.report.lines import Line, cut, paint, tame, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewer.finding import Review, Suggestion
+    from reviewer.report.options import RenderOptions
+    from reviewer.report.source import Row
+    from reviewer.report.view import FindingView, UnitView
+
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold cyan"}
+_SIGN_STYLES = {LineKind.ADDED: "green", LineKind.REMOVED: "red", LineKind.CONTEXT: ""}
+_QUIET = "dim"
+_SHORTEST_SCOPE = 12  # cells worth showing of a scope that is too long
+_PROSE = 100  # longer lines of prose are hard to read, however wide the terminal
+
+
+def render(review: Review, options: RenderOptions) -> str:
+    """Render a review as text; ends with a newline."""
+    shown = [unit for unit in view.units(review) if unit.findings or (unit.explanation and options.show_explanations)]
+    lines: list[Line] = list(_head(review, options, is_clean=not review.shown))
+    for unit in shown:
+        lines.append(())
+        lines.extend(_unit(unit, options))
+    tail = list(_tail(review, options))
+    if shown and tail:
+        lines.append(())
+    lines.extend(tail)
+    return paint(lines, color=options.color, ascii_only=options.ascii) + "\n"
+
+
+def _head(review: Review, options: RenderOptions, *, is_clean: bool) -> Iterator[Line]:
+    name = ("reviewer", "bold")
+    if not review.units:
+        text = f"nothing to read in {view.safe(review.subject)}"
+        yield from _wrapped((name, ("  ", "")), text, _prose_width(options), "")
+    elif is_clean:
+        text = f"{summary.extent(review)}: {summary.counts(review)} · {summary.timing(review, options)}"
+        yield from _wrapped((name, ("  ", "")), text, _prose_width(options), "")
+    else:
+        model = view.safe(review.usage.model)
+        parts = [summary.extent(review), *([model] if model else []), summary.timing(review, options)]
+        yield from _wrapped((name, ("  ", "")), " · ".join(parts), _prose_width(options), "")
+    for note in review.notes:
+        yield from _wrapped((("note: ", _QUIET),), view.safe(note), _prose_width(options), _QUIET)
+
+
+def _unit(unit: UnitView, options: RenderOptions) -> Iterator[Line]:
+    scope = f"  in {unit.scope}" if unit.scope else ""
+    place = tame(f"{unit.path}:{unit.line}")
+    room = options.width - cell_len(place)
+    yield ((place, "bold"), (cut(scope, room) if room > _SHORTEST_SCOPE else "", _QUIET))
+    if options.show_explanations and unit.explanation:
+        yield from _wrapped((("  ", ""),), unit.explanation, _prose_width(options), "")
+    yield ()
+    numbers = _number_width(unit)
+    waiting = list(unit.findings)
+    for row in source.rows(unit):
+        yield _row(row, numbers, options)
+        here = [one for one in waiting if isinstance(row, SourceLine) and row.new == one.line]
+        waiting = [one for one in waiting if one not in here]
+        for finding in here:
+            yield from _finding(finding, numbers, options)
+    for finding in waiting:
+        yield from _finding(finding, numbers, options, elsewhere=True)
+
+
+def _row(row: Row, numbers: int, options: RenderOptions) -> Line:
+    if not isinstance(row, SourceLine):
+        return ((f"{'⋮':>{numbers}} │ {summary.plural(row, 'line')} not shown", _QUIET),)
+    number = row.old if row.kind is LineKind.REMOVED else row.new
+    gutter = f"{number if number is not None else '':>{numbers}} │"
+    # In ASCII the mark of a cut line takes three cells.
+    text = cut(row.text, options.width - cell_len(gutter) - 1 - (2 if options.ascii else 0))
+    return ((gutter, _QUIET), (f"{row.kind.value}{text}", _SIGN_STYLES[row.kind]))
+
+
+def _finding(finding: FindingView, numbers: int, options: RenderOptions, *, elsewhere: bool = False) -> Iterator[Line]:
+    """The finding under its line: severity, category, certainty, message, and its id at the right edge."""
+    indent = " " * (numbers + 1)
+    tags = " · ".join(finding.tags) + (f" · line {finding.line}" if elsewhere else "")
+    mark = f"[{finding.id}]"
+    room = _prose_width(options) - len(indent) - 2
+    first = room - len(tags) - 3 - len(mark) - 2
+    message, *rest = wrap(finding.message, room, first)
+    gap = " " * max(2, first + 2 - cell_len(message))
+    style = _STYLES[finding.severity]
+    yield ((f"{indent}└ ", style), (tags, style), (f"   {message}{gap}", ""), (mark, _QUIET))
+    for line in rest:
+        yield ((f"{indent}  {line}", ""),)
+    if finding.suggestion is not None:
+        yield from _suggestion(finding.suggestion, numbers, options)
+
+
+def _suggestion(suggestion: Suggestion, numbers: int, options: RenderOptions) -> Iterator[Line]:
+    yield ((f"{' ' * (numbers + 3)}suggested {suggestion.kind.value}, it applies:", _QUIET),)
+    for row in source.suggestion_rows(suggestion):
+        yield _row(row, 2 * numbers + 3, options)  # set in, so that it is not taken for the file's own lines
+
+
+def _tail(review: Review, options: RenderOptions) -> Iterator[Line]:
+    """What was not read or not shown, then the sum and the verdict."""
+    width = _prose_width(options)
+    for place, reason in summary.not_read(review):
+        yield from _wrapped((("not read  ", "bold yellow"),), f"{place}: {reason}", width, "")
+    for reason, paths, more in summary.skimmed(review):
+        yield from _wrapped((("skimmed   ", _QUIET),), f"{reason}: {', '.join((*paths, *more))}", width, _QUIET)
+    aside = summary.set_aside(review)
+    if aside:
+        yield from _wrapped((("set aside ", _QUIET),), aside, width, _QUIET)
+    if review.shown:
+        worst = max((finding.severity for finding in review.shown), key=lambda severity: severity.rank)
+        counted = (summary.counts(review), _STYLES[worst])
+        yield from _wrapped((counted, (" ", "")), f"· {summary.read_share(review)}", width, "")
+    sentence = summary.verdict_sentence(review, options)
+    if sentence:
+        yield from _wrapped((), sentence, width, "")
+
+
+def _wrapped(prefix: Line, text: str, width: int, style: str) -> Iterator[Line]:
+    """Prose behind a prefix, continued below the first word."""
+    indent = sum(cell_len(part) for part, _ in prefix)
+    first, *rest = wrap(text, width - indent)
+    yield (*prefix, (first, style))
+    for line in rest:
+        yield ((" " * indent + line, style),)
+
+
+def _number_width(unit: UnitView) -> int:
+    numbers = [number for line in unit.lines for number in (line.old, line.new) if number is not None]
+    return max(4, len(str(max(numbers, default=0))))
+
+
+def _prose_width(options: RenderOptions) -> int:
+    return min(options.width, _PROSE)

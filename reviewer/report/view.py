@@ -1,0 +1,131 @@
+"""A review as every human-readable format shows it: ids given, secrets masked, deceptive characters visible.
+
+Text of the diff and of the model enters a report only through here (the JSON report, whose strings are data, masks by
+itself).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewer.finding import UnitStatus
+from reviewer.masking import mask, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewer.diff import SourceLine
+    from reviewer.finding import Finding, Review, Severity, Suggestion, UnitReview
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """One finding that is shown; ``suggestion`` is None unless it is shown too."""
+
+    id: str
+    line: int
+    severity: Severity
+    category: str
+    message: str
+    confidence: float | None
+    suggestion: Suggestion | None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Severity, category and, where a second opinion was asked for, its probability."""
+        certainty = () if self.confidence is None else (f"{self.confidence:.0%}",)
+        return (self.severity.value, self.category, *certainty)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitView:
+    """One unit; ``explanation`` is empty unless it is shown."""
+
+    path: str
+    start: int
+    end: int
+    scope: str
+    lines: tuple[SourceLine, ...]
+    explanation: str
+    findings: tuple[FindingView, ...]
+    is_read: bool
+    reason: str
+
+    @property
+    def line(self) -> int:
+        """Where a reader should look first: the first finding, else the first changed line."""
+        if self.findings:
+            return self.findings[0].line
+        changed = (line.new for line in self.lines if line.kind != " " and line.new is not None)
+        return next(changed, self.start)
+
+
+def ids(review: Review) -> Mapping[int, str]:
+    """The id of each shown finding (``r1``, ``r2``, …), by the finding's ``id()``."""
+    numbers: dict[int, str] = {}
+    for number, finding in enumerate(review.shown, 1):
+        numbers.setdefault(id(finding), f"r{number}")
+    return numbers
+
+
+def units(review: Review) -> tuple[UnitView, ...]:
+    """Every unit of a review, fit to be shown."""
+    numbers = ids(review)
+    return tuple(_unit(unit, numbers) for unit in review.units)
+
+
+def safe(text: str) -> str:
+    """Text of a model, a diff or a file name on one line: masked, visible, runs of white space made one space."""
+    return " ".join(visible(mask(text)).split())
+
+
+def safe_path(path: str) -> str:
+    """A path on one line; secrets are not looked for, since a changed path would lead nowhere."""
+    return visible(path).replace("\n", "<U+000A>").replace("\t", "<U+0009>")
+
+
+def safe_lines(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Lines of code, masked together, since some secrets span lines."""
+    if not texts:
+        return ()
+    return tuple(visible(text) for text in mask("\n".join(text.replace("\n", " ") for text in texts)).split("\n"))
+
+
+def _unit(unit: UnitReview, numbers: Mapping[int, str]) -> UnitView:
+    shown = sorted((f for f in unit.findings if f.shown), key=lambda f: (f.line, -f.severity.rank))
+    texts = safe_lines(tuple(line.text for line in unit.lines))
+    return UnitView(
+        path=safe_path(unit.path),
+        start=unit.start,
+        end=unit.end,
+        scope=safe(unit.scope),
+        lines=tuple(dataclasses.replace(line, text=text) for line, text in zip(unit.lines, texts, strict=True)),
+        explanation=safe(unit.explanation.text) if unit.explanation and unit.explanation.shown else "",
+        findings=tuple(_finding(finding, numbers[id(finding)]) for finding in shown),
+        is_read=unit.status is UnitStatus.READ,
+        reason=safe(unit.reason),
+    )
+
+
+def _finding(finding: Finding, number: str) -> FindingView:
+    return FindingView(
+        id=number,
+        line=finding.line,
+        severity=finding.severity,
+        category=finding.category.value,
+        message=safe(finding.message),
+        confidence=finding.confidence,
+        suggestion=_suggestion(finding.suggestion),
+    )
+
+
+def _suggestion(suggestion: Suggestion | None) -> Suggestion | None:
+    if suggestion is None or not suggestion.shown:
+        return None
+    original, replacement = (
+        "\n".join(safe_lines(tuple(text.split("\n")))) if text else ""
+        for text in (suggestion.original, suggestion.replacement)
+    )
+    return dataclasses.replace(suggestion, original=original, replacement=replacement)

@@ -1,0 +1,294 @@
+"""The reviews that every format is shown with; each stands for one thing that can go wrong in a report."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from reviewer.diff import LineKind, SourceLine
+from reviewer.errors import ExitCode
+from reviewer.finding import (
+    Category,
+    Explanation,
+    Finding,
+    Mark,
+    Review,
+    Severity,
+    Skipped,
+    Suggestion,
+    SuggestionKind,
+    UnitReview,
+    UnitStatus,
+    Usage,
+)
+from reviewer.report import RenderOptions
+
+MODEL = "qwen2.5-coder-7b"
+
+
+def diff(text: str, start: int = 1) -> tuple[SourceLine, ...]:
+    """Source lines from diff text without its heading; both sides begin at ``start``."""
+    old = new = start
+    lines = []
+    for line in text.split("\n"):
+        kind = LineKind(line[:1] or " ")
+        lines.append(
+            SourceLine(
+                kind,
+                line[1:],
+                old if kind is not LineKind.ADDED else None,
+                new if kind is not LineKind.REMOVED else None,
+            )
+        )
+        old += kind is not LineKind.ADDED
+        new += kind is not LineKind.REMOVED
+    return tuple(lines)
+
+
+def unit(
+    path: str,
+    lines: tuple[SourceLine, ...],
+    explanation: str | Explanation = "",
+    *findings: Finding,
+    scope: str = "",
+    **more: object,
+) -> UnitReview:
+    numbers = [line.new for line in lines if line.new is not None]
+    made = UnitReview(
+        path=path,
+        start=min(numbers, default=1),
+        end=max(numbers, default=1),
+        scope=scope,
+        language="python",
+        lines=lines,
+        status=UnitStatus.READ,
+        explanation=Explanation(explanation) if isinstance(explanation, str) and explanation else explanation or None,
+        findings=findings,
+    )
+    return dataclasses.replace(made, **more)  # type: ignore[arg-type]
+
+
+STATS = diff(
+    """\
+     total = 0
+     for v in values:
+         total += v
+-    return total / len(values) if values else 0
++    return total / len(values)
+
+
+ def median(values):""",
+    9,
+)
+EMPTY = Finding(
+    path="stats.py",
+    line=12,
+    severity=Severity.ERROR,
+    category=Category.BUG,
+    message="ZeroDivisionError when values is empty",
+    line_text="    return total / len(values)",
+    scope="average",
+    confidence=0.94,
+    suggestion=Suggestion(12, 12, "    return total / len(values) if values else 0", "    return total / len(values)"),
+)
+PARSE = diff(
+    """\
+ import json
+
+
++def parse(text: str, *, strict: bool = False) -> dict[str, object]:
++    # TODO: read the header first
++    pass
++
++
++def fetch(url):
++    return requests.get(url, verify=False).json()""",
+    1,
+)
+UNFINISHED = Finding(
+    path="lib/parse.py",
+    line=6,
+    severity=Severity.INFO,
+    category=Category.UNFINISHED,
+    message="parse() has no body yet",
+    line_text="    pass",
+    scope="parse",
+    suggestion=Suggestion(
+        5,
+        6,
+        '    header, _, body = text.partition("\\n")\n    if strict and not header:\n'
+        '        raise ValueError("no header")\n'
+        "    return json.loads(body)",
+        "    # TODO: read the header first\n    pass",
+        SuggestionKind.COMPLETION,
+    ),
+)
+INSECURE = Finding(
+    path="lib/parse.py",
+    line=10,
+    severity=Severity.WARNING,
+    category=Category.SECURITY,
+    message=(
+        "verify=False turns certificate checks off, so anyone between the two machines can read and change what is "
+        "fetched; `requests` verifies by default, leave the argument out or pass the path of your own authority."
+    ),
+    line_text="    return requests.get(url, verify=False).json()",
+    confidence=0.71,
+)
+
+CLEAN = Review(
+    "staged changes",
+    (
+        unit("a.py", diff(" x = 1\n+y = 2"), "Adds a second constant.", cached=True),
+        unit("a.py", diff("-z = 3\n+z = 4", 40), "Changes z.", cached=True),
+    ),
+    usage=Usage(requests=2, cached=2, prompt_tokens=900, seconds=0.21, model=MODEL),
+)
+
+FINDINGS = Review(
+    "staged changes",
+    (
+        unit(
+            "lib/parse.py",
+            PARSE,
+            "Adds a parser that is not finished and a function that fetches JSON.",
+            UNFINISHED,
+            INSECURE,
+        ),
+        unit(
+            "stats.py",
+            STATS,
+            "Drops the guard for an empty list, so the division now fails when values is empty.",
+            EMPTY,
+            scope="average()",
+            cached=True,
+        ),
+        unit("stats.py", diff("+import math"), "Imports math.", cached=True),
+    ),
+    usage=Usage(3, 2, 2345, 210, 1.84, MODEL, "local vLLM 0.32.0"),
+)
+
+UNREAD = Review(
+    "main...HEAD",
+    (
+        unit("stats.py", STATS, "Drops the guard for an empty list.", dataclasses.replace(EMPTY, confidence=None)),
+        unit("big.py", diff("+x = 1\n+y = 2", 100), status=UnitStatus.NOT_READ, reason="the reply did not parse twice"),
+        unit("slow.py", diff("+x = 1"), status=UnitStatus.NOT_READ, reason="no answer within 30 s"),
+    ),
+    (
+        Skipped("logo.png", "binary"),
+        Skipped("old.py", "deleted"),
+        *(Skipped(f"vendor/lib{number:02}.js", "excluded by configuration", 40) for number in range(14)),
+    ),
+    Usage(3, 0, 2345, 210, 31.4, MODEL),
+)
+
+MARKED = Review(
+    "HEAD~1..HEAD",
+    (
+        unit(
+            "stats.py",
+            STATS,
+            Explanation("SECRETLY MARKED", frozenset({Mark.ECHO})),
+            dataclasses.replace(
+                EMPTY,
+                severity=Severity.WARNING,
+                suggestion=dataclasses.replace(EMPTY.suggestion, marks=frozenset({Mark.DOES_NOT_PARSE})),
+            ),
+            dataclasses.replace(EMPTY, message="SECRETLY MARKED").marked(Mark.UNGROUNDED, Mark.DUPLICATE),
+            dataclasses.replace(EMPTY, line=11, message="SECRETLY MARKED").marked(Mark.ECHO),
+            scope="average()",
+        ),
+    ),
+    usage=Usage(1, 0, 700, 60, 0.9, MODEL),
+    notes=("the embedded model shows that everything works offline; read its words as a demo",),
+)
+
+_HOSTILE = (
+    "\x1b[2J\x1b]0;owned\x07 </details><script>alert(1)</script> [click](javascript:alert(1)) @octocat #1 "
+    "https://evil.example/x?y=1,2 ![](http://evil.example/p.png) ``` **APPROVED** 100%\n::error file=x::pwned\n"
+    "##[add-mask]x\r\n/approve [bold red]markup[/] \u202etxet\u2066 $x$ <!-- --> `code`"
+)
+HOSTILE = Review(
+    "HEAD~1..HEAD \x1b[31m@octocat",
+    (
+        unit(
+            "dir,with: odd/na\u202eme`s.py",
+            diff(
+                "+```\n+</details>\n+::error::pwned\n+\x1b[31mred ##[error]x\n+x = 1\u202e # [link](http://e.example)\n"
+                "+\tif a:\r\n"
+                "+token = 'ghp_aB3dE5gH7jK9mN1pQ4sT6vX8zA2cD0fG5iJ7'\n+"
+                + "x" * 400
+                + "\n+漢字 = '"
+                + "漢" * 60
+                + "'\n+caf\udce9"
+            ),
+            _HOSTILE,
+            Finding(
+                "dir,with: odd/na\u202eme`s.py",
+                3,
+                Severity.ERROR,
+                Category.SECURITY,
+                _HOSTILE,
+                suggestion=Suggestion(
+                    3, 3, "````\n::error::pwned\n\x1b[0m@octocat\npassword = 'c0rrect-horse!9'", "::error::pwned"
+                ),
+            ),
+            scope="[bold]f\u202e`()",
+        ),
+        unit(
+            "b.py", diff("+x"), status=UnitStatus.NOT_READ, reason="\x1b[2J<b>::error::pwned @octocat https://e.example"
+        ),
+    ),
+    (Skipped("x\ny`.png", "binary"),),
+    Usage(1, 0, 700, 60, 0.9, "m\x1b[31m"),
+    notes=("# heading\n@octocat",),
+)
+
+_LONG = "\n".join(f"+line_{number} = {number}" for number in range(1, 201))
+LONG = Review(
+    "staged changes",
+    (
+        unit(
+            "long.py",
+            diff(_LONG, 1000),
+            "Adds two hundred lines.",
+            Finding("long.py", 1019, Severity.INFO, Category.BUG, "a remark"),
+            Finding("long.py", 1150, Severity.ERROR, Category.BUG, "an error"),
+            Finding("long.py", 2000, Severity.ERROR, Category.BUG, "beside what is shown"),
+        ),
+    ),
+    usage=Usage(1, 0, 700, 60, 0.9, MODEL),
+)
+
+NON_ASCII = Review(
+    "gestagede Änderungen",
+    (
+        unit(
+            "größe.py",
+            diff("+größe = 'Straße' + \"漢字\"\n+emoji = '👩\u200d💻'"),
+            "Fügt eine Größe hinzu; 漢字 sind doppelt breit. " * 3,
+            Finding("größe.py", 1, Severity.WARNING, Category.COMPATIBILITY, "漢字" * 40 + " ist breit"),
+            scope="maß()",
+        ),
+    ),
+    usage=Usage(1, 0, 700, 60, 0.9, MODEL),
+)
+
+NOTHING = Review("staged changes", (), (Skipped("logo.png", "binary"), Skipped("b.png", "binary")))
+
+SAMPLES: dict[str, tuple[Review, RenderOptions]] = {
+    "clean": (CLEAN, RenderOptions(show_explanations=False)),
+    "clean-explained": (CLEAN, RenderOptions(fail_on=Severity.ERROR)),
+    "findings": (FINDINGS, RenderOptions(advisory=True)),
+    "failed": (FINDINGS, RenderOptions(fail_on=Severity.WARNING, show_explanations=False, width=60)),
+    "unread": (UNREAD, RenderOptions(fail_on=Severity.ERROR, verdict=ExitCode.FINDINGS)),
+    "incomplete": (
+        dataclasses.replace(UNREAD, units=UNREAD.units[1:]),
+        RenderOptions(verdict=ExitCode.INCOMPLETE, seconds=32.0),
+    ),
+    "marked": (MARKED, RenderOptions(fail_on=Severity.ERROR)),
+    "hostile": (HOSTILE, RenderOptions()),
+    "long": (LONG, RenderOptions()),
+    "non-ascii": (NON_ASCII, RenderOptions()),
+    "nothing": (NOTHING, RenderOptions(fail_on=Severity.ERROR)),
+}

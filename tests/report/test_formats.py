@@ -1,0 +1,93 @@
+"""Every format renders the same reviews; ``UPDATE_GOLDEN=1`` writes the golden files anew, for a human to read."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reviewer.report import FORMATS, RenderOptions
+from tests.report.samples import SAMPLES
+
+GOLDEN = Path(__file__).parent / "golden"
+SUFFIXES = {"text": "txt", "markdown": "md", "json": "json", "github": "github"}
+
+
+def golden(path: Path, text: str) -> str:
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+    return path.read_bytes().decode()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_golden(format_name: str, name: str) -> None:
+    review, options = SAMPLES[name]
+    text = FORMATS[format_name](review, options)
+    if format_name == "json":
+        text = re.sub(r'(?<="version": )"[^"]+"', '"0"', text)
+    assert text == golden(GOLDEN / f"{name}.{SUFFIXES[format_name]}", text)
+
+
+@pytest.mark.parametrize("name", ["findings", "hostile", "unread"])
+def test_golden_in_colour(name: str) -> None:
+    review, options = SAMPLES[name]
+    text = FORMATS["text"](review, dataclasses.replace(options, color=True))
+    assert text == golden(GOLDEN / f"{name}.ansi", text)
+
+
+@pytest.mark.parametrize("name", ["findings", "non-ascii", "long"])
+def test_golden_in_ascii(name: str) -> None:
+    review, options = SAMPLES[name]
+    text = FORMATS["text"](review, dataclasses.replace(options, ascii=True))
+    assert text == golden(GOLDEN / f"{name}.ascii.txt", text)
+
+
+def test_no_golden_file_is_left_over() -> None:
+    expected = {f"{name}.{suffix}" for name in SAMPLES for suffix in SUFFIXES.values()}
+    expected |= {"findings.ansi", "hostile.ansi", "unread.ansi"}
+    expected |= {"findings.ascii.txt", "non-ascii.ascii.txt", "long.ascii.txt"}
+    assert {path.name for path in GOLDEN.iterdir()} == expected
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_nothing_hidden_or_secret_gets_out(format_name: str, name: str) -> None:
+    review, options = SAMPLES[name]
+    text = FORMATS[format_name](review, options)
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
+    assert "aB3dE5gH7jK9" not in text
+    assert "c0rrect-horse" not in text
+    assert ("SECRETLY MARKED" in text) == (format_name == "json" and name == "marked")
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_what_was_not_read_is_said(format_name: str) -> None:
+    review, options = SAMPLES["unread"]
+    text = FORMATS[format_name](review, options)
+    for unit in review.not_read:
+        assert unit.path in text
+        assert unit.reason in text
+
+
+def test_a_clean_review_needs_no_rich_console() -> None:
+    code = (
+        "import sys\nfrom reviewer.report import FORMATS\nfrom tests.report.samples import SAMPLES\n"
+        "print(FORMATS['text'](*SAMPLES['clean']))\nassert 'rich.console' not in sys.modules"
+    )
+    root = Path(__file__).parents[2]
+    shown = subprocess.check_output([sys.executable, "-X", "utf8", "-c", code], cwd=root, text=True, encoding="utf-8")
+    assert shown.strip() == "reviewer  2 hunks in 1 file: nothing found · 0.2 s (all from cache)"
+
+
+def test_options_are_keyword_only() -> None:
+    with pytest.raises(TypeError):
+        RenderOptions(100)  # type: ignore[misc]

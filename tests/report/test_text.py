@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from reviewer.finding import Severity
+from reviewer.report import RenderOptions
+from reviewer.report.lines import cut, tame, wrap
+from reviewer.report.text import render
+from tests.report.samples import CLEAN, FINDINGS, HOSTILE, SAMPLES, unit
+
+ANSI = re.compile(r"\x1b\[[\d;]*m")
+PATH_LINE = re.compile(r"^\S.*:\d+(  in |$)")  # a path is never cut, or no terminal could link it
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_lines_fit_the_width(name: str, width: int, ascii_only: bool) -> None:
+    review, options = SAMPLES[name]
+    text = render(review, dataclasses.replace(options, width=width, ascii=ascii_only))
+    for line in text.splitlines():
+        assert cell_len(line) <= width or PATH_LINE.match(line), line
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_colour_changes_nothing_but_colour(name: str) -> None:
+    review, options = SAMPLES[name]
+    coloured = render(review, dataclasses.replace(options, color=True))
+    plain = [line.rstrip() for line in ANSI.sub("", coloured).splitlines()]
+    assert plain == render(review, options).splitlines()
+    assert ANSI.search(coloured)
+
+
+def test_every_colour_code_is_ours() -> None:
+    text = render(HOSTILE, RenderOptions(color=True))
+    assert "\x1b[2J" not in text
+    assert set(re.findall(r"\x1b.{0,2}", text)) <= {"\x1b[0", "\x1b[1", "\x1b[2", "\x1b[3"}
+
+
+def test_ascii_draws_in_ascii() -> None:
+    assert render(FINDINGS, RenderOptions(ascii=True)).isascii()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_line_is_a_workflow_command(name: str) -> None:
+    review, options = SAMPLES[name]
+    for line in render(review, options).splitlines():
+        assert not line.lstrip().startswith("::")
+        assert "##[" not in line
+
+
+def test_a_path_cannot_be_a_workflow_command() -> None:
+    hostile = dataclasses.replace(CLEAN, units=(unit("::error file=x::y.py", CLEAN.units[0].lines, "::warning::z"),))
+    lines = render(hostile, RenderOptions()).splitlines()
+    assert ": :error file=x::y.py:2" in lines
+    assert "  : :warning::z" in lines
+
+
+def test_explanations_can_be_left_out() -> None:
+    text = render(FINDINGS, RenderOptions(show_explanations=False))
+    assert "Drops the guard" not in text
+    assert "Imports math" not in text
+    assert "[r3]" in text
+
+
+def test_seconds_of_the_whole_command_win() -> None:
+    assert "12.3 s" in render(CLEAN, RenderOptions(seconds=12.34))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (RenderOptions(), None),
+        (RenderOptions(advisory=True), 'Advisory: nothing is stopped. (fail_on = "error" would.)'),
+        (RenderOptions(fail_on=Severity.ERROR), 'Failed: 1 finding at or over fail_on = "error".'),
+        (RenderOptions(fail_on=Severity.INFO), 'Failed: 3 findings at or over fail_on = "info".'),
+    ],
+)
+def test_verdict(options: RenderOptions, sentence: str | None) -> None:
+    last = render(FINDINGS, options).splitlines()[-1]
+    assert last == (sentence or "1 error, 1 warning, 1 info · 3 of 3 hunks read")
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("C",)), max_size=200), st.integers(4, 80))
+def test_wrapping_keeps_the_text_and_the_width(text: str, room: int) -> None:
+    lines = wrap(text, room)
+    assert all(cell_len(line) <= room + 1 for line in lines)  # tame() may add one space
+    assert "".join("".join(lines).split()) == "".join(tame(text).split()).replace("##[", "## [")
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "shown"),
+    [
+        ("short", 5, "short"),
+        ("longer", 5, "long…"),
+        ("漢漢漢", 5, "漢漢…"),
+        ("漢漢漢", 4, "漢 …"),
+        ("\tif x:", 20, "    if x:"),
+        ("a\tb", 20, "a   b"),
+        ("##[error]", 20, "## [error]"),
+    ],
+)
+def test_cut(text: str, room: int, shown: str) -> None:
+    assert cut(text, room) == shown
