@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-
 _EPILOG = """\b
 bash   reviewer completion bash >> ~/.bashrc
 zsh    reviewer completion zsh >> ~/.zshrc

@@ -33,6 +33,7 @@ class Settings:
     Attributes:
         timeout: Seconds that one request may take.
         hook_budget: Seconds that a hook waits for an engine that is not ready.
+        hook_deadline: Seconds that a hook's whole review may take; None waits for all of it.
         fail_on: The least severity that fails a review; None never fails. (The value of ``finding.Severity``; the
             type itself stands in a layer above this one.)
         require: Fail where a review cannot be made, or is incomplete.
@@ -52,6 +53,7 @@ class Settings:
     max_model_len: int | None = None
     timeout: float = 120.0
     hook_budget: float = 10.0
+    hook_deadline: float | None = 120.0
     fail_on: FailOn | None = None
     require: bool = False
     format: str = "text"
@@ -60,7 +62,6 @@ class Settings:
     cache: bool = True
     completions: bool = True
     explanations: bool = True
-    context_lines: int = 3
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     python: str | None = None

@@ -1,0 +1,128 @@
+"""``reviewer ci``: review a pull request or a push on a CI machine.
+
+The change comes from the head, and everything that shapes the review (settings, templates) from the base: otherwise
+a pull request could switch off its own review.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reviewer.cli import options
+from reviewer.errors import GitError, UsageError
+
+if TYPE_CHECKING:
+    from reviewer.cli.forge import Job
+    from reviewer.config import Settings
+    from reviewer.finding import Review
+    from reviewer.git import Repository, Target
+
+_DEFAULTS = {"fail_on": "error", "require": True}
+_SUMMARY_LIMIT = 1_000_000  # GitHub refuses a step summary over 1 MiB
+_ADVICE = "the whole history is needed: in GitHub Actions fetch-depth: 0, in GitLab CI GIT_DEPTH: 0"
+
+_EPILOG = """\b
+Examples:
+  reviewer ci                       in GitHub Actions or GitLab CI
+  reviewer ci --base origin/main    anywhere else
+
+Fails on findings of severity error unless --fail-on or the configuration says otherwise. Settings and templates are
+read from the base revision.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--base", metavar="REV", help="Where the change left; found from the CI machine's variables without it.")
+@click.option("--head", metavar="REV", help="The newest revision under review.")
+@click.option(
+    "--json-output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("reviewer-report.json"),
+    show_default=True,
+    help="Where the review is written as JSON, to be kept as an artefact.",
+)
+@options.gate_options
+@options.model_options
+@options.install_option
+@options.review_options
+@options.format_option
+def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, **flags: Any) -> int:
+    """Review a pull request or a push on a CI machine, and fail by --fail-on."""
+    from reviewer import config
+    from reviewer.cli import common, forge, overrides
+    from reviewer.git import Repository
+
+    job = forge.detect(os.environ)
+    repository = Repository.discover()
+    start = _base(repository, base, job)
+    target = _target(repository, start, head or job.head)
+    settings = config.load(
+        repository.root,
+        os.environ,
+        options.as_flags(flags),
+        lambda name: repository.show(start, name),
+        defaults=_DEFAULTS,
+    )
+    source = common.from_repository(repository, target)
+    templates = overrides.recorded(repository, start)
+    review = common.make_review(source, settings, templates, install=install)
+    return _publish(review, settings, job, json_output)
+
+
+def _base(repository: Repository, named: str | None, job: Job) -> str:
+    """The first base that this clone has.
+
+    Raises:
+        UsageError: There is none.
+    """
+    candidates = (named,) if named else job.bases
+    for candidate in candidates:
+        try:
+            return repository.resolve(candidate)
+        except GitError:
+            continue
+    if not candidates:
+        where = f"{job.name} does not say" if job.name else "this is no CI machine that is known, so it is not clear"
+        raise UsageError(f"{where} where the change begins", hint="reviewer ci --base origin/main")
+    raise UsageError(f"the base of the change, {' or '.join(candidates)}, is not in this clone", hint=_ADVICE)
+
+
+def _target(repository: Repository, base: str, head: str) -> Target:
+    try:
+        return repository.merge_base_target(base, head)
+    except GitError as problem:
+        raise GitError(problem.message, hint=problem.hint or _ADVICE) from problem
+
+
+def _publish(review: Review, settings: Settings, job: Job, json_output: Path) -> int:
+    from reviewer import output
+    from reviewer.cli import common
+
+    verdict = common.judge(review, settings)
+    common.write_file(json_output, common.render(review, settings, "json", verdict))
+    if job.summary is not None:
+        _append(job.summary, common.render(review, settings, "markdown", verdict))
+    default = "github" if job.annotations else "text"
+    shown = default if settings.origin("format") == "default" else settings.format
+    output.say(common.render(review, settings, shown, verdict, on_terminal=True).rstrip("\n"))
+    return verdict
+
+
+def _append(path: Path, text: str) -> None:
+    """Add to the step's summary, which other steps write to as well.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    data = text.encode("utf-8", "replace")
+    if len(data) > _SUMMARY_LIMIT:
+        data = data[:_SUMMARY_LIMIT].rpartition(b"\n")[0] + b"\n\nThe rest does not fit here; the JSON report has it.\n"
+    try:
+        with path.open("ab") as file:
+            file.write(data.rstrip(b"\n") + b"\n")
+    except OSError as problem:
+        raise UsageError(f"cannot write the step summary {path}: {problem.strerror}") from problem

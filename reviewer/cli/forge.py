@@ -1,0 +1,110 @@
+"""What a CI machine says about itself: where the change begins and ends, and where results go.
+
+Variables as documented by GitHub ("Variables reference", "Webhook events and payloads") and GitLab ("Predefined CI/CD
+variables reference").
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reviewer.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One CI job.
+
+    Attributes:
+        name: The forge, for people; empty where there is none.
+        bases: Revisions that the change may have left, the likeliest first.
+        head: The newest revision under review.
+        annotations: Whether standard output is read for workflow commands.
+        summary: A file that the forge shows as Markdown.
+    """
+
+    name: str
+    bases: tuple[str, ...]
+    head: str = "HEAD"
+    annotations: bool = False
+    summary: Path | None = None
+
+
+def detect(env: Mapping[str, str]) -> Job:
+    """Describe the job that this process runs in.
+
+    Raises:
+        UsageError: GitHub's event file cannot be read.
+    """
+    if env.get("GITHUB_ACTIONS") == "true":
+        return _github(env)
+    if env.get("GITLAB_CI") == "true":
+        return _gitlab(env)
+    return Job("", ())
+
+
+def _github(env: Mapping[str, str]) -> Job:
+    event = _event(env)
+    pull, group = event.get("pull_request"), event.get("merge_group")
+    # Not the pull request's own head: a shallow checkout holds only GITHUB_SHA, its merge with the base, and the merge
+    # base of that and the base is the base, so that just the pull request's change remains.
+    head = env.get("GITHUB_SHA") or "HEAD"
+    if isinstance(pull, dict):
+        # pull_request_target checks out the base; what is under review is the pull request's head.
+        if env.get("GITHUB_EVENT_NAME") == "pull_request_target":
+            head = _text(pull, "head", "sha") or head
+        bases = (_text(pull, "base", "sha"), _branch(env.get("GITHUB_BASE_REF")))
+    elif isinstance(group, dict):
+        bases = (_text(group, "base_sha"), _branch(_text(group, "base_ref").removeprefix("refs/heads/")))
+    else:
+        default = _text(event, "repository", "default_branch")
+        bases = (_text(event, "before"), "" if default == env.get("GITHUB_REF_NAME") else _branch(default))
+    summary = env.get("GITHUB_STEP_SUMMARY")
+    return Job("GitHub Actions", _known(*bases), head, annotations=True, summary=Path(summary) if summary else None)
+
+
+def _gitlab(env: Mapping[str, str]) -> Job:
+    head = env.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or env.get("CI_COMMIT_SHA") or "HEAD"
+    default = env.get("CI_DEFAULT_BRANCH", "")
+    bases = (
+        env.get("CI_MERGE_REQUEST_DIFF_BASE_SHA", ""),
+        env.get("CI_MERGE_REQUEST_TARGET_BRANCH_SHA", ""),
+        _branch(env.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME")),
+        env.get("CI_COMMIT_BEFORE_SHA", ""),
+        "" if default == env.get("CI_COMMIT_REF_NAME") else _branch(default),
+    )
+    return Job("GitLab CI", _known(*bases), head)
+
+
+def _event(env: Mapping[str, str]) -> dict[str, Any]:
+    path = env.get("GITHUB_EVENT_PATH")
+    if not path:
+        return {}
+    try:
+        event = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise UsageError(
+            f"GitHub's event file {path} cannot be read: {problem}", hint="reviewer ci --base REV"
+        ) from None
+    return event if isinstance(event, dict) else {}
+
+
+def _text(tree: object, *keys: str) -> str:
+    for key in keys:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree if isinstance(tree, str) else ""
+
+
+def _branch(name: str | None) -> str:
+    return f"origin/{name}" if name else ""
+
+
+def _known(*revisions: str) -> tuple[str, ...]:
+    """Leave out what is empty or all zeros, which stands for "nothing there"."""
+    return tuple(dict.fromkeys(revision for revision in revisions if revision.strip("0")))

@@ -1,0 +1,136 @@
+"""``reviewer hook``: what a git hook calls, native or through pre-commit.
+
+A hook stands between a person and their commit. It never asks anything, needs no terminal, starts fast where there is
+nothing to do, and lets the commit go on where it cannot review, unless it was told to require the review.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reviewer.cli import options
+from reviewer.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from reviewer.config import Settings
+    from reviewer.errors import EngineError
+    from reviewer.git import Repository, Target
+
+# What git itself records in a commit: not what only lies in a submodule, nor what is merely intended to be added.
+_ANYTHING_STAGED = (
+    "diff-index",
+    "--cached",
+    "--quiet",
+    "--ignore-submodules=dirty",
+    "--ita-invisible-in-index",
+    "HEAD",
+)
+
+
+@click.group()
+def hook() -> None:
+    """Review from a git hook; reviewer install sets one up."""
+
+
+@hook.command("pre-commit")
+@options.gate_options
+@options.model_options
+@options.review_options
+@click.argument("ignored", nargs=-1, type=click.UNPROCESSED)
+def pre_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 - names of files, where a tool passes them
+    """Review what git commit is about to record."""
+    if not _anything_staged():
+        return ExitCode.PASSED
+    return _run(flags, "the commit", lambda repository: [repository.target(None, staged=True)])
+
+
+@hook.command("pre-push")
+@options.gate_options
+@options.model_options
+@options.review_options
+@click.argument("remote", required=False)
+@click.argument("ignored", nargs=-1, type=click.UNPROCESSED)
+def pre_push(remote: str | None, ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 - the remote's URL
+    """Review what git push is about to send.
+
+    Reads git's lines from standard input, or pre-commit's PRE_COMMIT_FROM_REF and PRE_COMMIT_TO_REF.
+    """
+    from reviewer.cli import pushed
+
+    refs = [] if pushed.from_framework(os.environ) else pushed.read_lines(sys.stdin)
+
+    def targets(repository: Repository) -> Iterable[Target]:
+        return pushed.targets(repository, refs, remote, os.environ)
+
+    return _run(flags, "the push", targets)
+
+
+def _anything_staged() -> bool:
+    """Ask git, before anything slow is imported; a refusal (no commit yet, no repository) counts as yes."""
+    try:
+        env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+        done = subprocess.run(("git", *_ANYTHING_STAGED, "--"), check=False, capture_output=True, env=env)
+    except OSError:
+        return True
+    return done.returncode != 0
+
+
+def _run(flags: Mapping[str, Any], what: str, targets: Callable[[Repository], Iterable[Target]]) -> int:
+    """Review, and let only what was asked for stop git."""
+    from reviewer.cli.boundary import guarded
+
+    code = guarded(lambda: _review(options.as_flags(dict(flags)), what, targets))
+    # A broken configuration or a bug of ours stops a hook only where its own command line asks for a gate: what the
+    # configuration asks for is not known then.
+    gated = bool(flags["require"]) or flags["fail_on"] not in (None, "never")
+    if code in (ExitCode.USAGE, ExitCode.BUG) and not gated:
+        click.echo(f"reviewer: {what} goes on, unreviewed", err=True)
+        return ExitCode.PASSED
+    return code
+
+
+def _review(flags: Mapping[str, object], what: str, targets: Callable[[Repository], Iterable[Target]]) -> int:
+    from reviewer.cli import common
+    from reviewer.git import Repository
+
+    repository = Repository.discover()
+    settings = common.load_settings(repository, {**flags, "format": "text"})
+    codes = [_review_one(repository, target, settings, what) for target in targets(repository)]
+    # What was found outweighs what could not be read, as in the gate.
+    return ExitCode.FINDINGS if ExitCode.FINDINGS in codes else max(codes, default=ExitCode.PASSED)
+
+
+def _review_one(repository: Repository, target: Target, settings: Settings, what: str) -> int:
+    from reviewer import output
+    from reviewer.cli import common, overrides
+    from reviewer.errors import EngineError
+
+    source = common.from_repository(repository, target)
+    if not source.change.files:
+        return ExitCode.PASSED
+    templates = overrides.local(repository.root)
+    try:
+        review = common.make_review(
+            source, settings, templates, wait=settings.hook_budget, deadline=settings.hook_deadline
+        )
+    except EngineError as problem:
+        if settings.require:
+            raise
+        output.note(f"{_in_one_line(problem)}; {what} goes on, unreviewed")
+        return ExitCode.PASSED
+    verdict = common.emit(review, settings, advisory=settings.fail_on is None and not settings.require)
+    # An engine that is too slow to read everything stops nothing either, unless the review is required.
+    return ExitCode.PASSED if verdict is ExitCode.INCOMPLETE and not settings.require else verdict
+
+
+def _in_one_line(problem: EngineError) -> str:
+    message = " ".join(problem.message.split())
+    advice = " ".join((problem.hint or "").partition("\n")[0].split())
+    return f"{message} ({advice})" if advice else message

@@ -1,0 +1,86 @@
+"""``reviewer install`` and ``reviewer uninstall``: git hooks in this repository."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reviewer.errors import UsageError
+
+if TYPE_CHECKING:
+    from reviewer.cli.native import NativeHook
+    from reviewer.git import Repository
+
+_HOOK = click.option(
+    "--hook",
+    "names",
+    multiple=True,
+    type=click.Choice(["pre-commit", "pre-push"]),
+    help="Which hook; may be given several times. Default: pre-commit.",
+)
+
+_EPILOG = """\b
+Examples:
+  reviewer install                                   review every commit, never stop one
+  reviewer install --strict                          stop a commit with an error in it
+  reviewer install --hook pre-commit --hook pre-push
+
+A hook that is already there is kept and runs first. git commit --no-verify goes around both.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@_HOOK
+@click.option("--strict", is_flag=True, help="Stop git on findings of severity error.")
+@click.option("--require", is_flag=True, help="Also stop git where no review can be made.")
+@click.option("--yes", is_flag=True, help="Also where core.hooksPath leads out of this repository.")
+def install(names: tuple[str, ...], *, strict: bool, require: bool, yes: bool) -> None:
+    """Install git hooks in this repository."""
+    from reviewer import output
+    from reviewer.cli import native
+    from reviewer.git import Repository
+
+    repository = Repository.discover()
+    if not yes:
+        _refuse_shared(repository)
+    program = native.this_program()
+    options = " ".join(["--fail-on error"] * strict + ["--require"] * require)
+    for hook in _hooks(repository, names or ("pre-commit",)):
+        chained = hook.install(program, options)
+        output.say(f"{hook.name}: installed in {hook.path}" + (f", after {hook.earlier.name}" if chained else ""))
+
+
+@click.command()
+@_HOOK
+def uninstall(names: tuple[str, ...]) -> None:
+    """Remove our git hooks and restore what was there before."""
+    from reviewer import output
+    from reviewer.cli import native
+    from reviewer.git import Repository
+
+    for hook in _hooks(Repository.discover(), names or native.HOOKS):
+        if hook.exists and not hook.is_ours:
+            if names or hook.earlier.exists():
+                output.say(f"{hook.name}: {hook.path} is not ours and stays")
+        elif hook.uninstall():
+            output.say(f"{hook.name}: " + ("restored" if hook.exists else "removed") + f" {hook.path}")
+        elif names:
+            output.say(f"{hook.name}: not installed")
+
+
+def _hooks(repository: Repository, names: tuple[str, ...]) -> list[NativeHook]:
+    from reviewer.cli.native import NativeHook
+
+    return [NativeHook(repository.hooks_dir, name) for name in dict.fromkeys(names)]
+
+
+def _refuse_shared(repository: Repository) -> None:
+    """Ask before other repositories get the hook too; a flag, since nobody may be there to answer."""
+    folder = repository.hooks_dir.resolve()
+    homes = (repository.common_dir.resolve(), repository.root.resolve())
+    if not any(folder.is_relative_to(home) for home in homes):
+        raise UsageError(
+            f"core.hooksPath leads to {folder}, outside this repository, and other repositories may use it too",
+            hint="all the same: reviewer install --yes\nonly here: git config --local core.hooksPath .git/hooks",
+        )

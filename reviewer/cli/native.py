@@ -1,0 +1,150 @@
+"""Native git hooks: put in place, chained with what was there, and taken away without a trace."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reviewer.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOOKS = ("pre-commit", "pre-push")
+_MARK = b"# vllm-reviewer: "
+_SUFFIX = ".before-reviewer"
+
+
+@dataclass(frozen=True, slots=True)
+class NativeHook:
+    """One hook of one repository.
+
+    Attributes:
+        folder: Where git looks for hooks.
+        name: ``pre-commit`` or ``pre-push``.
+    """
+
+    folder: Path
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """The file that git runs."""
+        return self.folder / self.name
+
+    @property
+    def earlier(self) -> Path:
+        """The hook that was there before, kept aside; ours runs it first."""
+        return self.folder / (self.name + _SUFFIX)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the hook is one that ``install`` made."""
+        return self.path.is_file() and not self.path.is_symlink() and _MARK in self.path.read_bytes()[:200]
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a hook at all; a dangling link is one."""
+        return os.path.lexists(self.path)
+
+    def install(self, program: Path, options: str = "") -> bool:
+        """Put the hook in place; an earlier one is renamed aside and chained.
+
+        Args:
+            program: The ``reviewer`` to run.
+            options: What follows ``reviewer hook NAME``, as the shell reads it.
+
+        Returns:
+            Whether an earlier hook is chained.
+
+        Raises:
+            UsageError: Another program put its hook over ours, or the folder cannot be written.
+        """
+        if self.exists and not self.is_ours and os.path.lexists(self.earlier):
+            raise UsageError(
+                f"{self.path} is not ours, and an earlier hook is kept beside it",
+                hint=f"keep one of them, and install again:\n  {self.path}\n  {self.earlier}",
+            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            aside = self.path.with_name(f".{self.name}.{os.getpid()}.tmp")
+            aside.write_bytes(script(self.name, program, options).encode())
+            aside.chmod(0o755)
+            if self.exists and not self.is_ours:
+                self.path.rename(self.earlier)
+            aside.replace(self.path)
+        except OSError as problem:
+            raise UsageError(f"cannot write {self.path}: {problem.strerror}") from problem
+        return os.path.lexists(self.earlier)
+
+    def uninstall(self) -> bool:
+        """Take the hook away and put the earlier one back as it was.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            UsageError: The folder cannot be written.
+        """
+        if self.exists and not self.is_ours:
+            return False
+        try:
+            if os.path.lexists(self.earlier):
+                self.earlier.replace(self.path)
+                return True
+            if self.exists:
+                self.path.unlink()
+                return True
+        except OSError as problem:
+            raise UsageError(f"cannot restore {self.path}: {problem.strerror}") from problem
+        return False
+
+
+def script(name: str, program: Path, options: str = "") -> str:
+    """The text of a hook."""
+    from reviewer import assets
+
+    values = {
+        "@HOOK@": name,
+        "@REVIEWER@": shlex.quote(program.as_posix()),
+        "@INPUT@": "$(cat)" if name == "pre-push" else "",
+        "@OPTIONS@": f" {options}" if options else "",
+    }
+    text = assets.read("hooks/native/hook.sh")
+    for placeholder, value in values.items():
+        text = text.replace(placeholder, value)
+    return text.replace("\r\n", "\n")  # a checkout on Windows may have changed them, and sh stumbles over them
+
+
+def this_program() -> Path:
+    """The ``reviewer`` command of this installation.
+
+    Not ``python -m reviewer``: that would import from the repository under review, and could not be told from a review
+    with findings once the package is gone.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for folder in _script_folders():
+        for name in ("reviewer", "reviewer.exe"):
+            if os.access(folder / name, os.X_OK) and (folder / name).is_file():
+                return (folder / name).absolute()
+    found = shutil.which("reviewer")
+    if found is None:
+        raise UsageError(
+            f"this installation has no reviewer command beside {sys.executable}",
+            hint="install the package: pip install vllm-reviewer",
+        )
+    return Path(found).absolute()
+
+
+def _script_folders() -> Iterator[Path]:
+    yield Path(sysconfig.get_path("scripts"))
+    user = sysconfig.get_preferred_scheme("user")
+    yield Path(sysconfig.get_path("scripts", user))
