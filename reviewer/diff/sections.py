@@ -27,7 +27,8 @@ _BINARY = re.compile(r"(?:Binary f|F)iles? (.+?)(?: and (.+))? (?:differ|has cha
 _SUBMODULE_LOG = re.compile(r"Submodule (.+) ([0-9a-f]{7,64})\.{2,3}([0-9a-f]{7,64})(?: \(.*\))?:?")
 _COMBINED = re.compile(r"diff --(?:cc|combined) |@@@+ -")
 _UNMERGED = re.compile(r"\* Unmerged path (.+)")
-_MAIL = re.compile(r"From [0-9a-f]{40,64} |(?:From|Subject|Date|Message-ID): ", re.IGNORECASE)
+# Not Date: "git show" writes that too, and what it shows is no mail.
+_MAIL = re.compile(r"From [0-9a-f]{40,64} |(?:From|Subject): ")
 
 SUBMODULE_MODE = "160000"
 
@@ -107,7 +108,7 @@ class _Scanner:
             section.binary = True
             self._at += 1
         elif not section.facts:
-            return None  # only its time stamp changed
+            return None  # nothing is said of it: at most its time stamp changed
         elif section.facts.keys() == {"index"} and self._at >= len(self._lines):
             raise damaged(self._at, "it ends after a file header")
         self._name(section, old, new, header)

@@ -26,6 +26,7 @@ _CONFIG = (
     *("-c", "core.bigFileThreshold=512m"),  # a lower one would call text binary
     *("-c", "diff.suppressBlankEmpty=false"),
 )
+# Some of these are what plumbing does anyway; that it goes on doing so is not left to chance.
 _PATCH = (
     "--patch",
     "--full-index",
