@@ -1,0 +1,211 @@
+"""Answers of the model, kept between runs, so that a repeated review costs no model call.
+
+One SQLite file in WAL mode. The caller's key is a digest of everything that shaped an answer, so an entry never goes
+stale; it only goes unused, and the least recently used ones leave when the file's share of the disk is full.
+
+A cache must never be the reason why a review fails. A damaged file is set aside and a new one begun; where there can
+be no file at all the cache is off, says why in ``AnswerCache.problem``, and every lookup is a miss.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from reviewer.cache import database
+from reviewer.cache.files import CacheFiles
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    _Work = Callable[["sqlite3.Connection"], "_T"]
+
+__all__ = ["DEFAULT_MAX_BYTES", "AnswerCache", "CacheStats", "key"]
+
+_T = TypeVar("_T")
+
+DEFAULT_MAX_BYTES: Final = 256 * 1024 * 1024
+
+_BUSY_SECONDS: Final = 5.0
+# A lookup writes the time of use only when the recorded one is older than this: reads then stay reads.
+_TOUCH_SECONDS: Final = 60.0
+
+
+def key(parts: Mapping[str, object]) -> str:
+    """Digest everything that shaped an answer.
+
+    Args:
+        parts: Plain JSON values; their order does not matter, their types do (``1`` is not ``True`` nor ``"1"``).
+
+    Returns:
+        SHA-256 of the canonical JSON, 64 hexadecimal digits.
+
+    Raises:
+        TypeError: A part is not a JSON value.
+        ValueError: A part is NaN or infinite.
+    """
+    text = json.dumps(dict(parts), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStats:
+    """What the cache holds.
+
+    Attributes:
+        bytes: What the entries count against ``max_bytes``.
+        file_bytes: What the files take on disk, the write-ahead log included.
+        oldest: When the least recently used entry was last used, in seconds since the epoch; None where it is empty.
+        hits, misses: Of this process.
+        set_aside: Damaged files that were kept.
+        problem: Why the cache is off; None when it works.
+    """
+
+    path: Path
+    entries: int
+    bytes: int
+    max_bytes: int
+    file_bytes: int
+    oldest: float | None
+    hits: int
+    misses: int
+    set_aside: tuple[Path, ...]
+    problem: str | None
+
+
+class AnswerCache:
+    """A bounded store of answers in one file, shared by any number of processes and threads.
+
+    The file is opened by the first call, not by the constructor.
+
+    Args:
+        path: The SQLite file; made, with its folder, when first needed.
+        max_bytes: Bound for all entries together; the file may be about a tenth larger.
+        clock: Seconds since the epoch, for tests.
+    """
+
+    def __init__(
+        self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.path = path
+        self.max_bytes = max_bytes
+        self.problem: str | None = None
+        self._files = CacheFiles(path)
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._hits = 0
+        self._misses = 0
+
+    def get(self, key: str) -> str | None:
+        """Return the answer stored under ``key``, or None."""
+        data = self._run(lambda connection: self._read(connection, key), None)
+        if data is None:
+            self._misses += 1
+            return None
+        self._hits += 1
+        return data.decode("utf-8", "surrogatepass")
+
+    def put(self, key: str, value: str) -> None:
+        """Store an answer; one that alone exceeds the bound is not kept."""
+        # A reply decoded from JSON may hold a lone surrogate, which SQLite's TEXT refuses.
+        data = value.encode("utf-8", "surrogatepass")
+        if database.cost(data) <= self.max_bytes:
+            self._run(lambda connection: self._write(connection, key, data), None)
+
+    def stats(self) -> CacheStats:
+        """Count what is there; of a cache that does not exist yet, without making it."""
+        nothing = database.Totals(entries=0, bytes=0, oldest=None)
+        totals = self._run(database.totals, nothing) if self.path.exists() else nothing
+        return CacheStats(
+            path=self.path,
+            entries=totals.entries,
+            bytes=totals.bytes,
+            max_bytes=self.max_bytes,
+            file_bytes=self._files.size(),
+            oldest=totals.oldest,
+            hits=self._hits,
+            misses=self._misses,
+            set_aside=self._files.set_aside_files(),
+            problem=self.problem,
+        )
+
+    def clear(self) -> int:
+        """Forget every answer, also on disk, set-aside files included.
+
+        Returns:
+            How many answers were removed.
+        """
+        removed = self._run(database.erase, 0) if self.path.exists() else 0
+        self._files.remove(self._files.set_aside_files())
+        return removed
+
+    def close(self) -> None:
+        """Close the file; the next call opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                with contextlib.suppress(OSError, *database.errors()):
+                    self._connection.close()
+                self._connection = None
+
+    def __enter__(self) -> AnswerCache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, work: _Work[_T], missed: _T) -> _T:
+        """Do ``work``; a damaged file is replaced and the work done once more; any other trouble gives ``missed``."""
+        with self._lock:
+            for attempt in (1, 2):
+                if self.problem is not None:
+                    break
+                try:
+                    return work(self._open())
+                except database.errors() as trouble:
+                    if database.is_busy(trouble):
+                        break
+                    self.close()
+                    if attempt == 1 and (database.is_damage(trouble) or self.path.is_dir()):
+                        self._replace_file(str(trouble))
+                    else:
+                        self.problem = f"{self.path}: {trouble}"
+                except OSError as trouble:
+                    self.close()
+                    self.problem = f"{self.path}: {trouble.strerror or trouble}"
+        return missed
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._files.make()
+            self._connection = database.connect(self.path, _BUSY_SECONDS)
+            database.prepare(self._connection)
+        return self._connection
+
+    def _read(self, connection: sqlite3.Connection, key: str) -> bytes | None:
+        row = database.read(connection, key)
+        if row is None:
+            return None
+        data, used = row
+        now = self._clock()
+        if abs(now - used) > _TOUCH_SECONDS:
+            database.touch(connection, key, now)
+        return data
+
+    def _write(self, connection: sqlite3.Connection, key: str, data: bytes) -> None:
+        database.store(connection, key, data, self._clock(), self.max_bytes)
+
+    def _replace_file(self, reason: str) -> None:
+        from filelock import Timeout
+
+        try:
+            self._files.set_aside(_BUSY_SECONDS)
+        except (OSError, Timeout) as trouble:
+            self.problem = f"{self.path} is damaged ({reason}) and cannot be moved: {trouble}"
