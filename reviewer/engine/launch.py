@@ -1,0 +1,108 @@
+"""A plan as vLLM's own command line and environment (checked against vLLM 0.32.0)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reviewer.engine.hardware import Gpu
+    from reviewer.engine.plan import MemoryPlan
+
+# Replies without white space between JSON tokens: it is allowed by default and costs tokens.
+_STRUCTURED_OUTPUTS = {"backend": "xgrammar", "disable_any_whitespace": True}
+
+# Where Debian, Fedora and others put the optional allocator; vLLM looks for its own copy by itself.
+_LIBRARY_FOLDERS = (
+    Path("/usr/lib/x86_64-linux-gnu"),
+    Path("/usr/lib/aarch64-linux-gnu"),
+    Path("/usr/lib64"),
+    Path("/usr/lib"),
+)
+_ALLOCATORS = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
+_FEW_CORES = 4  # up to here a core that is kept free for the scheduler costs more than it gives
+
+
+def server_args(plan: MemoryPlan, model_path: str | Path, served_name: str) -> list[str]:
+    """The flags of ``python -m vllm.entrypoints.openai.api_server``, all but those of the endpoint."""
+    args = [
+        "--model",
+        str(model_path),
+        "--served-model-name",
+        served_name,
+        "--dtype",
+        plan.dtype,
+        "--max-model-len",
+        str(plan.max_model_len),
+        "--max-num-seqs",
+        str(plan.max_num_seqs),
+        "--max-num-batched-tokens",
+        str(plan.max_num_batched_tokens),
+        "--enable-prefix-caching",
+        "--structured-outputs-config",
+        json.dumps(_STRUCTURED_OUTPUTS, separators=(",", ":")),
+        "--generation-config",
+        "vllm",  # sampling comes with each request, not from a file in the model's folder
+        "--disable-uvicorn-access-log",
+        "--no-enable-log-requests",
+    ]
+    if plan.device == "cuda":
+        args += ["--gpu-memory-utilization", f"{plan.gpu_memory_utilization:.3f}"]
+        if plan.tensor_parallel > 1:
+            args += ["--tensor-parallel-size", str(plan.tensor_parallel)]
+    else:
+        # Byte-exact, and with it vLLM skips its warm-up pass; VLLM_CPU_KVCACHE_SPACE only knows whole GiB.
+        args += ["--kv-cache-memory-bytes", str(plan.kv_cache_bytes)]
+    if plan.device == "cpu":
+        args.append("--enforce-eager")  # compiling takes two minutes and gains nothing at these sizes
+    return args
+
+
+def server_env(plan: MemoryPlan, prefix: Path, folders: Iterable[Path] = _LIBRARY_FOLDERS) -> dict[str, str]:
+    """The variables to add to the engine's environment.
+
+    Args:
+        plan: The plan.
+        prefix: Root of the Python environment that holds vLLM.
+        folders: Where system libraries are looked for.
+    """
+    env = {
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        **dict(plan.environment),
+    }
+    if plan.device == "cpu":
+        preload = [path for path in (prefix / "lib/libiomp5.so", _allocator(folders)) if path and path.is_file()]
+        if preload:
+            env["LD_PRELOAD"] = ":".join(str(path) for path in preload)
+    return env
+
+
+def cpu_environment(cores: int, visible_cores: int) -> tuple[tuple[str, str], ...]:
+    """Threads of an engine on the CPU.
+
+    vLLM binds one thread to every core of the affinity and keeps one core free. On few cores that one is missed
+    (measured on two: prefill 280 instead of 151 tokens a second); under a quota of processor time the binding would
+    start more threads than may run.
+    """
+    rows = []
+    if cores <= _FEW_CORES:
+        rows.append(("VLLM_CPU_NUM_OF_RESERVED_CPU", "0"))
+    if cores < visible_cores:
+        rows += [("VLLM_CPU_OMP_THREADS_BIND", "nobind"), ("OMP_NUM_THREADS", str(cores))]
+    return tuple(rows)
+
+
+def gpu_environment(gpus: Sequence[Gpu], count: int) -> tuple[tuple[str, str], ...]:
+    """Pick the GPUs that the plan means: vLLM takes the first it sees, the plan those with the most free memory."""
+    chosen = [gpu.uuid for gpu in gpus[:count]]
+    return (("CUDA_VISIBLE_DEVICES", ",".join(chosen)),) if len(gpus) > count and all(chosen) else ()
+
+
+def _allocator(folders: Iterable[Path]) -> Path | None:
+    return next((path for folder in folders for name in _ALLOCATORS if (path := folder / name).is_file()), None)

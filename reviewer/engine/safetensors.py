@@ -1,0 +1,106 @@
+"""The headers of safetensors files, read without loading a tensor and without a library.
+
+A file starts with eight bytes, the header's length (little endian), then that much JSON: tensor name → dtype, shape
+and the two offsets of its data. The format is described in the safetensors project's README.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reviewer.errors import ModelDamagedError
+
+FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+INDEX = "model.safetensors.index.json"
+
+_HEADER_LIMIT = 100_000_000  # the format's own bound
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What is in the weight files of a model.
+
+    Attributes:
+        float_elements: Numbers stored as floats of 16 bits and more; they take the serving dtype's width when loaded.
+        packed_bytes: Everything else: quantized blocks, 8-bit floats, indices. They stay as they are.
+        stored_bytes: All tensor data on disk.
+    """
+
+    float_elements: int
+    packed_bytes: int
+    stored_bytes: int
+
+    def resident_bytes(self, dtype_bytes: int) -> int:
+        """The weights in memory, in a dtype of that many bytes."""
+        return self.float_elements * dtype_bytes + self.packed_bytes
+
+
+def read(folder: Path) -> Weights:
+    """Sum up the safetensors files of a model folder.
+
+    Raises:
+        ModelDamagedError: There are none, one is missing, cut short or has a broken header.
+    """
+    floats = packed = stored = 0
+    for path in files(folder):
+        for dtype, elements, size in _tensors(path):
+            stored += size
+            if dtype in FLOAT_BYTES:
+                floats += elements
+            else:
+                packed += size
+    return Weights(floats, packed, stored)
+
+
+def files(folder: Path) -> list[Path]:
+    """The weight files that belong to the model: those of its index, else every ``*.safetensors``."""
+    index = folder / INDEX
+    if index.is_file():
+        try:
+            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise _damaged(index, "the index of the weight files cannot be read") from error
+        if any(Path(name).name != name for name in names):
+            raise _damaged(index, "the index names a file outside the model's folder")
+        found = [folder / name for name in sorted(names)]
+    else:
+        # Mistral's repositories hold a second copy of the same weights under this name.
+        found = sorted(p for p in folder.glob("*.safetensors") if not p.name.startswith("consolidated"))
+        found = found or sorted(folder.glob("*.safetensors"))
+    if not found:
+        raise _damaged(folder, "there is no safetensors file")
+    return found
+
+
+def _tensors(path: Path) -> list[tuple[str, int, int]]:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not len("{}") <= length <= min(_HEADER_LIMIT, size - 8):
+                raise _damaged(path, "its header is longer than the file")
+            header: dict[str, Any] = json.loads(file.read(length))
+        rows = [_tensor(entry) for name, entry in header.items() if name != "__metadata__"]
+    except OSError as error:
+        raise _damaged(path, "it cannot be read") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, "its header is broken") from error
+    end = max((row[3] for row in rows), default=0)
+    if 8 + length + end > size:
+        raise _damaged(path, f"it holds {size:,} bytes, its header promises {8 + length + end:,}")
+    return [row[:3] for row in rows]
+
+
+def _tensor(entry: dict[str, Any]) -> tuple[str, int, int, int]:
+    start, end = (int(offset) for offset in entry["data_offsets"])
+    if not 0 <= start <= end:
+        raise ValueError("offsets out of order")
+    return str(entry["dtype"]), math.prod(int(side) for side in entry["shape"]), end - start, end
+
+
+def _damaged(path: Path, reason: str) -> ModelDamagedError:
+    return ModelDamagedError(f"{path}: {reason}", hint="reviewer model verify names every damaged file")
