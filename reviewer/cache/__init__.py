@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     _Work = Callable[["sqlite3.Connection"], "_T"]
 
-__all__ = ["DEFAULT_MAX_BYTES", "AnswerCache", "CacheStats", "key"]
+__all__ = ["DEFAULT_MAX_BYTES", "AnswerCache", "CacheStats", "default_path", "key"]
 
 _T = TypeVar("_T")
 
@@ -36,6 +36,13 @@ DEFAULT_MAX_BYTES: Final = 256 * 1024 * 1024
 _BUSY_SECONDS: Final = 5.0
 # A lookup writes the time of use only when the recorded one is older than this: reads then stay reads.
 _TOUCH_SECONDS: Final = 60.0
+
+
+def default_path() -> Path:
+    """Return the file that all reviews of this user share."""
+    from reviewer import paths
+
+    return paths.cache_dir() / "answers.sqlite3"
 
 
 def key(parts: Mapping[str, object]) -> str:
