@@ -193,10 +193,14 @@ def _refusal(hardware: Hardware, config: ModelConfig, wish: Wish, limit: Limit, 
     if limit.inner_bytes is not None and needed <= there and inner > limit.inner_bytes:
         needed, there = inner, limit.inner_bytes
         numbers = f"it needs {gigabytes(inner)} in one place, {limit.inner_reason} {gigabytes(there)}"
-    if not wish.options:
-        message = f"{wish.name} cannot run on this machine: {'; '.join(wish.notes)}; {numbers}"
-    else:
+    if wish.options:
         message = f"{wish.name} does not fit: {numbers}"
+    elif needed > there:
+        message = f"{wish.name} does not fit: {numbers}; besides, {wish.notes[-1]}"
+    else:
+        message = (
+            f"{wish.name} cannot run on this machine: {wish.notes[-1]} (for its {gigabytes(needed)} there is room)"
+        )
     others = _alternatives(hardware, config, fit.least_bytes(load) if load else 0)
     return PlanRefusedError(
         message,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reviewer.engine import catalog
 from reviewer.engine.budget import GB, BudgetItem, gigabytes
 
 if TYPE_CHECKING:
@@ -84,7 +85,13 @@ def refusal_hint(
         lines.append(f"it would fit after: sudo sysctl iogpu.wired_limit_mb={-(-inner // 2**20)}")
     if others:
         lines.append("these models would fit:")
-        lines += [f"  {plan.model}  ({choice(plan)}; {gigabytes(plan.total_bytes)})" for plan in others]
+        lines += [f"  {plan.model}  ({choice(plan)}; {gigabytes(plan.total_bytes)}{_licence(plan)})" for plan in others]
     else:
         lines.append("no model of the catalog fits; close other programs, or attach to a server with engine.url")
     return "\n".join(lines)
+
+
+def _licence(plan: MemoryPlan) -> str:
+    """A licence that not everybody can accept, so that nobody installs it unawares."""
+    known = catalog.get(plan.model)
+    return "" if known is None or known.licence == "Apache-2.0" else f"; licence {known.licence}"

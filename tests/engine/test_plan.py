@@ -97,7 +97,7 @@ def test_the_default_model(machine: Hardware, form: str, context: int, step: str
     if form == "refused":
         with pytest.raises(PlanRefusedError) as caught:
             plan(machine)
-        assert re.search(r"needs \d+\.\d GB .* [\d.]+ GB are there", caught.value.message)
+        assert re.search(r"needs \d+\.\d GB .* [\d.]+ GB are there|needs AMX", caught.value.message)
         assert caught.value.exit_code == ExitCode.ENGINE
         return
     chosen = plan(machine)
@@ -264,8 +264,16 @@ def test_a_mac_is_told_how_to_raise_the_wired_limit() -> None:
 
 
 def test_kernels_that_the_cpu_lacks_are_named() -> None:
-    with pytest.raises(PlanRefusedError, match="needs AMX"):
+    with pytest.raises(PlanRefusedError, match=r"cannot run on this machine: mxfp4 .* needs AMX"):
         plan(pc(60, flags="avx2 avx512_bf16"))
+    with pytest.raises(PlanRefusedError, match=r"does not fit: it needs .* besides, mxfp4 .* needs AMX"):
+        plan(pc(12))
+
+
+def test_a_restricted_licence_is_said_where_a_model_is_advised() -> None:
+    error = refused(mac(16), catalog.DEFAULT)
+    assert "Qwen/Qwen2.5-Coder-3B-Instruct" in error.alternatives
+    assert "licence Qwen-Research" in (error.hint or "")
 
 
 def test_one_numa_node_has_to_hold_the_worker() -> None:
