@@ -88,7 +88,10 @@ _TOKEN_FORMATS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("dop_v1_", "dckr_pat_", "glsa_"), r"((?:dop_v1|dckr_pat|glsa)_[\w-]{20,80})"),
     (("eyJ",), r"(eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{5,})"),  # JSON web tokens
     (("earer ",), r"[Bb]earer (?!eyJ)([\w.~+/=-]{20,1024})"),
-    (("://",), r"[A-Za-z][\w+.-]{0,30}://[^\s/:@\"']{0,256}:(?![$<{%])([^\s/@\"'<>]{3,256})@"),  # passwords in URLs
+    (  # passwords in URLs
+        ("://",),
+        r"[A-Za-z][\w+.-]{0,30}://[^\s/:@\"']{0,256}:(?![$<{%]|(?i:pass|password|passwd|pwd|token|secret)@)([^\s/@\"'<>\[\]]{3,256})@",
+    ),
 )
 
 
@@ -175,7 +178,7 @@ _NOT_THE_SECRET = re.compile(
     r"(?i)(?:name|url|uri|file|path|id|type|header|field|endpoint|prefix|label|model|format|version|arn|ref)s?\Z"
 )
 _PLACEHOLDER = re.compile(
-    r"(?i)[$<{%]|(?:your|my|the|some|test|fake|dummy)[-_]|x{4}|\*{3}|\.{3}|change.?me|example|placeholder|redacted|\w{1,12}://"
+    r"(?i)[$<{%(\[]|\w+\(|(?:your|my|the|some|test|fake|dummy)[-_]|x{4}|\*{3}|\.{3}|change.?me|example|placeholder|redacted|\w{1,12}://"
     r"|[.~]{0,2}/|[\^~<>=v]*\d+\.\d+"
 )
 _WORDS = re.compile(r"[A-Za-z]+(?:[-_./: ][A-Za-z]+)*\d{0,2}\Z")

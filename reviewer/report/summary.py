@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reviewer import gate
 from reviewer.errors import ExitCode
-from reviewer.finding import Mark, Severity
+from reviewer.finding import Mark, Severity, UnitStatus
 from reviewer.report.view import safe, safe_path
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def counts(review: Review) -> str:
 def timing(review: Review, options: RenderOptions) -> str:
     """How long it took, and how much of it was known before: ``1.8 s (2 of 3 from cache)``."""
     seconds = review.usage.seconds if options.seconds is None else options.seconds
-    read = [unit for unit in review.units if unit not in review.not_read]
-    cached = sum(unit.cached for unit in read)
+    cached = sum(unit.cached for unit in review.units if unit.status is UnitStatus.READ)
     if not cached:
         return f"{seconds:.1f} s"
     share = "all" if cached == len(review.units) else f"{cached} of {len(review.units)}"

@@ -56,7 +56,7 @@ def _head(review: Review, options: RenderOptions, *, is_clean: bool) -> Iterator
         parts = [summary.extent(review), *([model] if model else []), summary.timing(review, options)]
         yield from _wrapped((name, ("  ", "")), " · ".join(parts), _prose_width(options), "")
     for note in review.notes:
-        yield from _wrapped((("note: ", _QUIET),), view.safe(note), _prose_width(options), _QUIET)
+        yield from _wrapped((("note: ", "bold"),), view.safe(note), _prose_width(options), "")
 
 
 def _unit(unit: UnitView, options: RenderOptions) -> Iterator[Line]:
