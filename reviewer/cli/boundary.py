@@ -23,8 +23,9 @@ def guarded(run: Callable[[], object]) -> int:
     """
     try:
         result = run()
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("\nreviewer: interrupted", err=True)
+    except (KeyboardInterrupt, click.Abort) as left:
+        # Click has ended the terminal's "^C" line already where it caught the interrupt itself.
+        click.echo(("" if isinstance(left, click.Abort) else "\n") + "reviewer: interrupted", err=True)
         return ExitCode.INTERRUPTED
     except Exception as problem:  # noqa: BLE001 - the boundary: whatever is not known here is a bug of ours
         return _tell(problem)

@@ -6,6 +6,7 @@ a pull request could switch off its own review.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from reviewer.cli.forge import Job
     from reviewer.config import Settings
     from reviewer.finding import Review
-    from reviewer.git import Repository, Target
+    from reviewer.git import Repository
 
 _DEFAULTS = {"fail_on": "error", "require": True}
 _SUMMARY_LIMIT = 1_000_000  # GitHub refuses a step summary over 1 MiB
@@ -59,7 +60,7 @@ def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, 
     job = forge.detect(os.environ)
     repository = Repository.discover()
     start = _base(repository, base, job)
-    target = _target(repository, start, head or job.head)
+    target = repository.merge_base_target(start, _first(repository, "head", (head,) if head else job.heads))
     settings = config.load(
         repository.root,
         os.environ,
@@ -79,23 +80,17 @@ def _base(repository: Repository, named: str | None, job: Job) -> str:
     Raises:
         UsageError: There is none.
     """
-    candidates = (named,) if named else job.bases
-    for candidate in candidates:
-        try:
-            return repository.resolve(candidate)
-        except GitError:
-            continue
-    if not candidates:
+    if named is None and not job.bases:
         where = f"{job.name} does not say" if job.name else "this is no CI machine that is known, so it is not clear"
         raise UsageError(f"{where} where the change begins", hint="reviewer ci --base origin/main")
-    raise UsageError(f"the base of the change, {' or '.join(candidates)}, is not in this clone", hint=_ADVICE)
+    return _first(repository, "base", (named,) if named else job.bases)
 
 
-def _target(repository: Repository, base: str, head: str) -> Target:
-    try:
-        return repository.merge_base_target(base, head)
-    except GitError as problem:
-        raise GitError(problem.message, hint=problem.hint or _ADVICE) from problem
+def _first(repository: Repository, what: str, revisions: tuple[str, ...]) -> str:
+    for revision in revisions:
+        with contextlib.suppress(GitError):
+            return repository.resolve(revision)
+    raise UsageError(f"the {what} of the change, {' or '.join(revisions)}, is not in this clone", hint=_ADVICE)
 
 
 def _publish(review: Review, settings: Settings, job: Job, json_output: Path) -> int:

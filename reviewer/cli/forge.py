@@ -24,14 +24,14 @@ class Job:
     Attributes:
         name: The forge, for people; empty where there is none.
         bases: Revisions that the change may have left, the likeliest first.
-        head: The newest revision under review.
+        heads: What may be the newest revision under review, the best first.
         annotations: Whether standard output is read for workflow commands.
         summary: A file that the forge shows as Markdown.
     """
 
     name: str
     bases: tuple[str, ...]
-    head: str = "HEAD"
+    heads: tuple[str, ...] = ("HEAD",)
     annotations: bool = False
     summary: Path | None = None
 
@@ -52,13 +52,12 @@ def detect(env: Mapping[str, str]) -> Job:
 def _github(env: Mapping[str, str]) -> Job:
     event = _event(env)
     pull, group = event.get("pull_request"), event.get("merge_group")
-    # Not the pull request's own head: a shallow checkout holds only GITHUB_SHA, its merge with the base, and the merge
-    # base of that and the base is the base, so that just the pull request's change remains.
-    head = env.get("GITHUB_SHA") or "HEAD"
+    heads = (env.get("GITHUB_SHA") or "HEAD",)
     if isinstance(pull, dict):
-        # pull_request_target checks out the base; what is under review is the pull request's head.
-        if env.get("GITHUB_EVENT_NAME") == "pull_request_target":
-            head = _text(pull, "head", "sha") or head
+        # GITHUB_SHA is the merge with a base that may have moved on; what is under review is the pull request's own
+        # head. A pull_request_target job checks out the base, so there nothing else will do.
+        own = _text(pull, "head", "sha")
+        heads = (own,) if env.get("GITHUB_EVENT_NAME") == "pull_request_target" else _known(own, *heads)
         bases = (_text(pull, "base", "sha"), _branch(env.get("GITHUB_BASE_REF")))
     elif isinstance(group, dict):
         bases = (_text(group, "base_sha"), _branch(_text(group, "base_ref").removeprefix("refs/heads/")))
@@ -66,7 +65,7 @@ def _github(env: Mapping[str, str]) -> Job:
         default = _text(event, "repository", "default_branch")
         bases = (_text(event, "before"), "" if default == env.get("GITHUB_REF_NAME") else _branch(default))
     summary = env.get("GITHUB_STEP_SUMMARY")
-    return Job("GitHub Actions", _known(*bases), head, annotations=True, summary=Path(summary) if summary else None)
+    return Job("GitHub Actions", _known(*bases), heads, annotations=True, summary=Path(summary) if summary else None)
 
 
 def _gitlab(env: Mapping[str, str]) -> Job:
@@ -79,7 +78,7 @@ def _gitlab(env: Mapping[str, str]) -> Job:
         env.get("CI_COMMIT_BEFORE_SHA", ""),
         "" if default == env.get("CI_COMMIT_REF_NAME") else _branch(default),
     )
-    return Job("GitLab CI", _known(*bases), head)
+    return Job("GitLab CI", _known(*bases), (head,))
 
 
 def _event(env: Mapping[str, str]) -> dict[str, Any]:
