@@ -71,6 +71,12 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    """The event loop of asynchronous tests (``pytest.mark.anyio``)."""
+    return "asyncio"
+
+
+@pytest.fixture
 def repo(tmp_path: Path) -> Repo:
     """An empty repository on branch ``main``."""
     return Repo.init(tmp_path / "repo")

@@ -58,14 +58,15 @@ class Repository:
         root: Top folder of the working tree.
         git_dir: This working tree's own ``.git`` folder.
         common_dir: The folder shared by all working trees; equal to ``git_dir`` in the main one.
+        command: Git in the root, with the environment that a hook's relative paths need; for reading only.
     """
 
     def __init__(self, root: Path, git_dir: Path, common_dir: Path) -> None:
         self.root = root
         self.git_dir = git_dir
         self.common_dir = common_dir
-        self._git = Command(root, _environment(root, git_dir, common_dir))
-        self._revisions = Revisions(self._git, common_dir)
+        self.command = Command(root, _environment(root, git_dir, common_dir))
+        self._revisions = Revisions(self.command, common_dir)
 
     @classmethod
     def discover(cls, start: Path | None = None) -> Repository:
@@ -92,7 +93,7 @@ class Repository:
     @cached_property
     def hooks_dir(self) -> Path:
         """Where git looks for hooks: ``core.hooksPath``, or ``hooks`` in the common folder; it need not exist."""
-        return self.root / text(self._git.run("rev-parse", "--git-path", "hooks"))
+        return self.root / text(self.command.run("rev-parse", "--git-path", "hooks"))
 
     def resolve(self, revision: str) -> str:
         """Return the object id of the commit that a revision names.
@@ -144,18 +145,18 @@ class Repository:
                 command = ("diff-tree", *_PATCH, *_RECORDED, str(target.base), str(target.head), "--")
             case TargetKind.PATCH:
                 raise ValueError("a patch from outside is not in the repository")
-        patch = self._git.run(*_CONFIG, *command)
+        patch = self.command.run(*_CONFIG, *command)
         _refuse_unmerged(patch)
         return patch
 
     def has_staged_changes(self) -> bool:
         """Say whether the index differs from HEAD, without reading any file's content."""
         command = ("diff-index", "--cached", "--quiet", *_RECORDED)
-        result = self._git.attempt(*command, "HEAD", "--")
+        result = self.command.attempt(*command, "HEAD", "--")
         if result.status > 1:  # most likely no commit yet
-            result = self._git.attempt(*command, self._revisions.head_or_empty_tree(), "--")
+            result = self.command.attempt(*command, self._revisions.head_or_empty_tree(), "--")
         if result.status > 1:
-            raise self._git.refusal(result)
+            raise self.command.refusal(result)
         return result.status == 1
 
     def content(self, target: Target, path: str) -> bytes | None:
@@ -173,9 +174,9 @@ class Repository:
             case TargetKind.WORKTREE:
                 return {path: worktree_file(self.root, path) for path in paths}
             case TargetKind.STAGED:
-                return blobs(self._git, ":0", paths)
+                return blobs(self.command, ":0", paths)
             case TargetKind.COMMIT | TargetKind.RANGE:
-                return blobs(self._git, str(target.head), paths)
+                return blobs(self.command, str(target.head), paths)
 
     def show(self, revision: str, path: str) -> bytes | None:
         """Return a file of a revision; None where that has no such file.
@@ -183,7 +184,7 @@ class Repository:
         Raises:
             GitError: There is no such revision.
         """
-        return blobs(self._git, self._revisions.object_id(revision, "commit", "tree"), (path,))[path]
+        return blobs(self.command, self._revisions.object_id(revision, "commit", "tree"), (path,))[path]
 
     def _range(self, revision: str) -> Target | None:
         base, dots, head = revision.partition("...")
