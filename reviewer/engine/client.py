@@ -23,7 +23,7 @@ from reviewer.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
     from types import TracebackType
 
     from reviewer.engine.endpoint import Endpoint
@@ -105,7 +105,7 @@ class EngineClient:
         temperature: float = 0.0,
         schema: Mapping[str, Any] | None = None,
         seed: int | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - part of the answer's contract, and named in its error
+        timeout: float | None = None,
         stop: Sequence[str] = (),
         logprobs: bool = False,
         extra: Mapping[str, Any] | None = None,
@@ -126,7 +126,7 @@ class EngineClient:
         max_tokens: int,
         temperature: float = 0.0,
         seed: int | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
         stop: Sequence[str] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> Completion:
@@ -144,10 +144,10 @@ class EngineClient:
         temperature: float = 0.0,
         schema: Mapping[str, Any] | None = None,
         seed: int | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
         stop: Sequence[str] = (),
         extra: Mapping[str, Any] | None = None,
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """Ask for one answer and yield its pieces as they are decoded.
 
         Leaving the loop early ends the request once the iterator is closed; ``contextlib.aclosing`` does so at once.
@@ -182,7 +182,7 @@ class EngineClient:
         finally:
             await response.aclose()
 
-    async def health(self, *, timeout: float = _PROBE_SECONDS) -> bool:  # noqa: ASYNC109
+    async def health(self, *, timeout: float = _PROBE_SECONDS) -> bool:
         """Whether the server is there and ready; never raises for one that is not."""
         try:
             response, _ = await self._send("GET", "/health", timeout=timeout)
@@ -224,12 +224,12 @@ class EngineClient:
             self._model = str(served[0]["id"])
         return self._model
 
-    async def _answer(self, path: str, body: dict[str, Any], timeout: float | None) -> Completion:  # noqa: ASYNC109
+    async def _answer(self, path: str, body: dict[str, Any], timeout: float | None) -> Completion:
         started = time.perf_counter()
         data = await self._json("POST", path, body, timeout=timeout or self._timeout)
         return wire.read_completion(data, time.perf_counter() - started)
 
-    async def _json(self, method: str, path: str, body: object = None, *, timeout: float) -> object:  # noqa: ASYNC109
+    async def _json(self, method: str, path: str, body: object = None, *, timeout: float) -> object:
         response, content = await self._send(method, path, body, timeout=timeout)
         if response.status_code != _OK:
             raise self._refused(response, content)
@@ -241,7 +241,7 @@ class EngineClient:
         path: str,
         body: object = None,
         *,
-        timeout: float,  # noqa: ASYNC109
+        timeout: float,
     ) -> tuple[httpx.Response, bytes]:
         deadline = asyncio.get_running_loop().time() + timeout
         async with self._translated(timeout, deadline), self._http.stream(method, path, json=body) as response:

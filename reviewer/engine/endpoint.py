@@ -15,7 +15,7 @@ from reviewer.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-API_KEY_VARIABLE = "REVIEWER_API_KEY"
+API_KEY_VARIABLE = "REVIEWER_ENGINE_API_KEY"
 
 
 @dataclass(frozen=True, slots=True)

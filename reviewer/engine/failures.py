@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from reviewer.errors import EngineStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 _QUOTED_LINES = 8
@@ -25,13 +25,16 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[
 _PROCESS = re.compile(r"^\([\w.:-]+ pid=\d+\) ?")
 _LEVEL = re.compile(r"^(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d \[[^\]]*\] ?")
 _EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Failure|SystemExit)(?:: .*|)$")
-_PLAIN_CAUSE = re.compile(r"^(?:[\w./-]+: error: |Fatal Python error: |terminate called after |Illegal instruction)")
+_PLAIN_CAUSE = re.compile(
+    r"^(?:[\w./-]+: error: |Fatal Python error: |terminate called after |Illegal instruction|Worker proc \S+ died)"
+)
 _VALIDATION = re.compile(r"\d+ validation errors? for ")
 
 # Raised by those who noticed that another process had died.
 _GENERIC = re.compile(
     r"Engine core initialization failed|WorkerProc initialization failed|EngineCore encountered an issue"
-    r"|EngineDeadError|Engine core proc|Frontend process failed|KeyboardInterrupt|CancelledError|BrokenPipeError"
+    r"|EngineDeadError|Engine core proc|Executor failed|Frontend process failed|KeyboardInterrupt|CancelledError"
+    r"|BrokenPipeError"
 )
 _NOISE = re.compile(
     r"^\s*$|^\s|^Traceback \(most recent|resource_tracker|warnings\.warn|nanobind|^usage: |^INFO:|^Triton is installed"
@@ -64,6 +67,7 @@ _LESS_MEMORY = (
     "close other programs, lower max_model_len or max_num_seqs, or take a smaller model; "
     "`reviewer engine plan` shows what fits"
 )
+_KILLED_WORKER = f"a worker was killed, most likely by the system, which was out of memory: {_LESS_MEMORY}"
 _REINSTALL_ENGINE = "`reviewer engine install`"
 _OTHER_CPU = "this CPU lacks instructions that the engine was built for; run it on another machine and set engine.url"
 
@@ -100,6 +104,7 @@ _SYMPTOMS = (
         r"bad_alloc",
         r"not enough (?:free |available )?memory",
     ),
+    _symptom(_KILLED_WORKER, r"Worker proc \S+ died unexpectedly"),
     _symptom(
         "another program took the port or socket: start the engine again, or `reviewer engine stop --all` first",
         r"address already in use",
@@ -187,12 +192,14 @@ def explain(lines: Sequence[str], status: int | None) -> Failure:
         status: How the first process ended, negative for a signal; None where that is not known.
     """
     told = [text for line in lines if (text := _telling(line)) is not None]
-    cause = _root_cause(told)
-    if cause is not None:
-        return Failure(cause, what_to_do(cause) or _first_symptom(told))
+    causes = _causes(told)
+    if causes:
+        return Failure(causes[-1], _first_advice(reversed(causes)))
     ended, todo = _ending(status)
+    if any(_GENERIC.search(text) for text in told):
+        ended, todo = "a worker ended without a word", _KILLED_WORKER
     quoted = tuple(_bounded(line) for line in told if not _NOISE.search(line))[-_QUOTED_LINES:]
-    return Failure(ended, _first_symptom(told) or todo, quoted)
+    return Failure(ended, _first_advice(told) or todo, quoted)
 
 
 def what_to_do(text: str) -> str | None:
@@ -215,8 +222,8 @@ def _telling(line: str) -> str | None:
     return text[match.end() :] if match["level"] in ("ERROR", "CRITICAL") else None
 
 
-def _root_cause(told: Sequence[str]) -> str | None:
-    """The last exception before the first one that only says that another process failed."""
+def _causes(told: Sequence[str]) -> list[str]:
+    """The exceptions before the first one that only says that another process failed; the last of them counts."""
     found: list[str] = []
     for number, text in enumerate(told):
         if _GENERIC.search(text):
@@ -224,7 +231,7 @@ def _root_cause(told: Sequence[str]) -> str | None:
                 break
         elif _EXCEPTION.match(text) or _PLAIN_CAUSE.match(text):
             found.append(_bounded(_validation(told, number)))
-    return found[-1] if found else None
+    return found
 
 
 def _validation(told: Sequence[str], number: int) -> str:
@@ -235,8 +242,8 @@ def _validation(told: Sequence[str], number: int) -> str:
     return text
 
 
-def _first_symptom(told: Sequence[str]) -> str | None:
-    return next((todo for text in told if (todo := what_to_do(text)) is not None), None)
+def _first_advice(texts: Iterable[str]) -> str | None:
+    return next((todo for text in texts if (todo := what_to_do(text)) is not None), None)
 
 
 def _ending(status: int | None) -> tuple[str, str | None]:

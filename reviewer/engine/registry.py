@@ -156,14 +156,20 @@ def look(record: Record, *, measure: bool = True) -> ServerState:
 
 def tail(log: Path, lines: int) -> list[str]:
     """The last lines of a log; empty where there is none."""
+    return tail_until(log, lines)[0]
+
+
+def tail_until(log: Path, lines: int) -> tuple[list[str], int]:
+    """The same, and how far into the log they reach, in bytes, for one who goes on from there."""
     try:
         with log.open("rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - _TAIL_BYTES))
             text = file.read().decode("utf-8", "replace")
+            end = file.tell()
     except OSError:
-        return []
-    return text.splitlines()[-lines:] if lines > 0 else []
+        return [], 0
+    return (text.splitlines()[-lines:] if lines > 0 else []), end
 
 
 def _status(record: Record, *, alive: bool) -> Status:

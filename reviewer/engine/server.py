@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from reviewer.engine import failures, listen, probe, process, registry, state
+from reviewer.engine.endpoint import API_KEY_VARIABLE
 from reviewer.engine.registry import Place
 from reviewer.engine.startup import LogWatch
 from reviewer.engine.state import Record, ServerState, Status
@@ -35,7 +36,7 @@ _STATUS_HINT = "reviewer engine status shows how far it is"
 
 # The engine outlives the commit: the hook's view of git and the caller's Python must not leak into it, and its folder
 # is never the repository, whose modules Python would import in place of vLLM's own.
-_DROPPED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", "REVIEWER_API_KEY")
+_DROPPED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", API_KEY_VARIABLE)
 _DROPPED_PREFIXES = ("GIT_", "PRE_COMMIT")
 
 

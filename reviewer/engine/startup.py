@@ -73,7 +73,8 @@ class LogWatch:
         if step is not None and step != self.step:
             self.step = step
             self._progress.step(step)
-        self._progress.advance(self.elapsed, self._expected, "s")
+        if self._expected is not None:
+            self._progress.advance(round(self.elapsed), round(max(self._expected, self.elapsed)), "s")
 
     def describe(self) -> str:
         """How far it is, for a sentence: ``"loading weights; about 35 s left"``."""

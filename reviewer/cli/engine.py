@@ -1,0 +1,216 @@
+"""``reviewer engine``: install, start, stop and watch the model server.
+
+``status``, ``logs`` and ``stop`` read the state files alone: they work in any folder, under any configuration.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reviewer.cli.options import as_flags, model_options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reviewer.engine.install import InstallPlan
+    from reviewer.engine.manager import AIModelManager
+    from reviewer.engine.state import Record
+    from reviewer.progress import Progress
+
+
+@click.group()
+def engine() -> None:
+    """Install, start, stop and watch the model server."""
+
+
+@engine.command()
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where it will compute.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+def install(*, device: Any, yes: bool, dry_run: bool) -> None:
+    """Make the Python environment that holds vLLM."""
+    from reviewer import output
+    from reviewer.engine import environment
+
+    plan = environment.plan_install(device)
+    if dry_run:
+        output.say("\n".join(_plan_lines(plan)))
+        return
+    if not yes and not plan.installed:
+        _ask(f"Install vLLM for {plan.device} ({output.byte_size(plan.bytes_needed)}) into {plan.folder}?")
+    with output.progress() as progress:
+        made = environment.install(device, progress=progress)
+    output.say(f"vLLM {made.vllm_version} for {made.device}  {made.python}")
+
+
+@engine.command()
+@model_options
+@click.option("--wait", type=click.FloatRange(min=0), metavar="SECONDS", help="Go on without it after this long.")
+def start(*, wait: float | None, **flags: Any) -> None:
+    """Start the engine, or join the one that runs, and leave it warm."""
+
+    async def load(manager: AIModelManager, progress: Progress) -> None:
+        await manager.load_model(progress=progress, wait=wait)
+
+    _with_manager(load, flags)
+
+
+@engine.command()
+@model_options
+def restart(**flags: Any) -> None:
+    """Stop the engine and start it again."""
+
+    async def again(manager: AIModelManager, progress: Progress) -> None:
+        await manager.profile()  # a manager that has prepared nothing has nothing to stop
+        await manager.restart(progress=progress)
+
+    _with_manager(again, flags)
+
+
+@engine.command()
+@click.argument("model", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every engine of this user.")
+def stop(model: str | None, *, everything: bool) -> None:
+    """Stop the engine and all its processes; name its MODEL where several run."""
+    from reviewer import output
+    from reviewer.engine import registry, state
+
+    place = registry.Place.at()
+    if everything:
+        stopped = registry.stop_all()
+    else:
+        record = _chosen(state.read_all(place.run), model)
+        stopped = [] if record is None else [record]
+        for one in stopped:
+            registry.stop(place, one)
+    for record in stopped:
+        output.say(f"{record.model} stopped")
+    if not stopped:
+        output.say("no engine is running")
+
+
+@engine.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs; bytes, and seconds since 1970.")
+def status(*, as_json: bool) -> None:
+    """Show the engines that were started and not stopped."""
+    from reviewer import output
+    from reviewer.cli import engine_status
+    from reviewer.engine import registry
+
+    found = registry.running()
+    if as_json:
+        output.say(engine_status.as_json(found))
+    elif not found:
+        output.say("no engine is running")
+    else:
+        output.say("\n".join(engine_status.lines(found)))
+
+
+@engine.command()
+@click.argument("model", required=False)
+@click.option("-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many lines.")
+@click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until interrupted.")
+def logs(model: str | None, *, lines: int, follow: bool) -> None:
+    """Show what the engine printed last; name its MODEL where several run."""
+    from reviewer import output
+    from reviewer.cli import engine_status
+    from reviewer.engine import registry
+
+    log = _log_of(model)
+    if log is None:
+        output.say("no engine has been started yet")
+        return
+    last, end = registry.tail_until(log, lines)
+    shown = [engine_status.safe(line) for line in last]
+    if shown and not output.say("\n".join(shown)):
+        return
+    if follow:
+        engine_status.follow(log, end)
+
+
+def _with_manager(action: Any, flags: dict[str, Any]) -> None:
+    import asyncio
+
+    from reviewer import output
+    from reviewer.cli.common import here, load_settings
+    from reviewer.engine.manager import AIModelManager
+
+    settings = load_settings(here(), as_flags(flags))
+    if settings.url:
+        output.note(f"engine.url is set: {settings.url} is run by somebody else, so there is nothing to start")
+        return
+
+    async def run(progress: Progress) -> None:
+        manager = AIModelManager(settings.model_config)
+        try:
+            await action(manager, progress)
+        finally:
+            await manager.detach()
+
+    with output.progress() as progress:
+        asyncio.run(run(progress))
+    _say_ready(settings.model_config.model_id)
+
+
+def _say_ready(model: str) -> None:
+    from reviewer import output
+    from reviewer.cli import engine_status
+    from reviewer.engine import registry
+
+    found = [state for state in registry.running() if state.model == model]
+    output.say("\n".join(engine_status.lines(found)) if found else f"{model} is ready")
+
+
+def _chosen(records: list[Record], model: str | None) -> Record | None:
+    """The one engine that is meant.
+
+    Raises:
+        UsageError: It is not clear which.
+    """
+    from reviewer.errors import UsageError
+
+    found = [record for record in records if model is None or model in (record.model, record.name)]
+    running = ", ".join(record.name for record in records)
+    if model is not None and records and not found:
+        raise UsageError(f"no engine serves {model}", hint=f"running: {running}")
+    if len(found) > 1:
+        raise UsageError("several engines are running", hint=f"name one, or say --all: {running}")
+    return found[0] if found else None
+
+
+def _log_of(model: str | None) -> Path | None:
+    """The log of the engine that is meant; without a name the one that was started last, running or not."""
+    from reviewer.engine import registry, state
+
+    place = registry.Place.at()
+    if model is not None:
+        record = _chosen(state.read_all(place.run), model)
+        return place.log_file(model if record is None else record.name)
+    written = [(path.stat().st_mtime, path) for path in place.logs.glob("*.log")]
+    return max(written)[1] if written else None
+
+
+def _plan_lines(plan: InstallPlan) -> list[str]:
+    import shlex
+
+    from reviewer.output import byte_size
+
+    lines = [
+        f"vLLM for {plan.device}: {' '.join(plan.packages)}",
+        f"folder  {plan.folder}{' (installed)' if plan.installed else ''}",
+        f"disk    {byte_size(plan.bytes_needed)} needed, {byte_size(plan.bytes_free)} free",
+    ]
+    lines += [f"source  {source}" for source in plan.sources]
+    return lines + [f"$ {shlex.join(command)}" for command in plan.argv]
+
+
+def _ask(question: str) -> None:
+    from reviewer.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} Nobody can be asked here", hint="say --yes")
+    if not click.confirm(question, err=True):
+        raise click.Abort
