@@ -40,7 +40,7 @@ def read(name: str) -> str:
     kind, _, rest = name.partition("/")
     try:
         return (_folder(kind) / rest).read_text(encoding="utf-8")
-    except OSError as error:
+    except (OSError, AssetError) as error:
         raise _missing(name) from error
 
 

@@ -18,7 +18,6 @@ class Language:
         line_comment: What starts a comment up to the line's end; None where there is none.
         block_comment: Opening and closing token; None where there is none.
         grammar: ``module:function`` of the tree-sitter grammar; None where none is packaged.
-        template: Stem of the prompt template under ``prompts/languages``.
         tags: Further names on a fenced code block.
     """
 
@@ -30,8 +29,12 @@ class Language:
     line_comment: str | None = None
     block_comment: tuple[str, str] | None = None
     grammar: str | None = None
-    template: str = "generic"
     tags: tuple[str, ...] = ()
+
+    @property
+    def template(self) -> str:
+        """Stem of the prompt template under ``prompts/languages``."""
+        return self.name
 
 
 _C_BLOCK = ("/*", "*/")
@@ -46,7 +49,6 @@ ALL = (
         shebangs=("python", "pypy"),
         line_comment="#",
         grammar="tree_sitter_python:language",
-        template="python",
         tags=("py", "python3", "pycon"),
     ),
     Language(
@@ -58,7 +60,6 @@ ALL = (
         line_comment="//",
         block_comment=_C_BLOCK,
         grammar="tree_sitter_javascript:language",
-        template="javascript",
         tags=("js", "jsx", "node"),
     ),
     Language(
@@ -69,7 +70,6 @@ ALL = (
         line_comment="//",
         block_comment=_C_BLOCK,
         grammar="tree_sitter_typescript:language_typescript",
-        template="typescript",
         tags=("ts",),
     ),
     # A language of its own because its grammar is: `<T>value` is a cast in one and an element in the other.
@@ -80,7 +80,6 @@ ALL = (
         line_comment="//",
         block_comment=_C_BLOCK,
         grammar="tree_sitter_typescript:language_tsx",
-        template="typescript",
     ),
     Language(
         "go",
@@ -89,7 +88,6 @@ ALL = (
         line_comment="//",
         block_comment=_C_BLOCK,
         grammar="tree_sitter_go:language",
-        template="go",
         tags=("golang",),
     ),
     Language(
@@ -100,7 +98,6 @@ ALL = (
         line_comment="//",
         block_comment=_C_BLOCK,
         grammar="tree_sitter_rust:language",
-        template="rust",
         tags=("rs",),
     ),
     Language(
@@ -110,7 +107,6 @@ ALL = (
         line_comment="//",
         block_comment=_C_BLOCK,
         grammar="tree_sitter_java:language",
-        template="java",
     ),
     Language(
         "kotlin",
@@ -120,7 +116,6 @@ ALL = (
         line_comment="//",
         block_comment=_C_BLOCK,
         grammar="tree_sitter_kotlin:language",
-        template="kotlin",
         tags=("kt",),
     ),
     Language(
@@ -130,7 +125,6 @@ ALL = (
         line_comment="//",
         block_comment=_C_BLOCK,
         grammar="tree_sitter_c:language",
-        template="c",
     ),
     Language(
         "cpp",
@@ -153,7 +147,6 @@ ALL = (
         line_comment="//",
         block_comment=_C_BLOCK,
         grammar="tree_sitter_cpp:language",
-        template="cpp",
         tags=("c++", "cxx"),
     ),
     Language(
@@ -163,7 +156,6 @@ ALL = (
         line_comment="//",
         block_comment=_C_BLOCK,
         grammar="tree_sitter_c_sharp:language",
-        template="csharp",
         tags=("c#", "cs"),
     ),
     Language(
@@ -175,7 +167,6 @@ ALL = (
         line_comment="#",
         block_comment=("=begin", "=end"),
         grammar="tree_sitter_ruby:language",
-        template="ruby",
         tags=("rb",),
     ),
     Language(
@@ -186,7 +177,6 @@ ALL = (
         line_comment="//",
         block_comment=_C_BLOCK,
         grammar="tree_sitter_php:language_php",
-        template="php",
     ),
     Language(
         "swift",
@@ -195,7 +185,6 @@ ALL = (
         shebangs=("swift",),
         line_comment="//",
         block_comment=_C_BLOCK,
-        template="swift",
     ),
     Language(
         "shell",
@@ -208,7 +197,6 @@ ALL = (
         shebangs=("sh", "bash", "dash", "zsh", "ksh", "ash", "bats"),
         line_comment="#",
         grammar="tree_sitter_bash:language",
-        template="shell",
         tags=("sh", "bash", "zsh", "console", "shell-session"),
     ),
     Language(
@@ -218,7 +206,6 @@ ALL = (
         shebangs=("psql",),
         line_comment="--",
         block_comment=_C_BLOCK,
-        template="sql",
         tags=("postgresql", "mysql", "sqlite", "plpgsql"),
     ),
     Language(
@@ -226,7 +213,6 @@ ALL = (
         "HTML",
         extensions=(".html", ".htm", ".xhtml", ".vue", ".svelte"),
         block_comment=_MARKUP_BLOCK,
-        template="html",
         tags=("htm", "xhtml", "vue", "svelte"),
     ),
     Language(
@@ -234,7 +220,6 @@ ALL = (
         "CSS",
         extensions=(".css", ".scss", ".less"),
         block_comment=_C_BLOCK,
-        template="css",
         tags=("scss", "less"),
     ),
     Language(
@@ -243,7 +228,6 @@ ALL = (
         extensions=(".yaml", ".yml"),
         filenames=(".clang-format", ".clang-tidy", ".yamllint"),
         line_comment="#",
-        template="yaml",
         tags=("yml",),
     ),
     Language(
@@ -252,7 +236,6 @@ ALL = (
         extensions=(".dockerfile", ".containerfile"),
         filenames=("dockerfile", "containerfile"),
         line_comment="#",
-        template="dockerfile",
         tags=("docker", "containerfile"),
     ),
     Language(
@@ -261,7 +244,6 @@ ALL = (
         extensions=(".tf", ".tfvars", ".hcl"),
         line_comment="#",
         block_comment=_C_BLOCK,
-        template="terraform",
         tags=("tf", "hcl", "opentofu"),
     ),
     Language(
@@ -269,7 +251,6 @@ ALL = (
         "Markdown",
         extensions=(".md", ".markdown", ".mdx", ".mkd"),
         block_comment=_MARKUP_BLOCK,
-        template="markdown",
         tags=("md",),
     ),
     Language("generic", "source"),
