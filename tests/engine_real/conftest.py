@@ -1,0 +1,91 @@
+"""A real engine and the embedded model, found on this machine or installed once beside the checkout."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reviewer.engine import environment
+from reviewer.engine.store import ModelStore
+from reviewer.errors import EngineNotInstalledError
+from tests.conftest import PROJECT, REAL_HOME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewer.engine.environment import EngineEnvironment
+
+_KEPT = PROJECT / ".test-data"  # ignored by git; outlives the session, since 3 GB are not fetched for every run
+
+
+class _Steps:
+    """Says on standard error what takes minutes; pytest shows it with ``-s`` or when the test fails."""
+
+    def step(self, message: str) -> None:
+        sys.stderr.write(f"{message}\n")
+
+    def advance(self, done: float, total: float | None, unit: str = "") -> None:
+        pass
+
+
+@contextlib.contextmanager
+def _as_the_user(reviewer_home: Path | None) -> Iterator[None]:
+    """The person's own settings of pip and data folder; or ``reviewer_home`` as the data folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(REAL_HOME))
+        for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "REVIEWER_HOME"):
+            patch.delenv(name, raising=False)
+        if reviewer_home is not None:
+            patch.setenv("REVIEWER_HOME", str(reviewer_home))
+            # Beside the environment, so that uv links its files instead of copying them, and out of the real home.
+            patch.setenv("UV_CACHE_DIR", str(reviewer_home / "uv-cache"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def engine() -> EngineEnvironment:
+    """An environment with vLLM: ``TEST_ENGINE_PYTHON``, this one, the user's managed one, or one made here once."""
+    with _as_the_user(None):
+        try:
+            return environment.find(python=os.environ.get("TEST_ENGINE_PYTHON"))
+        except EngineNotInstalledError:
+            if "TEST_ENGINE_PYTHON" in os.environ:
+                raise
+    with _as_the_user(_KEPT):
+        return environment.install(progress=_Steps())
+
+
+@pytest.fixture(scope="session")
+def engine_python(engine: EngineEnvironment) -> Path:
+    """The interpreter that runs vLLM."""
+    return engine.python
+
+
+@pytest.fixture(scope="session")
+def embedded_model_store(engine_python: Path) -> ModelStore:
+    """A store that holds the embedded model, converted once per machine."""
+    store = ModelStore(_KEPT / "data" / "models")
+    with _as_the_user(_KEPT):
+        store.install("embedded", python=engine_python, progress=_Steps())
+    return store
+
+
+@pytest.fixture(scope="session")
+def embedded_model(embedded_model_store: ModelStore) -> Path:
+    """The folder of the embedded model."""
+    return embedded_model_store.find("embedded").path
+
+
+@pytest.fixture
+def use_engine(engine_python: Path, embedded_model_store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
+    """Let code that looks for itself find that engine and that model, in this process and in its children."""
+    home = Path(os.environ["REVIEWER_HOME"])
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "models").symlink_to(embedded_model_store.root, target_is_directory=True)
+    monkeypatch.setenv("REVIEWER_ENGINE_PYTHON", str(engine_python))
+    return embedded_model_store
