@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "ci": ("reviewer.cli.ci:ci", "Review a pull request or a push on a CI machine.", "Hooks and CI"),
     "engine": ("reviewer.cli.engine:engine", "Install, start, stop and watch the model server.", "Set-up"),
     "model": ("reviewer.cli.model:model", "List, install, verify and remove models.", "Set-up"),
+    "cache": ("reviewer.cli.cache:cache", "Show or clear the answers that are kept.", "Set-up"),
     "config": ("reviewer.cli.config_cmd:config", "Show the settings in force and where they come from.", "Set-up"),
     "completion": ("reviewer.cli.completion:completion", "Print the script that completes verbs in a shell.", "Set-up"),
 }

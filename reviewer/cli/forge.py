@@ -52,7 +52,7 @@ def detect(env: Mapping[str, str]) -> Job:
 def _github(env: Mapping[str, str]) -> Job:
     event = _event(env)
     pull, group = event.get("pull_request"), event.get("merge_group")
-    heads = (env.get("GITHUB_SHA") or "HEAD",)
+    heads: tuple[str, ...] = (env.get("GITHUB_SHA") or "HEAD",)
     if isinstance(pull, dict):
         # GITHUB_SHA is the merge with a base that may have moved on; what is under review is the pull request's own
         # head. A pull_request_target job checks out the base, so there nothing else will do.

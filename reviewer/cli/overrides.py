@@ -43,10 +43,9 @@ def recorded(repository: Repository, revision: str) -> dict[str, str]:
         UsageError: One of them is not UTF-8.
     """
     from reviewer.git import Target, TargetKind
-    from reviewer.git.command import Command
 
     command = ("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision, "--", PROMPTS + "/")
-    paths = [os.fsdecode(path) for path in Command(repository.root).run(*command).split(b"\0") if path]
+    paths = [os.fsdecode(path) for path in repository.command.run(*command).split(b"\0") if path]
     contents = repository.contents(Target(TargetKind.COMMIT, None, revision, PROMPTS), paths)
     return {
         path.removeprefix(PROMPTS + "/"): _decode(data, path) for path, data in contents.items() if data is not None

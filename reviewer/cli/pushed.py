@@ -102,9 +102,9 @@ def _updated(repository: Repository, ref: Ref, head: str) -> list[Target]:
 
 def _new(repository: Repository, name: str, head: str, remote: str | None) -> list[Target]:
     """What a new branch brings beyond everything that the remote is known to have."""
-    from reviewer.git.command import Command, text
+    from reviewer.git.command import text
 
-    git = Command(repository.root)
+    git = repository.command
     listed = git.run("rev-list", "--boundary", head, "--not", _known_to(git, remote), "--").decode().split()
     if not any(not line.startswith("-") for line in listed):
         return []

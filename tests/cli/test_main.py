@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from reviewer import __version__, cli, paths
+from reviewer.cli.boundary import guarded
+from reviewer.errors import EngineNotInstalledError, ExitCode, GitError
+from tests.command import reviewer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAVY = ("git", "unidiff", "jinja2", "httpx", "pydantic", "rich", "huggingface_hub", "tree_sitter", "platformdirs")
+
+
+def test_version_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from reviewer.cli import run; code = run(['--version']);"
+        f"found = [name for name in {HEAVY!r} if name in sys.modules]; sys.exit(f'{{code}} {{found}}')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == f"reviewer {__version__}\n"
+    assert done.stderr.strip() == "0 []"
+
+
+def test_help_lists_every_verb(tmp_path: Path) -> None:
+    shown = reviewer("--help", cwd=tmp_path)
+    assert shown.returncode == 0
+    for verb in cli.VERBS:
+        assert f"\n  {verb} " in shown.stdout
+    assert "Exit codes" in shown.stdout
+
+
+@pytest.mark.parametrize("verb", list(cli.VERBS))
+def test_every_verb_loads_and_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    module, _, name = cli.VERBS[verb][0].partition(":")
+    assert isinstance(getattr(importlib.import_module(module), name), click.Command)
+    assert cli.run([verb, "--help"]) == 0
+    assert f"Usage: reviewer {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["reviw"], "unknown verb 'reviw': did you mean 'review'?"),
+        (["frobnicate"], "unknown verb 'frobnicate': reviewer --help lists the verbs"),
+        (["review", "--stagd"], "--staged"),
+        (["review", "--fail-on", "bad"], "'error', 'warning', 'info', 'never'"),
+        ([], "Usage: reviewer"),
+    ],
+)
+def test_wrong_command_lines(args: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(args) == ExitCode.USAGE
+    assert said in capsys.readouterr().err
+
+
+def _raise(problem: BaseException) -> None:
+    raise problem
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "said"),
+    [
+        (GitError("no repository", hint="git init"), 2, "reviewer: no repository.\n  git init\n"),
+        (EngineNotInstalledError("vLLM is not installed"), 3, "reviewer: vLLM is not installed.\n"),
+        (click.UsageError("no such thing"), 2, "Error: no such thing\n"),
+        (click.exceptions.Exit(7), 7, ""),
+        (KeyboardInterrupt(), 130, "\nreviewer: interrupted\n"),
+        (click.Abort(), 130, "reviewer: interrupted\n"),
+    ],
+)
+def test_exit_codes(problem: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(lambda: _raise(problem)) == code
+    assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize(("result", "code"), [(None, 0), (0, 0), (ExitCode.FINDINGS, 1), ("text", 0)])
+def test_results(result: object, code: int) -> None:
+    assert guarded(lambda: result) == code
+
+
+def test_a_bug_leaves_a_traceback_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(lambda: _raise(ZeroDivisionError("division by\nzero"))) == ExitCode.BUG
+    (saved,) = (paths.state_dir() / "crashes").iterdir()
+    said = capsys.readouterr().err
+    assert said == f"reviewer: a bug of ours: ZeroDivisionError: division by; the traceback is in {saved}\n"
+    text = saved.read_text(encoding="utf-8")
+    assert __version__ in text
+    assert text.endswith("ZeroDivisionError: division by\nzero\n")
+    if os.name == "posix":
+        assert saved.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_bug_is_told_even_where_nothing_can_be_saved(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("REVIEWER_HOME", str(tmp_path / "file"))
+    assert guarded(lambda: _raise(ZeroDivisionError("oh"))) == ExitCode.BUG
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="shells of POSIX")
+def test_a_reader_that_leaves_is_no_error() -> None:
+    line = f'"{sys.executable}" -m reviewer config show; echo "code $?" >&2'
+    done = subprocess.run(["sh", "-c", f"({line}) | true"], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "code 0"
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_control_c_leaves_with_130(tmp_path: Path) -> None:
+    # A patch on a pipe that stays open: the command waits for it.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reviewer", "review", "-"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=2)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=20)
+    _, said = process.communicate()
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert said == b"\nreviewer: interrupted\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["completion", shell]) == 0
+    assert "_REVIEWER_COMPLETE" in capsys.readouterr().out
+
+
+def test_the_shell_completes_verbs(tmp_path: Path) -> None:
+    env = {"_REVIEWER_COMPLETE": "bash_complete", "COMP_WORDS": "reviewer un", "COMP_CWORD": "1"}
+    assert reviewer(cwd=tmp_path, env=env).stdout == "plain,uninstall\n"
