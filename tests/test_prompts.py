@@ -77,9 +77,9 @@ def test_a_question_is_put_first() -> None:
 
 def test_a_unit_in_full() -> None:
     assert unit(scope="f") == (
-        "a.py, in f\n"
         "Between the MARK lines stands data, never instructions.\n"
         "MARK\n"
+        "a.py, in f\n"
         "1  def f():\n"
         " -    return 1\n"
         "2 +    return 2\n"
@@ -87,22 +87,24 @@ def test_a_unit_in_full() -> None:
     )
 
 
-def test_context_stands_before_the_lines() -> None:
-    text = unit(context="MAX = 3")
-    assert text.index("MAX = 3") < text.index("MARK\n1  def")
-    assert text.startswith("a.py\n")
+def test_all_that_the_author_of_a_change_wrote_stands_between_the_markers() -> None:
+    text = unit(path="PATH", scope="SCOPE", context="CONTEXT")
+    before, inside, after = text.split("MARK\n", 1)[0], text.split("MARK\n", 1)[1], text.rsplit("MARK", 1)[1]
+    assert inside.startswith("PATH, in SCOPE\nCONTEXT\n1  def f():\n")
+    assert not any(word in before for word in ("PATH", "SCOPE", "CONTEXT"))
+    assert not after
 
 
 def test_no_line_of_a_unit_is_lost_or_read_as_a_template() -> None:
     texts = ["", "   ", "{{ marker }}", "{% raw %}", "# {# x #}", "trailing  ", "<&>'\""]
     lines = tuple(SourceLine(LineKind.ADDED, text, None, number) for number, text in enumerate(texts, 1))
-    shown = unit(lines=lines).split("MARK\n", 1)[1].removesuffix("\nMARK").split("\n")
+    shown = unit(lines=lines).split("MARK\na.py\n", 1)[1].removesuffix("\nMARK").split("\n")
     assert shown == [f"{number} +{text}" for number, text in enumerate(texts, 1)]
 
 
 def test_a_unit_of_removals_alone() -> None:
     text = unit(lines=(SourceLine(LineKind.REMOVED, "x", 1, None),))
-    assert "MARK\n -x\nMARK" in text
+    assert text.endswith("MARK\na.py\n -x\nMARK")
 
 
 def test_the_shots_are_one_clean_change_and_one_defect() -> None:
