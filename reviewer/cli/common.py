@@ -123,21 +123,17 @@ def provision(settings: Settings, progress: Progress) -> None:
     """
     from reviewer.engine import environment
     from reviewer.engine.store import ModelStore
-    from reviewer.errors import EngineNotInstalledError, ModelDamagedError, ModelNotInstalledError
+    from reviewer.errors import EngineNotInstalledError
 
     if settings.url:  # whoever runs that server keeps its model
         return
     try:
-        engine = environment.find(python=settings.python)
+        engine = environment.find(python=settings.python, device=settings.device)
     except EngineNotInstalledError:
         if settings.python:  # an interpreter that was named and is wrong is for its owner to mend
             raise
         engine = environment.install(settings.device, progress=progress)
-    store, model = ModelStore(), settings.model_config.model_id
-    try:
-        store.find(model)
-    except (ModelNotInstalledError, ModelDamagedError):
-        store.install(model, python=engine.python, progress=progress)
+    ModelStore().install(settings.model_config.model_id, python=engine.python, progress=progress)
 
 
 def severity(settings: Settings) -> Severity | None:

@@ -24,13 +24,15 @@ def local(root: Path | None) -> dict[str, str]:
     Raises:
         UsageError: One of them is not UTF-8.
     """
-    folder = None if root is None else root / PROMPTS
-    if folder is None or not folder.is_dir():
+    if root is None:
+        return {}
+    # A link may lead out of the repository, and a repository's templates are not to be trusted.
+    folder = root.resolve() / PROMPTS
+    if not folder.is_dir() or folder.resolve() != folder:
         return {}
     found = {}
     for path in sorted(folder.rglob("*")):
-        # A link may lead out of the repository, and a repository's templates are not to be trusted.
-        if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+        if path.is_file() and path.resolve().is_relative_to(folder):
             name = path.relative_to(folder).as_posix()
             found[name] = _decode(path.read_bytes(), f"{PROMPTS}/{name}")
     return found
