@@ -32,8 +32,8 @@ __all__ = ["Completion", "EngineClient", "Message"]
 
 _CONNECT_SECONDS = 1.0
 _PROBE_SECONDS = 5.0
-# All units of a review go out at once, for vLLM to batch; the bound is only there to spare file descriptors.
-_MAX_CONNECTIONS = 256
+# All units of a review go out at once, for vLLM to batch; macOS lets a process open 256 files, sockets included.
+_MAX_CONNECTIONS = 160
 # vLLM closes an idle connection after 5 s; a request sent into that moment would look like a dead engine.
 _KEEPALIVE_SECONDS = 3.0
 _MAX_REPLY_BYTES = 16 * 2**20

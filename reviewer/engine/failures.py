@@ -63,10 +63,7 @@ class Failure:
         return EngineStartError(f"{what}: {self.cause}{quoted}", hint=f"{self.todo}\n{hint}" if self.todo else hint)
 
 
-_LESS_MEMORY = (
-    "close other programs, lower max_model_len or max_num_seqs, or take a smaller model; "
-    "`reviewer engine plan` shows what fits"
-)
+_LESS_MEMORY = "close other programs, lower max_model_len or max_num_seqs, or take a smaller model"
 _KILLED_WORKER = f"a worker was killed, most likely by the system, which was out of memory: {_LESS_MEMORY}"
 _REINSTALL_ENGINE = "`reviewer engine install`"
 _OTHER_CPU = "this CPU lacks instructions that the engine was built for; run it on another machine and set engine.url"

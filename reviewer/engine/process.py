@@ -11,13 +11,13 @@ import os
 import subprocess
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
 MARKER = "REVIEWER_ENGINE_KEY"
 # The system counts from its boot, and shifts that moment when the clock is set.
@@ -111,6 +111,7 @@ def end(root: psutil.Process | None, marker: str, *, grace: float) -> list[psuti
     """
     deadline = time.monotonic() + grace
     left = tree(root, marker)
+    ended = {process.pid for process in left}
     for process in left:
         with suppress(psutil.Error):
             process.terminate()
@@ -122,13 +123,23 @@ def end(root: psutil.Process | None, marker: str, *, grace: float) -> list[psuti
         left = tree(root, marker)
         if not left:
             break
+        ended |= {process.pid for process in left}
         for process in left:
             with suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(left, timeout=2)
     for child in [child for child in _children.values() if child.poll() is not None]:
         del _children[child.pid]
+    _sweep(ended - {process.pid for process in left})
     return left
+
+
+def _sweep(pids: Iterable[int]) -> None:
+    """Remove what Intel's OpenMP leaves in shared memory when a process of these is ended by force."""
+    for pid in pids:
+        for path in Path("/dev/shm").glob(f"__KMP_REGISTERED_LIB_{pid}_*"):  # noqa: S108 - a file of our own process
+            with suppress(OSError):
+                path.unlink()
 
 
 def _marker_of(process: psutil.Process) -> str | None:

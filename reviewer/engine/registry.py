@@ -6,7 +6,7 @@ Needs neither a configuration nor a repository, so that ``engine status``, ``log
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from reviewer import paths
 from reviewer.engine import probe, process, state
 from reviewer.engine.state import Record, ServerState, Status
-from reviewer.errors import EngineError
+from reviewer.errors import EngineError, EngineStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    import filelock
     import psutil
 
 GRACE_SECONDS = 10.0
+STOPPED_LINE = "reviewer: the engine was stopped"  # told from a death by those who wait for it
 _LOCK_SECONDS = 60.0
 _TAIL_BYTES = 256 * 1024
 
@@ -63,11 +63,31 @@ class Place:
         """Where it is noted how long the engine took to start."""
         return self.logs / f"{name}.timing.json"
 
-    def lock(self, name: str) -> filelock.BaseFileLock:
-        """The lock that is held while an engine is started or ended; it is not held while it loads or runs."""
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold the lock of an engine while it is started or ended; it is not held while it loads or runs.
+
+        Raises:
+            EngineStartError: Somebody else holds it for too long, or the folder cannot hold a lock.
+        """
         import filelock
 
-        return filelock.FileLock(self.run / f"{name}.lock", timeout=_LOCK_SECONDS)
+        lock = filelock.FileLock(self.run / f"{name}.lock", timeout=_LOCK_SECONDS)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise EngineStartError(
+                f"another process has been starting or ending the engine for {_LOCK_SECONDS:.0f} s",
+                hint=f"try again; it holds {lock.lock_file}",
+            ) from error
+        except (OSError, NotImplementedError) as error:
+            raise EngineStartError(
+                f"{self.run} cannot hold a lock: {error}", hint="set REVIEWER_HOME to a local folder that you can write"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def running(run_dir: Path | None = None, *, measure: bool = True) -> list[ServerState]:
@@ -102,7 +122,7 @@ def stop(place: Place, record: Record) -> None:
     Raises:
         EngineError: Some process could not be ended; the state file is kept then.
     """
-    with place.lock(record.name):
+    with place.locked(record.name):
         stop_locked(place, record)
 
 
@@ -110,6 +130,8 @@ def stop_locked(place: Place, record: Record) -> None:
     """The same for a caller that holds the lock."""
     left = process.end(process.find(record.pid, record.created, record.marker), record.marker, grace=GRACE_SECONDS)
     _refuse_remains(left)
+    with suppress(OSError), Path(record.log).open("a", encoding="utf-8") as log:
+        log.write(f"{STOPPED_LINE}\n")
     forget(place, record)
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reviewer.engine.endpoint import Endpoint
 
 _POLL_SECONDS = 0.2
+_READ_LINES = 2000  # several processes write their tracebacks below the one that counts
 _STATUS_HINT = "reviewer engine status shows how far it is"
 
 # The engine outlives the commit: the hook's view of git and the caller's Python must not leak into it, and its folder
@@ -51,6 +52,7 @@ class ServerSpec:
         served_name: Its name in requests.
         key: Identity of everything that matters; servers with the same key are the same server.
         memory_limit_bytes, planned_bytes: From the plan, kept for status.
+        facts: Whatever else a later command must know of the running server; plain JSON values.
         ready_timeout: Seconds of silence in the log after which a starting server is given up.
     """
 
@@ -62,6 +64,7 @@ class ServerSpec:
     memory_limit_bytes: int | None = None
     planned_bytes: int | None = None
     ready_timeout: float = 300.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -127,7 +130,7 @@ class Server:
             EngineError: Some process could not be ended.
         """
         state.private_folder(self._place.run)
-        with self._place.lock(self._name):
+        with self._place.locked(self._name):
             self._clean()
 
     def restart(self, progress: Progress = SILENT, wait: float | None = None) -> Endpoint:
@@ -145,6 +148,11 @@ class Server:
             planned_bytes=self.spec.planned_bytes, memory_limit_bytes=self.spec.memory_limit_bytes,
         )  # fmt: skip
 
+    def running_facts(self) -> Mapping[str, Any] | None:
+        """The facts of the server that runs now, loading or ready; None where none does."""
+        record = self._alive()
+        return record.facts if record is not None else None
+
     def logs(self, lines: int = 50) -> list[str]:
         """The last lines of its output."""
         return registry.tail(self.log, lines)
@@ -160,7 +168,7 @@ class Server:
         """The engine's record, and whether this call has started it."""
         state.private_folder(self._place.run)
         state.private_folder(self._place.logs)
-        with self._place.lock(self._name):
+        with self._place.locked(self._name):
             record = self._alive()
             if record is not None:
                 return record, False
@@ -231,18 +239,20 @@ class Server:
 
     def _died(self, record: Record) -> EngineStartError:
         status = process.exit_status(record.pid)
-        failure = failures.explain(registry.tail(Path(record.log), 400), status)
-        stopped = not self._place.state_file(self._name).exists()
-        with self._place.lock(self._name):
+        with self._place.locked(self._name):  # whoever is ending it is done then
+            lines = registry.tail(Path(record.log), _READ_LINES)
+            current = self._recorded()
+            replaced = current is not None and current.marker != record.marker
             registry.end_marked(record.marker)
             registry.forget(self._place, record)
-        if stopped:
+        if replaced or registry.STOPPED_LINE in lines[-3:]:
             return EngineStartError("the engine was stopped while it was loading", hint="reviewer engine start")
+        failure = failures.explain(lines, status)
         return failure.error("the engine died while starting", Path(record.log))
 
     def _hung(self, record: Record, watch: LogWatch) -> EngineStartError:
         registry.stop(self._place, record)
-        failure = failures.explain(registry.tail(Path(record.log), 400), None)
+        failure = failures.explain(registry.tail(Path(record.log), _READ_LINES), None)
         silent = f"the engine said nothing for {watch.silence:.0f} s while {watch.describe()}, and was ended"
         return failure.error(silent, Path(record.log))
 

@@ -243,6 +243,32 @@ def test_kill_while_waiting_says_that_memory_may_be_the_cause(make: Callable[...
     assert "out of memory" in (caught.value.hint or "")
 
 
+def test_stop_while_another_waits_is_not_told_as_a_death(make: Callable[..., Server], folder: Path) -> None:
+    server = make(Script(ready_after=30))
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(server.start) for _ in range(2)]
+        until(lambda: server.state(measure=False).status is Status.STARTING)
+        time.sleep(1)  # for the second to join
+        server.stop()
+        for one in waiting:
+            with pytest.raises(EngineStartError, match="was stopped while it was loading"):
+                one.result(timeout=20)
+    assert marked(folder) == []
+
+
+def test_lock_that_is_held_for_too_long_is_told(
+    make: Callable[..., Server], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_LOCK_SECONDS", 0.2)
+    server = make()
+    server.start()
+    server.stop()
+    held = registry.Place.at(folder / "run").locked(server.spec.name)
+    with held, pytest.raises(EngineStartError, match="another process has been starting or ending"):
+        server.start()
+    server.start()
+
+
 def test_silent_start_is_given_up_and_ended(make: Callable[..., Server], folder: Path) -> None:
     server = make(Script(ready_after=60), ready_timeout=1.0)
     with pytest.raises(EngineStartError, match=r"said nothing for \d+ s"):

@@ -69,9 +69,9 @@ def spec(python: Path, model: Path) -> ServerSpec:
     )  # fmt: skip
 
 
-def shared_memory() -> set[str]:
+def left_in_shared_memory(pids: tuple[int, ...]) -> list[str]:
     folder = Path("/dev/shm")
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return [path.name for path in folder.glob("*") if any(f"_{pid}_" in path.name for pid in pids)]
 
 
 async def ask_everything(server: Server) -> None:
@@ -107,7 +107,6 @@ async def die_while_decoding(server: Server) -> None:
 
 
 def test_start_ask_weigh_stop_and_die(engine_python: Path, embedded_model: Path, folder: Path) -> None:
-    before = shared_memory()
     server = Server(spec(engine_python, embedded_model), folder)
     with pytest.raises(EngineNotReadyError):
         server.start(wait=0.5)
@@ -131,7 +130,7 @@ def test_start_ask_weigh_stop_and_die(engine_python: Path, embedded_model: Path,
     )
     assert process.marked(registry.Place.at(folder).marker) == []
     assert server.state().status is Status.STOPPED
-    assert shared_memory() <= before
+    assert left_in_shared_memory(ready.processes) == []
 
     server.start()
     asyncio.run(die_while_decoding(server))
