@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STAGING_PREFIX = ".new-"
 _RETIRED_PREFIX = ".old-"
-_LOCK_POLL = 0.5  # seconds
+_PATIENCE = 0.5  # seconds before it is said that another process is waited for
 
 
 def tree_bytes(folder: Path) -> int:
@@ -67,16 +67,11 @@ def locked(path: Path, what: str, progress: Progress) -> Iterator[None]:
     """Hold the lock file ``path``; a second process waits, and says for what."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
-    waited = 0.0
-    while True:
-        try:
-            lock.acquire(timeout=_LOCK_POLL)
-            break
-        except Timeout:
-            if not waited:
-                progress.step(f"waiting for another process: {what}")
-            waited += _LOCK_POLL
-            progress.advance(waited, None, "s")
+    try:
+        lock.acquire(timeout=_PATIENCE)
+    except Timeout:
+        progress.step(f"waiting for another process: {what}")
+        lock.acquire()
     try:
         yield
     finally:

@@ -95,9 +95,8 @@ class _Downloads:
         self.tick()
 
     def tick(self) -> None:
-        """Say how far it is; the largest download is named, as it is the one to wait for."""
+        """Say how far it is."""
         if not self._pending:
             return
-        largest = max(self._pending, key=self._pending.__getitem__)
-        self._progress.step(f"downloading {len(self._pending)} packages, {largest} last")
+        self._progress.step("downloading packages")
         self._progress.advance(self._done, self._announced, "B")
