@@ -56,6 +56,7 @@ class CatalogModel:
         fim: Its fill-in-the-middle tokens; None where it has none.
         few_shot: Whether it needs worked examples to stay on topic.
         harmony: Whether it reasons before it answers, in OpenAI's Harmony format.
+        sampling: Fields of the request that it answers better with.
         reply: How long the parts of its replies may be.
         download_bytes: What has to be fetched for the first form.
         origin: Where each figure was read.
@@ -76,6 +77,7 @@ class CatalogModel:
     fim: FimTokens | None = None
     few_shot: bool = False
     harmony: bool = False
+    sampling: Mapping[str, Any] = field(default_factory=dict)
     reply: ReplyBounds = field(default_factory=ReplyBounds)
     note: str = ""
     download_bytes: int = 0
@@ -165,6 +167,7 @@ def _model(entry: Mapping[str, Any]) -> CatalogModel:
         fim=FimTokens(**entry["fim"]) if "fim" in entry else None,
         few_shot=entry.get("few_shot", False),
         harmony=entry.get("harmony", False),
+        sampling=entry.get("sampling", {}),
         reply=ReplyBounds(**entry.get("reply", {})),
         note=entry.get("note", ""),
         download_bytes=entry.get("download_bytes", fetched),

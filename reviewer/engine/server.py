@@ -204,7 +204,7 @@ class Server:
             name=self._name, key=self.spec.key, marker=marker, pid=root.pid, created=process.created(root),
             started_at=started_at, model=self.spec.model, served_name=self.spec.served_name,
             url=address.url, uds=str(address.uds) if address.uds else None, api_key=address.api_key, log=str(self.log),
-            planned_bytes=self.spec.planned_bytes, memory_limit_bytes=self.spec.memory_limit_bytes,
+            planned_bytes=self.spec.planned_bytes, memory_limit_bytes=self.spec.memory_limit_bytes, facts=dict(self.spec.facts),
         )  # fmt: skip
         try:
             state.write(self._place.state_file(self._name), record)

@@ -39,6 +39,7 @@ class Record:
         marker: Value of the variable that its processes inherit.
         created: Creation time of the first process, in seconds since the epoch, against reused process ids.
         started_at: When it was started, in seconds since the epoch.
+        facts: How it serves the model; ``ServerSpec.facts`` as they were given.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Record:
     log: str
     planned_bytes: int | None
     memory_limit_bytes: int | None
+    facts: dict[str, Any]
 
     @property
     def endpoint(self) -> Endpoint:
@@ -100,7 +102,7 @@ def read(path: Path) -> Record | None:
         return None
     if not all(isinstance(data[name], (int, float)) for name in numbers) or data["pid"] < 1:
         return None
-    return Record(**data)
+    return Record(**data) if isinstance(data["facts"], dict) else None
 
 
 def read_all(folder: Path) -> list[Record]:

@@ -1,0 +1,207 @@
+"""Requests in, answers out: from the cache where they are known, else from the engine, all at once.
+
+An answer that does not read is asked for once more; an engine that dies is brought back once; after that the request
+is given up with its reason, and the rest of the review goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reviewer.cache import AnswerCache, key
+from reviewer.errors import (
+    EngineDiedError,
+    EngineError,
+    EngineUnreachableError,
+    InferenceTimeoutError,
+    PromptTooLongError,
+)
+from reviewer.finding import Usage
+from reviewer.reply import FORMAT_VERSION, InvalidReplyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewer.engine.manager import AIModelManager
+    from reviewer.engine.profile import ModelProfile
+    from reviewer.engine.wire import Completion
+    from reviewer.progress import Progress
+    from reviewer.prompt import Request
+
+_ENGINE_GONE = (EngineDiedError, EngineUnreachableError)
+# A second try decodes otherwise, or it would give the same unusable reply again.
+_RETRY_TEMPERATURE = 0.5
+_OUT_OF_TIME = "the time budget was over"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one request.
+
+    Attributes:
+        value: The reply as ``Request.read`` returned it; None where there is none.
+        reason: Why there is none; empty where there is one.
+        too_long: Whether a smaller request could succeed.
+    """
+
+    value: Any = None
+    cached: bool = False
+    reason: str = ""
+    too_long: bool = False
+    error: EngineError | None = None
+
+
+class Answerer:
+    """Answers requests for one review and counts what they cost.
+
+    Args:
+        manager: The model to ask; loaded only when the cache lacks something.
+        profile: The model's profile.
+        cache: Known answers; None asks for everything anew.
+        progress: Hears of the steps.
+        wait: Longest time to wait for a cold engine, in seconds.
+        deadline: Longest time for all answers together, in seconds.
+        timeout: Longest time for one answer, in seconds.
+    """
+
+    def __init__(
+        self,
+        manager: AIModelManager,
+        profile: ModelProfile,
+        *,
+        cache: AnswerCache | None,
+        progress: Progress,
+        wait: float | None = None,
+        deadline: float | None = None,
+        timeout: float = 120.0,
+    ) -> None:
+        self._manager = manager
+        self._profile = profile
+        self._cache = cache
+        self._progress = progress
+        self._wait = wait
+        self._ends = None if deadline is None else asyncio.get_running_loop().time() + deadline
+        self._timeout = timeout
+        self._open = asyncio.Semaphore(profile.max_num_seqs)
+        self._done = 0
+        self.usage = Usage()
+
+    async def ask(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answer every request, in the order given.
+
+        Raises:
+            EngineError: Not one of the requests that the cache lacks could be answered, because of the engine.
+        """
+        answers = [self._known(request) for request in requests]
+        missing = [index for index, answer in enumerate(answers) if answer is None]
+        if missing:
+            await self._manager.load_model(progress=self._progress, wait=self._wait)
+            asked = await self._ask_engine([requests[index] for index in missing])
+            _raise_if_all_lost(asked)
+            for index, answer in zip(missing, asked, strict=True):
+                answers[index] = answer
+        return [answer for answer in answers if answer is not None]
+
+    def _known(self, request: Request) -> Answer | None:
+        text = self._cache.get(self._key(request)) if self._cache is not None else None
+        if text is None:
+            return None
+        try:
+            answer = Answer(request.read(text, truncated=False), cached=True)
+        except InvalidReplyError:
+            return None
+        self._count(cached=1)
+        return answer
+
+    async def _ask_engine(self, requests: Sequence[Request]) -> list[Answer]:
+        self._done = 0
+        self._progress.step(f"reading {len(requests)} {'piece' if len(requests) == 1 else 'pieces'} of the change")
+        tasks = [asyncio.create_task(self._answer(request, len(requests))) for request in requests]
+        timeout = None if self._ends is None else max(0.0, self._ends - asyncio.get_running_loop().time())
+        try:
+            await asyncio.wait(tasks, timeout=timeout)
+        finally:
+            for task in tasks:
+                task.cancel()
+            settled = await asyncio.gather(*tasks, return_exceptions=True)
+        return [_settled(result) for result in settled]
+
+    async def _answer(self, request: Request, total: int) -> Answer:
+        async with self._open:
+            try:
+                answer = await self._twice(request)
+            except PromptTooLongError as error:
+                answer = Answer(reason=error.message, too_long=True)
+            except InferenceTimeoutError as error:
+                answer = Answer(reason=error.message)
+            except EngineError as error:
+                answer = Answer(reason=error.message, error=error)
+        self._done += 1
+        self._progress.advance(self._done, total, "pieces")
+        return answer
+
+    async def _twice(self, request: Request) -> Answer:
+        first = await self._once(request, again=False)
+        return first if not first.reason else await self._once(request, again=True)
+
+    async def _once(self, request: Request, *, again: bool) -> Answer:
+        try:
+            completion = await self._chat(request, again=again)
+        except _ENGINE_GONE:
+            if again:
+                raise
+            await self._manager.revive(progress=self._progress)
+            completion = await self._chat(request, again=True)
+        self._count(requests=1, prompt_tokens=completion.prompt_tokens, completion_tokens=completion.completion_tokens)
+        try:
+            value = request.read(completion.text, truncated=completion.finish_reason == "length")
+        except InvalidReplyError as error:
+            return Answer(reason=str(error))
+        if self._cache is not None:
+            self._cache.put(self._key(request), completion.text)
+        return Answer(value)
+
+    async def _chat(self, request: Request, *, again: bool) -> Completion:
+        return await self._manager.chat(
+            request.messages,
+            max_tokens=request.max_tokens,
+            temperature=_RETRY_TEMPERATURE if again else request.temperature,
+            schema=request.schema,
+            seed=1 if again else 0,
+            timeout=self._timeout,
+        )
+
+    def _key(self, request: Request) -> str:
+        return key(
+            {
+                "format": FORMAT_VERSION,
+                "model": self._profile.id,
+                "digest": self._profile.digest,
+                "messages": list(request.messages),
+                "schema": request.schema,
+                "max_tokens": request.max_tokens,
+                "temperature": request.temperature,
+                "sampling": dict(self._profile.sampling),
+            }
+        )
+
+    def _count(self, **counts: int) -> None:
+        new = {name: getattr(self.usage, name) + count for name, count in counts.items()}
+        self.usage = dataclasses.replace(self.usage, **new)
+
+
+def _settled(result: Answer | BaseException) -> Answer:
+    if isinstance(result, asyncio.CancelledError):
+        return Answer(reason=_OUT_OF_TIME)
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def _raise_if_all_lost(answers: Sequence[Answer]) -> None:
+    lost = [answer.error for answer in answers if answer.error is not None]
+    if lost and len(lost) == len(answers):
+        raise lost[0]

@@ -1,0 +1,199 @@
+"""From hunks to review units: what one request to the model is about.
+
+A unit is one hunk, or a window of one that is too large for a single request. Nothing is dropped: whatever is not
+sent (a binary file, a deletion, a rename without a change) is listed with its reason.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reviewer.diff import Change, ContentKind, FileChange, FileStatus, Hunk, LineKind, SourceLine
+from reviewer.finding import Skipped
+from reviewer.languages import Language, detect
+
+# A window repeats this many lines of the one before it, so that a defect on the seam is seen whole once.
+_OVERLAP = 3
+# What the number, the sign and the separators of one numbered line cost, in characters.
+_LINE_OVERHEAD = 8
+
+ReadText = Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewUnit:
+    """One piece of the change that is sent in one request.
+
+    Attributes:
+        scope: Enclosing function or class as git's hunk heading names it; may be empty.
+        lines: Context, added and removed lines in the diff's order.
+        anchors: New-side line numbers that a finding may name; never empty.
+    """
+
+    path: str
+    language: Language
+    scope: str
+    lines: tuple[SourceLine, ...]
+    anchors: tuple[int, ...]
+
+    @property
+    def start(self) -> int:
+        """First new-side line shown; the first anchor where none is."""
+        return min((line.new for line in self.lines if line.new is not None), default=self.anchors[0])
+
+    @property
+    def end(self) -> int:
+        """Last new-side line shown."""
+        return max((line.new for line in self.lines if line.new is not None), default=self.anchors[-1])
+
+    @property
+    def added(self) -> tuple[int, ...]:
+        """New-side numbers of the added lines."""
+        return tuple(line.new for line in self.lines if line.kind is LineKind.ADDED and line.new is not None)
+
+    def line_text(self, number: int) -> str:
+        """The text of new-side line ``number``; empty where the unit does not show it."""
+        return next((line.text for line in self.lines if line.new == number), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What will be sent, and what will only be listed."""
+
+    units: tuple[ReviewUnit, ...]
+    skimmed: tuple[Skipped, ...]
+
+
+def select(
+    change: Change,
+    read: ReadText,
+    *,
+    max_chars: int,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> Selection:
+    """Cut a change into units.
+
+    Args:
+        change: The parsed change.
+        read: Gives the new side's text of a path, for language detection.
+        max_chars: Longest numbered rendering of one unit, in characters.
+        include: Path globs to keep; empty keeps all.
+        exclude: Path globs to leave out.
+    """
+    units: list[ReviewUnit] = []
+    skimmed: list[Skipped] = []
+    for file in change.files:
+        reason = _why_skimmed(file) or _why_filtered(file.path, include, exclude)
+        if reason:
+            skimmed.append(Skipped(file.path, reason, sum(len(hunk.added) for hunk in file.hunks)))
+            continue
+        found = list(_file_units(file, read, max_chars))
+        units.extend(found)
+        if not found:
+            skimmed.append(Skipped(file.path, "every line was removed"))
+    return Selection(tuple(units), tuple(skimmed))
+
+
+def halve(unit: ReviewUnit) -> tuple[ReviewUnit, ...]:
+    """Split a unit that turned out too long for the model; a unit of one changed line stays whole."""
+    middle = len(unit.lines) // 2
+    halves = [_window(unit, unit.lines[:middle]), _window(unit, unit.lines[middle:])]
+    found = tuple(half for half in halves if half is not None)
+    return found if len(found) > 1 or (found and len(found[0].lines) < len(unit.lines)) else (unit,)
+
+
+def _why_skimmed(file: FileChange) -> str:
+    if file.status is FileStatus.DELETED:
+        return "deleted"
+    if file.kind is not ContentKind.TEXT:
+        return {
+            ContentKind.BINARY: "binary",
+            ContentKind.SUBMODULE: "submodule",
+            ContentKind.SYMLINK: "symbolic link",
+        }[file.kind]
+    if file.hunks:
+        return ""
+    return {
+        FileStatus.RENAMED: f"renamed from {file.old_path}, same content",
+        FileStatus.COPIED: f"copied from {file.old_path}, same content",
+        FileStatus.MODE_CHANGED: f"mode changed from {file.old_mode} to {file.new_mode}",
+        FileStatus.ADDED: "empty file",
+    }.get(file.status, "no changed lines")
+
+
+def _why_filtered(path: str, include: Sequence[str], exclude: Sequence[str]) -> str:
+    if include and not any(_matches(path, pattern) for pattern in include):
+        return "not in include"
+    return next((f"excluded by {pattern!r}" for pattern in exclude if _matches(path, pattern)), "")
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Match a glob against the whole path, or against the file's name where the pattern has no slash."""
+    if pattern.endswith("/"):
+        return path.startswith(pattern) or f"/{pattern}" in f"/{path}"
+    target = path if "/" in pattern else path.rsplit("/", 1)[-1]
+    # ``**/`` also stands for no folder at all, as in gitignore.
+    return fnmatch.fnmatchcase(target, pattern) or fnmatch.fnmatchcase(target, pattern.replace("**/", ""))
+
+
+def _file_units(file: FileChange, read: ReadText, max_chars: int) -> Iterator[ReviewUnit]:
+    language = detect(file.path, _first_line(file, read))
+    for hunk in file.hunks:
+        if not hunk.anchors:
+            continue
+        whole = ReviewUnit(file.path, language, hunk.section, hunk.lines, hunk.anchors)
+        if _size(hunk.lines) <= max_chars:
+            yield whole
+        else:
+            yield from _windows(whole, hunk, max_chars)
+
+
+def _first_line(file: FileChange, read: ReadText) -> str:
+    first = file.hunks[0] if file.hunks else None
+    if first is not None and first.new_start <= 1:
+        return next((line.text for line in first.lines if line.new == 1), "")
+    # Only a file without an extension can be told by its first line alone; spare the blob otherwise.
+    if "." in file.path.rsplit("/", 1)[-1]:
+        return ""
+    return (read(file.path) or "").partition("\n")[0]
+
+
+def _windows(unit: ReviewUnit, hunk: Hunk, max_chars: int) -> Iterator[ReviewUnit]:
+    lines = hunk.lines
+    seen = 0  # lines that an earlier window had
+    while seen < len(lines):
+        start = max(0, seen - _OVERLAP)
+        end = seen + 1
+        size = _size(lines[start:end])
+        while end < len(lines) and size + _line_size(lines[end]) <= max_chars:
+            size += _line_size(lines[end])
+            end += 1
+        window = _window(unit, lines[start:end], fresh=lines[seen:end])
+        if window is not None:
+            yield window
+        seen = end
+
+
+def _window(
+    unit: ReviewUnit, lines: tuple[SourceLine, ...], fresh: tuple[SourceLine, ...] | None = None
+) -> ReviewUnit | None:
+    """A part of a unit; its anchors are those of the lines that no earlier window had."""
+    fresh = lines if fresh is None else fresh
+    numbers = {line.new for line in fresh}
+    anchors = tuple(number for number in unit.anchors if number in numbers)
+    if not anchors and any(line.kind is LineKind.REMOVED for line in fresh):
+        # A long run of removals alone: what is said of it is said at the nearest line that still stands.
+        position = next((line.new for line in unit.lines[unit.lines.index(fresh[-1]) :] if line.new), 0)
+        anchors = (min(unit.anchors, key=lambda number: abs(number - position)),)
+    return ReviewUnit(unit.path, unit.language, unit.scope, lines, anchors) if anchors else None
+
+
+def _size(lines: Sequence[SourceLine]) -> int:
+    return sum(_line_size(line) for line in lines)
+
+
+def _line_size(line: SourceLine) -> int:
+    return len(line.text) + _LINE_OVERHEAD

@@ -1,0 +1,231 @@
+"""The two kinds of engine that a manager can hold: one of ours, made from a configuration, and one at a URL.
+
+Three kinds of facts meet here and nowhere else: what is asked (``ModelConfig``), what is there (hardware, environment,
+model files) and what is known (the catalog).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reviewer.engine import catalog
+from reviewer.engine.config import EMBEDDED_MODEL
+from reviewer.engine.endpoint import Endpoint
+from reviewer.engine.health import EngineFacts
+from reviewer.engine.profile import ModelProfile, ReplyBounds
+from reviewer.errors import EngineUnreachableError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+
+    from reviewer.engine.config import ModelConfig
+    from reviewer.engine.environment import EngineEnvironment
+    from reviewer.engine.hardware import Hardware
+    from reviewer.engine.plan import MemoryPlan
+    from reviewer.engine.server import Server
+    from reviewer.engine.store import InstalledModel
+    from reviewer.progress import Progress
+
+# ``vllm serve`` of the CPU build asks for the metadata of a distribution that it is not; the module works in both.
+_SERVER_MODULE = "vllm.entrypoints.openai.api_server"
+# An endpoint that does not tell its context length gets prompts that any current model takes.
+_UNKNOWN_CONTEXT = 4096
+_UNKNOWN_SEQUENCES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How a model is served: what a plan decides and a later command must know.
+
+    Written down beside the running server, since a plan made anew would come out otherwise: the server itself takes
+    memory, and another program may have taken or freed some.
+    """
+
+    context_tokens: int
+    max_num_seqs: int
+    quantization: str
+    dtype: str
+    limit_bytes: int
+    planned_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEngine:
+    """An engine that we start and stop, before and while it runs.
+
+    Attributes:
+        plan: What it will be started with; None while one runs that was started before.
+    """
+
+    config: ModelConfig
+    model: InstalledModel
+    serving: Serving
+    profile: ModelProfile
+    server: Server
+    plan: MemoryPlan | None
+
+    def start(self, progress: Progress, wait: float | None, cancelled: threading.Event) -> Endpoint:
+        """Start or join the server; see ``Server.start``."""
+        if self.plan is None and self.server.running_facts() is None:
+            # It was there when this was prepared, and has been stopped since.
+            return prepare(self.config).server.start(progress, wait, cancelled)
+        return self.server.start(progress, wait, cancelled)
+
+    def stop(self) -> None:
+        """End the server and all its processes."""
+        self.server.stop()
+
+    def facts(self, *, verify: bool = True) -> EngineFacts:
+        """What can be seen of the engine; ``verify`` looks at the model's files too."""
+        from reviewer.engine.store import ModelStore
+
+        state = self.server.state()
+        damaged = tuple(str(damage) for damage in ModelStore().verify(self.model.id, full=False)) if verify else None
+        return EngineFacts(
+            state=str(state.status),
+            pid=state.pid,
+            endpoint=str(state.endpoint) if state.endpoint else None,
+            log=str(state.log),
+            quantization=self.serving.quantization,
+            dtype=self.serving.dtype,
+            memory_limit=self.serving.limit_bytes,
+            memory_planned=self.serving.planned_bytes,
+            memory_measured=state.memory_bytes,
+            damaged=damaged,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedEngine:
+    """A server that somebody else runs; we neither start nor stop it."""
+
+    endpoint: Endpoint
+    profile: ModelProfile
+
+    def start(self, progress: Progress, wait: float | None, cancelled: threading.Event) -> Endpoint:  # noqa: ARG002
+        """Use it as it is: it answered when it was attached."""
+        return self.endpoint
+
+    def stop(self) -> None:
+        """Leave it alone."""
+
+    def facts(self, *, verify: bool = True) -> EngineFacts:  # noqa: ARG002
+        """All that can be seen from here."""
+        return EngineFacts(state="attached", endpoint=str(self.endpoint))
+
+
+def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
+    """Find the model and the engine, and join the server that runs for them or plan one; nothing is started.
+
+    Raises:
+        ModelNotInstalledError, ModelDamagedError: The model's files are not there or not whole.
+        EngineNotInstalledError: There is no vLLM.
+        InsufficientMemoryError: No plan fits.
+    """
+    from reviewer.engine import environment
+    from reviewer.engine.server import Server, ServerSpec
+    from reviewer.engine.store import ModelStore
+
+    model = ModelStore().find(config.model_id)
+    engine = environment.find(python=config.engine_python, device=config.device)
+    spec = ServerSpec(
+        argv=(), env={}, model=model.id, served_name=model.id, key=_identity(config, model, engine),
+        ready_timeout=config.start_timeout,
+    )  # fmt: skip
+    plan = None
+    serving = _served(Server(spec).running_facts())
+    if serving is None:
+        plan = _plan(config, model, machine)
+        serving = _serving(plan)
+        spec = dataclasses.replace(
+            spec,
+            argv=(str(engine.python), "-m", _SERVER_MODULE, *plan.server_args(model.path, model.id)),
+            env=plan.server_env(engine.prefix),
+            memory_limit_bytes=plan.limit_bytes,
+            planned_bytes=plan.total_bytes,
+            facts=dataclasses.asdict(serving),
+        )
+    digest = _digest(model.digest, serving.quantization, serving.dtype)
+    profile = _profile(model.id, digest, serving.context_tokens, serving.max_num_seqs)
+    return OwnEngine(config, model, serving, profile, Server(spec), plan)
+
+
+def _identity(config: ModelConfig, model: InstalledModel, engine: EngineEnvironment) -> str:
+    """What tells one server from another: what was asked for and from what it is made, not what the plan made of it."""
+    asked = (config.max_memory_gb, config.quantization, config.device, config.max_model_len, config.max_num_seqs)
+    return _digest(model.id, model.digest, str(engine.python), engine.vllm_version, *asked)
+
+
+def _plan(config: ModelConfig, model: InstalledModel, machine: Hardware | None) -> MemoryPlan:
+    from reviewer.engine import hardware, shape
+    from reviewer.engine.plan import make_plan
+
+    return make_plan(machine or hardware.detect(), shape.from_folder(model.path), config)
+
+
+def _serving(plan: MemoryPlan) -> Serving:
+    return Serving(
+        context_tokens=plan.max_model_len,
+        max_num_seqs=plan.max_num_seqs,
+        quantization=plan.quantization,
+        dtype=plan.dtype,
+        limit_bytes=plan.limit_bytes,
+        planned_bytes=plan.total_bytes,
+    )
+
+
+def _served(facts: Mapping[str, Any] | None) -> Serving | None:
+    """Read what was written down; None where nothing runs or another version wrote it."""
+    if facts is None or set(facts) != {item.name for item in dataclasses.fields(Serving)}:
+        return None
+    return Serving(**facts)
+
+
+async def attach(config: ModelConfig) -> AttachedEngine:
+    """Ask a configured endpoint which model it serves.
+
+    Raises:
+        EngineUnreachableError: Nothing answers there, or it serves nothing.
+        EngineRequestError: It refuses.
+        ConfigError: The URL is wrong.
+    """
+    from reviewer.engine.client import EngineClient
+
+    endpoint = Endpoint.from_url(config.engine_url or "", api_key=config.api_key)
+    async with EngineClient(endpoint, timeout=config.timeout) as client:
+        served = await client.models()
+    if not served:
+        raise EngineUnreachableError(f"{endpoint} serves no model", hint="load a model there, or unset engine.url")
+    # A server of one model is used under whatever name it has; of several, the configured one is asked for.
+    chosen = next((entry for entry in served if entry["id"] == config.model_id), served[0])
+    name = str(chosen["id"])
+    context = chosen.get("max_model_len")
+    tokens = context if isinstance(context, int) and context > 0 else _UNKNOWN_CONTEXT
+    digest = _digest(str(endpoint), name, chosen.get("root"))
+    profile = _profile(name, digest, tokens, config.max_num_seqs or _UNKNOWN_SEQUENCES)
+    return AttachedEngine(Endpoint(endpoint.url, api_key=endpoint.api_key, served_name=name), profile)
+
+
+def _profile(name: str, digest: str, context: int, max_num_seqs: int) -> ModelProfile:
+    known = catalog.family(name)
+    return ModelProfile(
+        id=name,
+        digest=digest,
+        context_tokens=context,
+        max_num_seqs=max_num_seqs,
+        few_shot=known.few_shot if known else False,
+        reasoning=known.reasoning if known else False,
+        embedded=known is not None and known.id == EMBEDDED_MODEL,
+        bounds=known.reply if known else ReplyBounds(),
+        fim=known.fim if known else None,
+        sampling=known.sampling if known else {},
+    )
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,0 +1,160 @@
+"""The words around a request that is not a review: free text, explanations, completions.
+
+Which template is used follows from the language; the reply of a completion is brought down to code.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewer.errors import UsageError
+from reviewer.languages import GENERIC, LANGUAGES, Language, guess
+from reviewer.templates import Templates
+
+if TYPE_CHECKING:
+    from reviewer.engine.profile import FimTokens
+    from reviewer.engine.wire import Message
+
+_FENCED = re.compile(r"```[^\n`]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
+_CODE_SYSTEM = (
+    "You are a careful {language} programmer. Answer with correct {language} code and at most a few sentences."
+)
+_PROSE_SYSTEM = "You are a helpful assistant to programmers. Answer briefly and plainly. Say so when you do not know."
+# A reply that goes on to repeat what follows the cursor is cut where it begins to, given a line this long.
+_MIN_REPEATED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionTask:
+    """Code with a hole in it.
+
+    Attributes:
+        before, after: The text on both sides of the hole.
+        name: The function that is being written, where it is known.
+    """
+
+    language: Language
+    before: str
+    after: str
+    name: str = ""
+
+
+def text_messages(prompt: str) -> list[Message]:
+    """Messages for a free prompt: as a programmer where it shows code, as an assistant where it is prose."""
+    language = guess(prompt)
+    system = _PROSE_SYSTEM if language is None else _CODE_SYSTEM.format(language=language.title)
+    return [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
+
+
+def explain_messages(
+    code: str, question: str | None, language: str | None, templates: Templates | None = None
+) -> list[Message]:
+    """Messages for an explanation of ``code``."""
+    kind = named_language(language, code)
+    system = (templates or Templates()).render(f"explain/{kind.name}.j2", language=kind, question=question, code=code)
+    user = f"{_fence(code, kind)}\n\n{question or 'Explain this code.'}"
+    return [{"role": "system", "content": system.strip()}, {"role": "user", "content": user}]
+
+
+def completion(code: str, cursor: int | None, language: str | None) -> CompletionTask:
+    """Cut code at the cursor.
+
+    Raises:
+        UsageError: The cursor is outside the code.
+    """
+    position = len(code) if cursor is None else cursor
+    if not 0 <= position <= len(code):
+        raise UsageError(f"the cursor is at character {position} of a text of {len(code)}")
+    return CompletionTask(named_language(language, code), code[:position], code[position:])
+
+
+def completion_messages(
+    task: CompletionTask, templates: Templates | None = None, *, placeholder: str = ""
+) -> tuple[Message, ...]:
+    """Messages for a completion by a model without fill-in-the-middle tokens."""
+    kind = task.language
+    values = {"language": kind, "before": task.before, "after": task.after}
+    system = (templates or Templates()).render(f"complete/{kind.name}.j2", **values)
+    hole = placeholder.strip("\n") or "<CURSOR>"
+    what = f"the body of {task.name}" if task.name else "the code"
+    user = (
+        f"{_fence(task.before + hole + task.after if not placeholder else _joined(task, hole), kind)}\n\n"
+        f"Write {what} that replaces {hole.strip()!r}. Code only."
+    )
+    return ({"role": "system", "content": system.strip()}, {"role": "user", "content": user})
+
+
+def fim_prompt(task: CompletionTask, tokens: FimTokens) -> str:
+    """The raw prompt for fill-in-the-middle; the code cannot smuggle the tokens in."""
+    before, after = (_without(text, tokens) for text in (task.before, task.after))
+    return f"{tokens.prefix}{before}{tokens.suffix}{after}{tokens.middle}"
+
+
+def fim_stops(tokens: FimTokens) -> tuple[str, ...]:
+    """What ends a fill-in-the-middle reply."""
+    return (tokens.prefix, tokens.suffix, tokens.middle)
+
+
+def inserted_code(reply: str, task: CompletionTask) -> str:
+    """Bring a reply down to the code that goes into the hole.
+
+    A fence and the talk around it are taken off, and so is what repeats the text on either side of the hole.
+    """
+    fenced = _FENCED.search(reply)
+    code = fenced.group(1) if fenced else reply
+    code = _without_repeated_start(code, task.before)
+    return _without_repeated_end(code, task.after).rstrip()
+
+
+def named_language(name: str | None, text: str) -> Language:
+    """The language of that name, else the one guessed from the text.
+
+    Raises:
+        UsageError: No language has that name.
+    """
+    if name is None:
+        return guess(text) or GENERIC
+    try:
+        return LANGUAGES[name.lower()]
+    except KeyError:
+        known = ", ".join(sorted(LANGUAGES))
+        raise UsageError(f"unknown language {name!r}", hint=f"known: {known}") from None
+
+
+def _joined(task: CompletionTask, hole: str) -> str:
+    return "\n".join(part for part in (task.before, hole, task.after) if part)
+
+
+def _fence(code: str, language: Language) -> str:
+    """Fence code with more backticks than any run inside it."""
+    longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return f"{ticks}{'' if language is GENERIC else language.name}\n{code}\n{ticks}"
+
+
+def _without(text: str, tokens: FimTokens) -> str:
+    for token in (tokens.prefix, tokens.suffix, tokens.middle):
+        text = text.replace(token, "")
+    return text
+
+
+def _without_repeated_start(code: str, before: str) -> str:
+    """Cut what the reply repeats of the lines before the hole, longest match first."""
+    lines = code.split("\n")
+    known = before.rstrip("\n").split("\n")
+    for count in range(min(len(lines), len(known)), 0, -1):
+        if [line.rstrip() for line in lines[:count]] == [line.rstrip() for line in known[-count:]]:
+            return "\n".join(lines[count:])
+    last = known[-1]
+    return code.removeprefix(last) if len(last.strip()) >= _MIN_REPEATED else code
+
+
+def _without_repeated_end(code: str, after: str) -> str:
+    following = next((line.strip() for line in after.split("\n") if len(line.strip()) >= _MIN_REPEATED), None)
+    if following is None:
+        return code
+    lines = code.split("\n")
+    cut = next((index for index, line in enumerate(lines) if line.strip() == following), len(lines))
+    return "\n".join(lines[:cut])

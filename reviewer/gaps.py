@@ -1,0 +1,66 @@
+"""Unfinished code in the added lines, each piece with the text around it, ready to be asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewer import unfinished
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reviewer.context import ReviewUnit
+    from reviewer.languages import Language
+    from reviewer.unfinished import Unfinished
+
+# What the model sees on each side of a gap, in lines.
+_LINES_BEFORE = 30
+_LINES_AFTER = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One piece of unfinished code.
+
+    Attributes:
+        before, after: The lines around the gap, without it.
+        placeholder: The lines of the gap itself.
+        scope: The function that it is in, or what git's hunk heading says.
+    """
+
+    path: str
+    language: Language
+    found: Unfinished
+    before: str
+    after: str
+    placeholder: str
+    scope: str
+
+
+def find(units: Sequence[ReviewUnit], texts: Mapping[str, str]) -> tuple[Gap, ...]:
+    """Find the unfinished code that the units add, in their order, each gap once.
+
+    Args:
+        units: What is reviewed.
+        texts: The new side's whole text of each path.
+    """
+    found: dict[tuple[str, int], Gap] = {}
+    for unit in units:
+        text = texts[unit.path]
+        for gap in unfinished.find(unit.language.name, text, unit.added, path=unit.path):
+            found.setdefault((unit.path, gap.start), _gap(unit, gap, text))
+    return tuple(found.values())
+
+
+def _gap(unit: ReviewUnit, gap: Unfinished, text: str) -> Gap:
+    lines = text.split("\n")
+    return Gap(
+        path=unit.path,
+        language=unit.language,
+        found=gap,
+        before="\n".join(lines[max(0, gap.start - 1 - _LINES_BEFORE) : gap.start - 1]),
+        after="\n".join(lines[gap.end : gap.end + _LINES_AFTER]),
+        placeholder="\n".join(line.removesuffix("\r") for line in lines[gap.start - 1 : gap.end]),
+        scope=gap.name or unit.scope,
+    )

@@ -1,0 +1,151 @@
+"""Requests: what is sent for one unit, and how its reply is read.
+
+The part that all units of a language share comes first and never varies, so that the engine's prefix cache serves it;
+the unit comes last, fenced by a marker that its author cannot know.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from reviewer import assets
+from reviewer.diff import LineKind, SourceLine, printable
+from reviewer.engine import tasks
+from reviewer.languages import LANGUAGES
+from reviewer.reply import code_schema, read_code, read_review, review_schema
+from reviewer.secret import marker
+from reviewer.templates import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewer.context import ReviewUnit
+    from reviewer.engine.profile import ModelProfile
+    from reviewer.engine.wire import Message
+    from reviewer.gaps import Gap
+
+_SHOTS = "prompts/base/shots.toml"
+_COMPLETION_TEMPERATURE = 0.3
+# A unit may fill the context, but no unit is read well at any length: a model's attention thins out.
+_MAX_UNIT_CHARS = 12_000
+_MAX_UNIT_CHARS_SMALL = 3_500
+
+
+class ReadReply(Protocol):
+    """Reads a reply's text; raises ``InvalidReplyError`` where it is not what was asked for."""
+
+    def __call__(self, text: str, *, truncated: bool) -> Any:
+        """Read ``text``; ``truncated`` says that the engine cut it at its longest length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to the model, with the reader for its reply."""
+
+    messages: tuple[Message, ...]
+    schema: dict[str, Any]
+    max_tokens: int
+    read: ReadReply
+    temperature: float = 0.0
+
+
+class Prompts:
+    """Writes the requests of one review.
+
+    Args:
+        profile: The model that will read them.
+        overrides: The repository's own templates by name.
+        rules: What the repository's authors ask reviewers to watch for.
+
+    Raises:
+        TemplateError: An override does not compile; it names file and line.
+    """
+
+    def __init__(self, profile: ModelProfile, overrides: Mapping[str, str], rules: str = "") -> None:
+        self._profile = profile
+        self._rules = rules
+        self._templates = Templates(overrides)
+        self._templates.check()
+        self._systems: dict[tuple[str, str], str] = {}
+
+    @property
+    def unit_chars(self) -> int:
+        """Longest numbered rendering of one unit, in characters."""
+        fixed = sum(len(message["content"]) for message in self._shots) + 1_500
+        most = _MAX_UNIT_CHARS_SMALL if self._profile.few_shot else _MAX_UNIT_CHARS
+        return max(400, min(most, self._profile.prompt_chars - fixed))
+
+    @cached_property
+    def examples(self) -> tuple[str, ...]:
+        """Every sentence that a reply could have copied from the prompt."""
+        return tuple(
+            sentence
+            for shot in self._shot_data
+            for sentence in (shot["reply"]["explanation"], *(f["message"] for f in shot["reply"]["findings"]))
+        )
+
+    def review(self, unit: ReviewUnit) -> Request:
+        """Write the request for one unit's review."""
+        return Request(
+            messages=(*self._prefix("review", unit.language.name), self._unit_message(unit)),
+            schema=review_schema(unit.anchors, self._profile.bounds),
+            max_tokens=self._profile.review_reply_tokens,
+            read=read_review,
+        )
+
+    def complete(self, gap: Gap) -> Request:
+        """Write the request for one piece of unfinished code."""
+        task = tasks.CompletionTask(gap.language, printable(gap.before), printable(gap.after), gap.found.name)
+        bounds = self._profile.bounds
+        return Request(
+            messages=tasks.completion_messages(task, self._templates, placeholder=printable(gap.placeholder)),
+            schema=code_schema(bounds),
+            max_tokens=self._profile.reply_tokens(bounds.code_chars),
+            read=read_code,
+            temperature=_COMPLETION_TEMPERATURE,
+        )
+
+    @cached_property
+    def _shot_data(self) -> list[dict[str, Any]]:
+        """The worked examples, for a model that needs them."""
+        return list(tomllib.loads(assets.read(_SHOTS))["shot"]) if self._profile.few_shot else []
+
+    @cached_property
+    def _shots(self) -> tuple[Message, ...]:
+        """The worked examples as turns of a conversation, written as a real unit and its reply are."""
+        turns: list[Message] = []
+        for shot in self._shot_data:
+            lines = tuple(_shot_line(text) for text in shot["lines"])
+            anchors = tuple(line.new for line in lines if line.kind is LineKind.ADDED and line.new is not None)
+            turns.append(self._render_unit(shot["path"], shot.get("scope", ""), lines, anchors))
+            turns.append({"role": "assistant", "content": json.dumps(shot["reply"], separators=(",", ":"))})
+        return tuple(turns)
+
+    def _prefix(self, task: str, language: str) -> tuple[Message, ...]:
+        system = self._systems.get((task, language))
+        if system is None:
+            system = self._templates.render(f"{task}/{language}.j2", language=LANGUAGES[language], rules=self._rules)
+            self._systems[task, language] = system
+        return ({"role": "system", "content": system.strip()}, *self._shots)
+
+    def _unit_message(self, unit: ReviewUnit) -> Message:
+        lines = tuple(SourceLine(line.kind, printable(line.text), line.old, line.new) for line in unit.lines)
+        return self._render_unit(printable(unit.path), printable(unit.scope), lines, unit.anchors)
+
+    def _render_unit(self, path: str, scope: str, lines: tuple[SourceLine, ...], anchors: tuple[int, ...]) -> Message:
+        body = "\n".join(f"{line.kind}{line.text}" for line in lines)
+        content = self._templates.render(
+            "base/unit.j2", path=path, scope=scope, lines=lines, anchors=anchors, marker=marker(path, body), context=""
+        )
+        return {"role": "user", "content": content.strip()}
+
+
+def _shot_line(text: str) -> SourceLine:
+    """Read one line of an example: number, sign and text, as in ``"12 +    return 0"``; a removed one has none."""
+    number, _, rest = text.partition(" ")
+    new = int(number) if number else None
+    return SourceLine(LineKind(rest[0]), rest[1:], None, new)

@@ -1,0 +1,155 @@
+"""The reply's format: one JSON schema per request, and the strict reading of what came back.
+
+The schema's ``line`` is an enum of the unit's own changed lines, so that a wrong line cannot be decoded, and every
+string is bounded, so that a reply has an end. The engine enforces the schema while it decodes; the reader trusts none
+of that and checks again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reviewer.finding import Category, Severity
+
+if TYPE_CHECKING:
+    from reviewer.engine.profile import ReplyBounds
+
+# Bumped whenever a cached reply could be read differently.
+FORMAT_VERSION = 1
+
+# "Unfinished" is told by a parser, not by the model.
+ASKED_CATEGORIES = tuple(category for category in Category if category is not Category.UNFINISHED)
+_MAX_REPLY_CHARS = 200_000
+
+
+class InvalidReplyError(ValueError):
+    """A reply that is not what the schema asks for; the text says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawFinding:
+    """One finding as the model wrote it.
+
+    Attributes:
+        fix: Replacement for that one line, without its line ending; None where none was offered.
+    """
+
+    line: int
+    severity: Severity
+    category: Category
+    message: str
+    fix: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One unit's reply."""
+
+    explanation: str
+    findings: tuple[RawFinding, ...]
+
+
+def review_schema(anchors: tuple[int, ...], bounds: ReplyBounds) -> dict[str, Any]:
+    """Build the JSON schema of one unit's reply (draft 2020-12, the subset that xgrammar compiles).
+
+    Args:
+        anchors: The new-side lines that a finding may name.
+        bounds: How long each part may be.
+    """
+    properties: dict[str, Any] = {
+        "line": {"type": "integer", "enum": list(anchors)},
+        "severity": {"type": "string", "enum": [str(severity) for severity in Severity]},
+        "category": {"type": "string", "enum": [str(category) for category in ASKED_CATEGORIES]},
+        "message": {"type": "string", "minLength": 1, "maxLength": bounds.message_chars},
+    }
+    if bounds.fix_chars:
+        properties["fix"] = {"type": "string", "maxLength": bounds.fix_chars}
+    finding = {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "explanation": {"type": "string", "minLength": 1, "maxLength": bounds.explanation_chars},
+            "findings": {"type": "array", "items": finding, "maxItems": bounds.max_findings},
+        },
+        "required": ["explanation", "findings"],
+        "additionalProperties": False,
+    }
+
+
+def code_schema(bounds: ReplyBounds) -> dict[str, Any]:
+    """Build the JSON schema of a completion: code and nothing else."""
+    return {
+        "type": "object",
+        "properties": {"code": {"type": "string", "minLength": 1, "maxLength": bounds.code_chars}},
+        "required": ["code"],
+        "additionalProperties": False,
+    }
+
+
+def read_review(text: str, *, truncated: bool) -> Reply:
+    """Read one unit's reply.
+
+    Raises:
+        InvalidReplyError: It was cut, is not JSON, or lacks something.
+    """
+    data = _object(text, truncated=truncated)
+    findings = data.get("findings")
+    if not isinstance(findings, list):
+        raise InvalidReplyError("the reply has no list of findings")
+    return Reply(_string(data, "explanation"), tuple(_finding(item) for item in findings))
+
+
+def read_code(text: str, *, truncated: bool) -> str:
+    """Read a completion's code.
+
+    Raises:
+        InvalidReplyError: It was cut, is not JSON, or lacks the code.
+    """
+    return _string(_object(text, truncated=truncated), "code")
+
+
+def _object(text: str, *, truncated: bool) -> dict[str, Any]:
+    if truncated:
+        raise InvalidReplyError("the reply was cut at its longest length")
+    if not text.strip():
+        raise InvalidReplyError("the reply was empty")
+    if len(text) > _MAX_REPLY_CHARS:
+        raise InvalidReplyError(f"the reply has {len(text)} characters")
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidReplyError("the reply is not JSON") from error
+    if not isinstance(data, dict):
+        raise InvalidReplyError("the reply is not a JSON object")
+    return data
+
+
+def _finding(item: object) -> RawFinding:
+    if not isinstance(item, dict):
+        raise InvalidReplyError("a finding is not a JSON object")
+    line = item.get("line")
+    if not isinstance(line, int) or isinstance(line, bool):
+        raise InvalidReplyError("a finding names no line")
+    try:
+        severity = Severity(_string(item, "severity"))
+        category = Category(_string(item, "category"))
+    except ValueError as error:
+        raise InvalidReplyError(f"a finding has an unknown severity or category: {error}") from error
+    fix = item.get("fix")
+    if fix is not None and not isinstance(fix, str):
+        raise InvalidReplyError("a finding's fix is not text")
+    return RawFinding(line, severity, category, _string(item, "message"), fix or None)
+
+
+def _string(data: dict[str, Any], name: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str):
+        raise InvalidReplyError(f"the reply has no text for {name!r}")
+    return value.strip() if name != "code" else value

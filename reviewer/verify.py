@@ -1,0 +1,145 @@
+"""Every answer is checked against the change before it becomes a finding. Nothing is dropped: it is marked."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from reviewer import suggestion as suggestions
+from reviewer import unfinished
+from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Suggestion, UnitReview
+from reviewer.finding import SuggestionKind as Kind
+from reviewer.grounding import Source, is_echo, is_ungrounded, says_nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reviewer.context import ReviewUnit
+    from reviewer.gaps import Gap
+    from reviewer.reply import RawFinding, Reply
+
+
+def explanation(reply: Reply, unit: ReviewUnit, examples: Sequence[str]) -> Explanation:
+    """Check one unit's explanation.
+
+    Args:
+        reply: What the model wrote.
+        unit: What it was shown.
+        examples: The sentences of the prompt's own examples, to catch their echo.
+    """
+    text = whole_sentences(reply.explanation)
+    return Explanation(text, _sentence_marks(text, _source(unit), examples))
+
+
+def findings(reply: Reply, unit: ReviewUnit, text: str, examples: Sequence[str]) -> tuple[Finding, ...]:
+    """Check one unit's findings, in the reply's order.
+
+    Args:
+        reply: What the model wrote.
+        unit: What it was shown.
+        text: The whole new side of the file, for trying suggestions; empty where it is not known.
+        examples: The sentences of the prompt's own examples.
+    """
+    source = _source(unit)
+    return tuple(_finding(raw, unit, text, source, examples) for raw in reply.findings)
+
+
+def completion(gap: Gap, code: str | None, text: str) -> Finding:
+    """Make the finding for one piece of unfinished code; its suggestion is tried on the text like any other.
+
+    Args:
+        gap: The unfinished code.
+        code: What the model would put there; None where it gave nothing usable.
+        text: The whole new side of the file.
+    """
+    name = f"{gap.found.name} is" if gap.found.name else "this is"
+    finding = Finding(
+        path=gap.path,
+        line=gap.found.start,
+        severity=Severity.INFO,
+        category=Category.UNFINISHED,
+        message=f"{name} unfinished: {gap.found.kind}",
+        line_text=gap.placeholder.partition("\n")[0],
+        scope=gap.scope,
+    )
+    if not code or not code.strip():
+        return finding
+    proposed = Suggestion(
+        gap.found.start, gap.found.end, suggestions.fitted(code, gap.placeholder), gap.placeholder, Kind.COMPLETION
+    )
+    checked = suggestions.check(proposed, text, gap.language.name)
+    if checked.shown and _still_unfinished(gap, checked, text):
+        checked = dataclasses.replace(checked, marks=frozenset({Mark.NO_CHANGE}))
+    return dataclasses.replace(finding, suggestion=checked)
+
+
+def _still_unfinished(gap: Gap, checked: Suggestion, text: str) -> bool:
+    """Whether a placeholder was only given for a placeholder."""
+    after = suggestions.apply(text, checked) or ""
+    lines = range(checked.start, checked.start + checked.replacement.count("\n") + 1)
+    return bool(unfinished.find(gap.language.name, after, lines, path=gap.path))
+
+
+def mark_duplicates(units: Iterable[UnitReview]) -> tuple[UnitReview, ...]:
+    """Mark each finding that an earlier one already says: the same code line and category, or the same sentence.
+
+    One sentence told of many places is a model's habit, not several observations.
+    """
+    seen: set[str] = set()
+    result = []
+    for unit in units:
+        checked = []
+        for finding in unit.findings:
+            keys = {f"{finding.fingerprint}:{finding.line}", "".join(finding.message.lower().split())}
+            repeated = finding.shown and bool(keys & seen)
+            if finding.shown:
+                seen |= keys
+            checked.append(finding.marked(Mark.DUPLICATE) if repeated else finding)
+        result.append(dataclasses.replace(unit, findings=tuple(checked)))
+    return tuple(result)
+
+
+def _finding(raw: RawFinding, unit: ReviewUnit, text: str, source: Source, examples: Sequence[str]) -> Finding:
+    marks = _sentence_marks(whole_sentences(raw.message), source, examples)
+    if raw.line not in unit.anchors:
+        marks |= {Mark.OFF_CHANGE}
+    finding = Finding(
+        path=unit.path,
+        line=raw.line,
+        severity=raw.severity,
+        category=raw.category,
+        message=whole_sentences(raw.message),
+        line_text=unit.line_text(raw.line),
+        scope=unit.scope,
+        marks=marks,
+    )
+    if not raw.fix or not text:
+        return finding
+    fix = suggestions.check(suggestions.line_fix(text, raw.line, raw.fix), text, unit.language.name)
+    return dataclasses.replace(finding, suggestion=fix)
+
+
+def whole_sentences(text: str) -> str:
+    """Leave out a last sentence that the longest length cut, where a whole one stands before it; else show the cut."""
+    text = " ".join(text.split())
+    if not text or text[-1] in ".!?`\"')":
+        return text
+    end = max(text.rfind(mark) for mark in (". ", "! ", "? "))
+    return text[: end + 1] if end > 0 else f"{text}\u2026"
+
+
+def _sentence_marks(sentence: str, source: Source, examples: Sequence[str]) -> frozenset[Mark]:
+    marks = set()
+    if says_nothing(sentence, source):
+        marks.add(Mark.EMPTY)
+    if is_echo(sentence, examples):
+        marks.add(Mark.ECHO)
+    if is_ungrounded(sentence, source):
+        marks.add(Mark.UNGROUNDED)
+    return frozenset(marks)
+
+
+def _source(unit: ReviewUnit) -> Source:
+    text = "\n".join((unit.path, unit.scope, *(line.text for line in unit.lines)))
+    numbers = {number for line in unit.lines for number in (line.old, line.new) if number is not None}
+    return Source(unit.path, text, frozenset(numbers))

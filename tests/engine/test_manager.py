@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from reviewer import AIModelManager, ModelConfig
+from reviewer.engine.health import HealthStatus
+from reviewer.errors import (
+    EngineDiedError,
+    EngineUnreachableError,
+    InferenceTimeoutError,
+    ModelNotLoadedError,
+    PromptTooLongError,
+    UsageError,
+)
+from tests.fake_engine import FakeEngine, Rule, Script
+
+pytestmark = pytest.mark.anyio
+
+CHAT = "/v1/chat/completions"
+
+
+def attached(engine: FakeEngine, **options: object) -> AIModelManager:
+    return AIModelManager(ModelConfig(engine_url=engine.endpoint.url), **options)
+
+
+async def test_options_stand_on_top_of_the_configuration() -> None:
+    manager = AIModelManager(ModelConfig(max_memory_gb=8, quantization="int4", temperature=0.3), max_memory_gb=12)
+    assert (manager.config.max_memory_gb, manager.config.quantization, manager.config.temperature) == (12, "int4", 0.3)
+    assert AIModelManager(max_memory_gb=12).config.model_id == "openai/gpt-oss-20b"
+    assert AIModelManager(embedded=True).config.model_id == "smollm2-135m-instruct"
+
+
+async def test_code_and_prose_get_their_own_prompt() -> None:
+    with FakeEngine(tcp=True) as engine:
+        async with attached(engine) as manager:
+            assert await manager.generate_text("Why is the sky blue?") == "OK."
+            await manager.generate_text("What does this do?\n```python\ndef f(): pass\n```")
+        prose, code = (request["body"]["messages"][0]["content"] for request in engine.requests(CHAT))
+    assert "Python" in code
+    assert "Python" not in prose
+
+
+async def test_a_completion_is_code_only_and_cold() -> None:
+    reply = "Here you go:\n```python\n    return a + b\n```\nHope that helps."
+    with FakeEngine(Script(rules=[Rule(text=reply)]), tcp=True) as engine:
+        async with attached(engine) as manager:
+            code = "def add(a, b):\n\n\nprint(add(1, 2))\n"
+            assert await manager.generate_code_completion(code, 15, language="python") == "    return a + b"
+        (request,) = engine.requests(CHAT)
+    assert request["body"]["temperature"] == 0.3
+    assert "def add(a, b):" in request["prompt"]
+    assert "print(add(1, 2))" in request["prompt"]
+
+
+async def test_a_cursor_outside_the_code_is_refused() -> None:
+    with FakeEngine(tcp=True) as engine:
+        async with attached(engine) as manager:
+            with pytest.raises(UsageError, match="character 99"):
+                await manager.generate_code_completion("x = 1", 99)
+
+
+async def test_explain_asks_the_question() -> None:
+    with FakeEngine(Script(rules=[Rule(match="Why reversed", text=" Because. ")]), tcp=True) as engine:
+        async with attached(engine) as manager:
+            assert await manager.explain_code("x[::-1]", "Why reversed?") == "Because."
+
+
+async def test_a_stream_yields_the_pieces() -> None:
+    with FakeEngine(Script(rules=[Rule(text="one two three")]), tcp=True) as engine:
+        async with attached(engine) as manager:
+            pieces = [piece async for piece in manager.stream_text("Count.")]
+            assert "".join(pieces) == "one two three"
+            assert len(pieces) > 1
+            assert manager.get_model_status()["performance"]["requests"] == 1
+
+
+async def test_status_counts_requests_tokens_and_time() -> None:
+    with FakeEngine(tcp=True) as engine:
+        async with attached(engine) as manager:
+            await asyncio.gather(*(manager.generate_text(f"Question {number}?") for number in range(3)))
+            status = manager.get_model_status()
+    performance = status["performance"]
+    assert (performance["requests"], performance["failed"]) == (3, 0)
+    assert performance["avg_inference_time"] > 0
+    assert performance["completion_tokens"] > 0
+    assert performance["tokens_per_second"] > 0
+    assert performance["latency_p50"] <= performance["latency_p95"] <= performance["latency_p99"]
+    assert status["loaded"]
+    assert status["state"] == "attached"
+
+
+@pytest.mark.parametrize("call", ["generate_text", "generate_code_completion", "explain_code"])
+async def test_calls_before_load_say_what_to_do(call: str) -> None:
+    with FakeEngine(tcp=True) as engine:
+        manager = attached(engine)
+        with pytest.raises(ModelNotLoadedError, match="load_model"):
+            await getattr(manager, call)("x = 1")
+        await manager.load_model()
+        await manager.unload_model()
+        with pytest.raises(ModelNotLoadedError):
+            await getattr(manager, call)("x = 1")
+
+
+async def test_a_slow_answer_is_a_timeout_that_names_its_seconds() -> None:
+    with FakeEngine(Script(rules=[Rule(delay=5)]), tcp=True) as engine:
+        async with attached(engine) as manager:
+            with pytest.raises(InferenceTimeoutError, match=re.escape("0.2 s")):
+                await manager.generate_text("Hello?", timeout=0.2)
+            report = await manager.health_check()
+    assert report.status is HealthStatus.DEGRADED
+    assert "0.2 s" in report.recent_errors[0]
+
+
+async def test_a_dead_engine_says_how_to_bring_it_back() -> None:
+    with FakeEngine(Script(rules=[Rule(match="die", die=True)]), tcp=True) as engine:
+        async with attached(engine) as manager:
+            with pytest.raises(EngineDiedError, match="restart"):
+                await manager.generate_text("die")
+            report = await manager.health_check()
+            assert report.status is HealthStatus.UNHEALTHY
+            assert not report.endpoint
+
+
+async def test_a_prompt_beyond_the_context_is_refused_with_numbers() -> None:
+    with FakeEngine(Script(max_model_len=200), tcp=True) as engine:
+        async with attached(engine) as manager:
+            with pytest.raises(PromptTooLongError, match="200"):
+                await manager.generate_text("word " * 500)
+        assert not engine.requests(CHAT)
+
+
+async def test_an_unreachable_endpoint_is_said_at_once() -> None:
+    manager = AIModelManager(engine_url="http://127.0.0.1:9")
+    with pytest.raises(EngineUnreachableError, match=r"127\.0\.0\.1:9"):
+        await manager.load_model()
+    assert (await manager.health_check()).status is HealthStatus.UNHEALTHY
+
+
+async def test_a_healthy_engine_is_healthy() -> None:
+    with FakeEngine(tcp=True) as engine:
+        async with attached(engine) as manager:
+            await manager.generate_text("Hello?")
+            report = await manager.health_check()
+    assert report.status is HealthStatus.HEALTHY
+    assert report.problems == ()
+    assert report.latency["p50"] > 0
+    assert report.as_dict()["status"] == "healthy"
+
+
+async def test_fill_in_the_middle_uses_both_sides() -> None:
+    rules = [Rule(path="/v1/completions", text="return a + b")]
+    with FakeEngine(Script(rules=rules), tcp=True) as engine:
+        async with attached(engine) as manager:
+            # The fake serves a model without such tokens; give it those of a model that has them.
+            import dataclasses
+
+            from reviewer.engine.profile import FimTokens
+
+            held = manager._engine
+            assert held is not None
+            profile = dataclasses.replace(held.profile, fim=FimTokens("<P>", "<S>", "<M>"))
+            manager._engine = dataclasses.replace(held, profile=profile)
+            code = "def add(a, b):\n    \nprint(add(1, 2))"
+            assert await manager.generate_code_completion(code, 19) == "return a + b"
+        (request,) = engine.requests("/v1/completions")
+    assert request["body"]["prompt"] == "<P>def add(a, b):\n    <S>\nprint(add(1, 2))<M>"

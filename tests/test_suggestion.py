@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from reviewer.finding import Mark, Suggestion
+from reviewer.suggestion import apply, check, line_fix
+
+TEXT = "def average(values):\n    total = sum(values)\n    return total / len(values)\n"
+
+
+def test_a_line_fix_takes_the_lines_indentation() -> None:
+    fix = line_fix(TEXT, 3, "return total / len(values) if values else 0")
+    assert fix.replacement == "    return total / len(values) if values else 0"
+    assert check(fix, TEXT, "python").shown
+    assert apply(TEXT, fix) == TEXT.replace("len(values)\n", "len(values) if values else 0\n")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("ending", [True, False])
+def test_line_endings_stay(newline: str, ending: bool) -> None:
+    text = f"a = 1{newline}b = 2" + (newline if ending else "")
+    fix = line_fix(text, 2, "b = 3")
+    assert apply(text, fix) == text.replace("2", "3")
+    assert fix.original == "b = 2"
+
+
+def test_only_line_feeds_split_lines() -> None:
+    text = "a = '\x0c\u2028'\nb = 2\n"
+    assert apply(text, line_fix(text, 2, "b = 3")) == "a = '\x0c\u2028'\nb = 3\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "replacement", "mark"),
+    [
+        (3, "return total / (len(values)", Mark.DOES_NOT_PARSE),
+        (3, "return total / len(values)", Mark.NO_CHANGE),
+        (3, "return total/len(values)", Mark.NO_CHANGE),
+        (9, "return 0", Mark.DOES_NOT_APPLY),
+        (0, "return 0", Mark.DOES_NOT_APPLY),
+    ],
+)
+def test_a_bad_suggestion_is_marked_not_dropped(line: int, replacement: str, mark: Mark) -> None:
+    checked = check(line_fix(TEXT, line, replacement), TEXT, "python")
+    assert checked.marks == {mark}
+    assert checked.replacement
+
+
+def test_a_suggestion_for_other_text_does_not_apply() -> None:
+    assert apply(TEXT, Suggestion(2, 2, "x", original="    something else")) is None
+
+
+def test_an_empty_replacement_deletes_the_lines() -> None:
+    assert apply("a\nb\nc\n", Suggestion(2, 2, "", original="b")) == "a\nc\n"

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from reviewer.context import ReviewUnit
+from reviewer.diff import LineKind, SourceLine
+from reviewer.finding import Category, Mark, Severity, UnitReview, UnitStatus
+from reviewer.gaps import Gap
+from reviewer.languages import LANGUAGES
+from reviewer.reply import RawFinding, Reply
+from reviewer.unfinished import find
+from reviewer.verify import completion, explanation, findings, mark_duplicates, whole_sentences
+
+TEXT = "def average(values):\n    return sum(values) / len(values)\n"
+UNIT = ReviewUnit(
+    "stats.py",
+    LANGUAGES["python"],
+    "",
+    (
+        SourceLine(LineKind.CONTEXT, "def average(values):", 1, 1),
+        SourceLine(LineKind.ADDED, "    return sum(values) / len(values)", None, 2),
+    ),
+    (2,),
+)
+
+
+def raw(message: str = "Fails when values is empty.", line: int = 2, fix: str | None = None) -> RawFinding:
+    return RawFinding(line, Severity.ERROR, Category.BUG, message, fix)
+
+
+def unit_review(*found: RawFinding, unit: ReviewUnit = UNIT) -> UnitReview:
+    return UnitReview(
+        unit.path, 1, 2, "", "python", unit.lines, UnitStatus.READ, findings=findings(Reply("", found), unit, TEXT, ())
+    )
+
+
+def gap() -> tuple[Gap, str]:
+    text = "def add(a, b):\n    pass\n"
+    (found,) = find("python", text, [1, 2], path="a.py")
+    return Gap("a.py", LANGUAGES["python"], found, "def add(a, b):", "", "    pass", "add"), text
+
+
+def test_nothing_is_dropped() -> None:
+    reply = Reply("Ok then.", (raw(), raw(line=1), raw("`load_config` fails."), raw("x")))
+    checked = findings(reply, UNIT, TEXT, ())
+    assert [set(found.marks) for found in checked] == [set(), {Mark.OFF_CHANGE}, {Mark.UNGROUNDED}, {Mark.EMPTY}]
+
+
+def test_a_fix_is_tried_on_the_text() -> None:
+    (good, bad) = findings(Reply("", (raw(fix="return 0"), raw(fix="return (0"))), UNIT, TEXT, ())
+    assert good.suggestion is not None
+    assert good.suggestion.shown
+    assert bad.suggestion is not None
+    assert bad.suggestion.marks == {Mark.DOES_NOT_PARSE}
+    assert bad.shown  # the finding stands without its fix
+
+
+def test_the_explanation_is_held_to_the_unit_too() -> None:
+    assert explanation(Reply("Averages the values.", ()), UNIT, ()).shown
+    assert not explanation(Reply("Reads config/loader.yaml first.", ()), UNIT, ()).shown
+
+
+def test_the_same_thing_is_said_once() -> None:
+    other = dataclasses.replace(UNIT, path="other.py")
+    reviews = mark_duplicates([unit_review(raw(), raw("Something else fails here.")), unit_review(raw(), unit=other)])
+    shown = [(found.path, found.message) for review in reviews for found in review.findings if found.shown]
+    assert shown == [("stats.py", "Fails when values is empty.")]
+    assert sum(len(review.findings) for review in reviews) == 3
+
+
+def test_a_completion_is_fitted_and_tried() -> None:
+    hole, text = gap()
+    found = completion(hole, "return a + b", text)
+    assert found.category is Category.UNFINISHED
+    assert found.suggestion is not None
+    assert (found.suggestion.replacement, found.suggestion.shown) == ("    return a + b", True)
+
+
+@pytest.mark.parametrize(
+    ("code", "mark"), [("return (a", Mark.DOES_NOT_PARSE), ("pass", Mark.NO_CHANGE), ("...", Mark.NO_CHANGE)]
+)
+def test_a_bad_completion_is_marked(code: str, mark: Mark) -> None:
+    hole, text = gap()
+    found = completion(hole, code, text)
+    assert found.shown
+    assert found.suggestion is not None
+    assert mark in found.suggestion.marks
+
+
+def test_a_gap_without_an_answer_is_still_a_finding() -> None:
+    hole, text = gap()
+    assert completion(hole, None, text).suggestion is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two.", "One. Two."),
+        ("One. Two is cu", "One."),
+        ("One is cu", "One is cu\u2026"),
+        ("One\n  two.", "One two."),
+        ("", ""),
+    ],
+)
+def test_a_cut_sentence_is_not_shown_as_whole(text: str, expected: str) -> None:
+    assert whole_sentences(text) == expected
