@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reviewer.cli import engine_plan
 from reviewer.cli.options import as_flags, model_options
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 @click.group()
 def engine() -> None:
     """Install, start, stop and watch the model server."""
+
+
+engine.add_command(engine_plan.plan)
+engine.add_command(engine_plan.command)
 
 
 @engine.command()

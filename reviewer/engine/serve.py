@@ -240,7 +240,7 @@ def _summary(plan: MemoryPlan, spread: Spread) -> str:
     if plan.device != "cuda":
         return f"{what}: {gigabytes(plan.total_bytes)} of memory"
     least = plan.total_bytes + (spread.pipeline_parallel - 1) * GPU_OVERHEAD_BYTES
-    return f"{what}: at least {gigabytes(least / count)} on {'the GPU' if count == 1 else f'each of {count} GPUs'}"
+    return f"{what}: {gigabytes(least / count)} on {'the GPU' if count == 1 else f'each of {count} GPUs'}"
 
 
 def _ray(spread: Spread) -> list[str]:

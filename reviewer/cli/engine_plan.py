@@ -1,0 +1,203 @@
+"""``reviewer engine plan`` and ``reviewer engine command``: what would be run, without running it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reviewer.cli.options import as_flags
+from reviewer.config.options import BY_FIELD, Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from reviewer.engine.figures import Figures
+    from reviewer.engine.hardware import Hardware
+    from reviewer.engine.plan import MemoryPlan, PlanRefusedError
+
+_MODULE = "vllm.entrypoints.openai.api_server"
+_ASCII: dict[str, str | int | None] = {**dict.fromkeys("█▉▊▋▌", "#"), "▍": "", "▎": "", "▏": "", "→": "->", "…": "..."}
+
+
+def _plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What a plan depends on."""
+    quantization = BY_FIELD["quantization"].kind
+    words = quantization.words if isinstance(quantization, Choice) else ()
+    for option in (
+        click.option("--max-num-seqs", type=click.IntRange(min=1), metavar="N", help="Requests decoded at once."),
+        click.option("--max-model-len", type=click.IntRange(min=1), metavar="N", help="Context length in tokens."),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the engine computes."),
+        click.option("--quantization", type=click.Choice(words), help="How the weights are stored."),
+        click.option("--max-memory-gb", type=float, metavar="GB", help="Memory that the engine may take."),
+        click.option("--embedded/--no-embedded", default=None, help="The small offline model."),
+        click.option("--model", metavar="MODEL", help="A catalog name, a Hugging Face id or a local folder."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command()
+@_plan_options
+@click.option("--json", "as_json", is_flag=True, help="For programs; bytes throughout.")
+def plan(*, as_json: bool, **flags: Any) -> None:
+    """Show what a model would take of this machine and how it would be started; nothing is loaded."""
+    from reviewer import output
+    from reviewer.engine.plan import PlanRefusedError, make_plan
+
+    figures, machine = _look(flags)
+    try:
+        made = make_plan(machine, figures.model, figures.config)
+    except PlanRefusedError as refusal:
+        if as_json:
+            output.say(json.dumps(_refused(figures, refusal), indent=2))
+        raise
+    python, prefix = _engine(figures)
+    argv = [*python, *made.server_args(figures.loaded_from(made), figures.name)]
+    env = made.server_env(prefix)
+    if as_json:
+        facts = {"fits": True, **made.as_dict(), "figures": figures.origin, "argv": argv, "engine_environment": env}
+        output.say(json.dumps(facts, indent=2))
+    else:
+        _show(_plan_lines(made, figures, machine, argv, env))
+
+
+@click.command()
+@_plan_options
+@click.option(
+    "--tensor-parallel-size", type=click.IntRange(1, 64), metavar="N", help="GPUs that share each layer of the model."
+)
+@click.option(
+    "--pipeline-parallel-size",
+    type=click.IntRange(1, 64),
+    default=1,
+    metavar="N",
+    help="Groups of GPUs that share the layers; with --ray one group to a machine.",
+)
+@click.option("--ray", is_flag=True, help="Over several machines, with Ray.")
+@click.option("--router", is_flag=True, help="Several servers behind vLLM's router.")
+@click.option(
+    "--replicas", type=click.IntRange(2, 64), default=2, show_default=True, metavar="N", help="How many, with --router."
+)
+def command(
+    *,
+    tensor_parallel_size: int | None,
+    pipeline_parallel_size: int,
+    ray: bool,
+    router: bool,
+    replicas: int,
+    **flags: Any,
+) -> None:
+    """Print the commands that serve a model by hand: here, on several GPUs or on several machines.
+
+    The output can be pasted into a shell as it is; what is no command is a comment.
+    """
+    from reviewer.engine import serve
+
+    spread = serve.Spread(
+        tensor_parallel=tensor_parallel_size,
+        pipeline_parallel=pipeline_parallel_size,
+        ray=ray,
+        replicas=replicas if router else 0,
+    )
+    figures, machine = _look(flags)
+    serve.check(spread, figures.shape)
+    made, remarks = serve.plan_for(spread, machine, figures.model, figures.config)
+    if spread.elsewhere and not remarks:
+        remarks = ("planned for machines like this one",)
+    python, prefix = _engine(figures)
+    here = not spread.elsewhere
+    # The CPU build cannot do `vllm serve`: its command asks for a distribution of another name.
+    module = (python[0] if here else "python", "-m", _MODULE)
+    target = serve.Target(
+        plan=made,
+        model=figures.loaded_from(made),
+        folder=figures.folder is not None,
+        revision=figures.revision(made),
+        name=figures.name,
+        env=made.server_env(prefix) if here else _portable(made),
+        program=module if made.device == "cpu" else ("vllm", "serve"),
+        # Stages are planned as one large GPU each, so the steps of such a plan name GPUs that nobody has.
+        remarks=(f"figures: {figures.origin}", *remarks, *(made.steps if pipeline_parallel_size == 1 else ())),
+    )
+    _show(serve.lines(target, spread))
+
+
+def _look(flags: dict[str, Any]) -> tuple[Figures, Hardware]:
+    """The model and the machine, by the settings in force here."""
+    from reviewer import output
+    from reviewer.cli.common import here, load_settings
+    from reviewer.engine import figures, hardware
+
+    settings = load_settings(here(), as_flags(flags))
+    if settings.url:
+        output.note(f"engine.url is set: {settings.url} answers here; this is what a server of our own would be")
+    return figures.find(settings.model_config), hardware.detect()
+
+
+def _engine(figures: Figures) -> tuple[tuple[str, ...], Path]:
+    """How a Python starts the server, and the root of its environment; any Python where vLLM is not installed yet."""
+    from pathlib import Path
+
+    from reviewer.engine import environment
+    from reviewer.errors import EngineNotInstalledError
+
+    try:
+        engine = environment.find(python=figures.config.engine_python, device=figures.config.device)
+    except EngineNotInstalledError:
+        return ("python", "-m", _MODULE), Path("vllm-is-not-installed")
+    return (str(engine.python), "-m", _MODULE), engine.prefix
+
+
+def _portable(made: MemoryPlan) -> dict[str, str]:
+    """The variables that hold for other machines too: no paths of this one, no choice of its GPUs."""
+    from pathlib import Path
+
+    env = made.server_env(Path("elsewhere"))
+    return {name: value for name, value in env.items() if name not in ("LD_PRELOAD", "CUDA_VISIBLE_DEVICES")}
+
+
+def _refused(figures: Figures, refusal: PlanRefusedError) -> dict[str, Any]:
+    return {
+        "fits": False,
+        "model": figures.config.model_id,
+        "message": refusal.message,
+        "needed_bytes": refusal.needed_bytes,
+        "limit_bytes": refusal.limit_bytes,
+        "budget": [dataclasses.asdict(item) for item in refusal.budget],
+        "alternatives": list(refusal.alternatives),
+        "figures": figures.origin,
+    }
+
+
+def _plan_lines(
+    made: MemoryPlan, figures: Figures, machine: Hardware, argv: list[str], env: dict[str, str]
+) -> list[str]:
+    import shlex
+
+    from reviewer.engine import serve
+    from reviewer.engine.budget import gigabytes
+
+    gpus = "".join(f", {gpu.name} {gigabytes(gpu.total_bytes)}" for gpu in machine.gpus)
+    cores = f"{machine.cpu_cores} core{'s' if machine.cpu_cores != 1 else ''}"
+    rows = [f"{name}={shlex.quote(value)}" for name, value in sorted(env.items())]
+    rows += [shlex.join(argv[:3]), *serve.pairs(argv[3:])]
+    return [
+        *made.describe().splitlines(),
+        "",
+        f"machine: {machine.cpu_name or machine.machine}, {cores}, {gigabytes(machine.total_bytes)}{gpus}",
+        f"figures: {figures.origin}",
+        "command (where it listens is chosen at the start: a private socket):",
+        *(f"  {line}" for line in serve.continued(rows)),
+    ]
+
+
+def _show(rows: list[str]) -> None:
+    from reviewer import output
+    from reviewer.masking import visible
+
+    text = "\n".join(visible(row) for row in rows)
+    output.say(text if output.can_draw() else text.translate(str.maketrans(_ASCII)))
