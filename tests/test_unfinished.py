@@ -248,10 +248,14 @@ FINISHED = [
     ("go", "package p\n\ntype S interface {\n\tF() int\n}\n"),
     ("go", "package p\n\nfunc (noopLogger) Info(string) {}\n"),
     ("go", "package p\n\nfunc (n *Node) isExpr() {}\n"),
+    ("go", "package p\n\nfunc (r Redirect) Write(http.ResponseWriter) {}\n"),
+    ("cpp", "struct A {\n  A_(int a) : a_(a), b_{a} {}\n};\nvoid f(int& /*out*/) {}\n"),
+    ("java", "/**\n * class A {\n *   // your implementation here\n * }\n */\nclass A {}\n"),
     ("go", 'package p\n\nfunc f(a int) {\n\tif a < 0 {\n\t\tpanic("negative")\n\t}\n}\n'),
     # Rust
     ("rust", "trait A {\n    fn f(&self);\n    fn g(&self) {}\n}\n"),
     ("rust", "impl Drop for A {\n    fn drop(&mut self) {}\n}\n"),
+    ("rust", "mod tests {\n    fn handler() {}\n}\nfn go(_folder: &str) {}\n"),
     ("rust", "/// Panics with `todo!()`.\n/// todo!()\nfn f() -> u8 {\n    1\n}\n"),
     # Java
     ("java", "interface A {\n  void f();\n  default void g() {}\n}\n"),
@@ -281,6 +285,7 @@ FINISHED = [
         ),
     ),
     # Ruby
+    ("ruby", "#   class App\n#     # Your code goes here...\n#   end\nclass App; end\n"),
     ("ruby", "class PagesController\n  def index\n  end\nend\n"),
     ("ruby", "class A\n  def initialize\n  end\nend\n"),
     ("ruby", "class A\n  def f\n    raise NotImplementedError, 'must be implemented in a subclass'\n  end\nend\n"),
@@ -343,6 +348,12 @@ def test_a_line_past_the_end_is_no_line() -> None:
 )
 def test_stubs_and_fakes_of_tests_are_left_alone(path: str, count: int) -> None:
     assert len(gaps("python", "def f():\n    pass\n", path)) == count
+
+
+def test_fakes_of_tests_may_refuse() -> None:
+    text = "class A : B {\n    override fun f(): Int = TODO()\n    val g: Int\n        get() = TODO()\n}\n"
+    assert gaps("kotlin", text, "src/jvmTest/kotlin/ATest.kt") == []
+    assert len(gaps("kotlin", text, "src/main/kotlin/A.kt")) >= 1
 
 
 def test_an_empty_test_is_unfinished() -> None:

@@ -14,7 +14,7 @@ from reviewer import syntax
 from reviewer.languages import LANGUAGES
 from reviewer.unfinished.bodies import Body, Source
 from reviewer.unfinished.fallback import functions_by_line
-from reviewer.unfinished.intended import is_intended
+from reviewer.unfinished.intended import is_fake, is_intended
 from reviewer.unfinished.placeholders import (
     Kind,
     asks_for_code,
@@ -109,13 +109,19 @@ def _lines(
         around = _innermost(functions, number)
         if asks_for_code(language, line) and not _has_todo_above(language, lines, number, taken):
             kind, end = Kind.TODO, _comment_end(language, lines, number)
-        elif stands_for_code(language, line) and around is not None and line.strip().rstrip(";") in around.body_code:
+        elif around is not None and _is_gap_in(around, source, line):
             kind, end = Kind.NOT_IMPLEMENTED, number
         else:
             continue
         taken.update(range(number, end + 1))
         name, signature_start = (around.name, around.start) if around is not None else ("", number)
         yield Unfinished(number, end, kind, name, signature_start)
+
+
+def _is_gap_in(function: Function, source: Source, line: str) -> bool:
+    """Whether a line stands for code; one of a comment or a docstring does not."""
+    is_code = line.strip().rstrip(";") in function.body_code
+    return is_code and stands_for_code(source.language, line) and not is_fake(function, source.path)
 
 
 def _innermost(functions: Sequence[Function], number: int) -> Function | None:

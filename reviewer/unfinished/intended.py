@@ -6,7 +6,6 @@ A wrong report costs more here than a missed one: people stop reading.
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from reviewer.unfinished.placeholders import Kind
@@ -22,7 +21,7 @@ _DECORATORS: Final = re.compile(
 _INTERFACE: Final = re.compile(
     r"\b(?:Protocol|ABC|ABCMeta|Interface)\b|^(?:[\w@]+\s+)*(?:interface|trait)\b|\babstract\s+(?:\w+\s+)*class\b"
 )
-_BASE_NAME: Final = re.compile(r"^(?:Abstract|Base)[A-Z_]|(?:Base|Mixin|Interface|Protocol|ABC)$")
+_BASE_NAME: Final = re.compile(r"(?:^|[a-z_])(?:Abstract|Base)(?=[A-Z_]|$)|(?:Mixin|Interface|Protocol|ABC)$")
 _LEFT_TO_OTHERS: Final = re.compile(
     r"\b(?:subclass\w*|sub-class\w*|overrid\w+|abstract|derived|child class\w*|must (?:be )?implement\w*)\b",
     re.IGNORECASE,
@@ -43,19 +42,27 @@ _CONSTRUCTORS: Final = frozenset(
     )
 )
 _NOTHING: Final = re.compile(
-    r"(?:^|[a-z_.])(?:no_?op|nop|null|dummy|fake|mock|stub|discard|silent|ignore|empty|unused)", re.IGNORECASE
+    r"^tests?\.|(?:^|[a-z_.])(?:no_?op|nop|null|dummy|fake|mock|stub|discard|silent|ignore|empty|unused)", re.IGNORECASE
 )
 # Bodies that may be left empty because another class fills or asks for them.
 _HOOK: Final = re.compile(
     r"@?\b(?:override|default|virtual|open|abstract)\b|\bnoexcept\s*$|#\[\\?override\]", re.IGNORECASE
 )
-_NAMELESS_RECEIVER: Final = re.compile(r"^func\s*\(\s*\*?[\w.\[\]]+\s*\)")
+_CALLBACK: Final = re.compile(
+    r"^(?:a?close|flush|clean_?up|set_?up\w*|tear_?down\w*|log_message|(?:visit|on)_\w+|on[A-Z]\w*)$", re.IGNORECASE
+)
+# Who leaves a receiver or a parameter without a name says that nothing is done with it.
+_NAMELESS: Final = re.compile(
+    r"^func\s*\(\s*\*?[\w.\[\]]+\s*\)|^func\b.*\(\s*(?:_ |[\w.*\[\]]+\s*[,)])|/\*\s*\w+\s*\*/\s*[,)]|\(\s*_\w*\s*[:,)]"
+)
+_CPP_INITIALIZERS: Final = re.compile(r"\)[^?]*[^:]:(?!:)\s*[\w:<>, ]+[({]")
 _MARKER_METHOD: Final = re.compile(r"^is[A-Z]\w*$")
 _IMPLEMENTS: Final = re.compile(r"^(?:unsafe\s+)?impl\b.*\bfor\b")
 _RETURNS: Final = re.compile(r"->\s*(?!None\b|NoReturn\b|Never\b)\S")
 _TEST_PATH: Final = re.compile(
-    r"(?:^|/)(?:tests?|specs?|__tests__)/|(?:^|/)(?:test_|conftest)|[._-](?:test|spec)\.\w+$", re.IGNORECASE
+    r"(?:^|/)(?:[tT]ests?|\w+Tests?|specs?|__tests__)/|(?:^|/)(?:test_|conftest)|(?:[._-](?:test|spec)|Tests?)\.\w+$"
 )
+_TEST: Final = re.compile(r"^[tT]est|@Test\b|#\[test\]")
 
 
 def is_intended(source: Source, function: Function, body: Body) -> bool:
@@ -64,25 +71,24 @@ def is_intended(source: Source, function: Function, body: Body) -> bool:
         return False
     if any(_DECORATORS.search(decorator) for decorator in function.decorators):
         return True
-    if body.kind is Kind.NOT_IMPLEMENTED:
-        return _is_abstract(source, function, body)
-    return (
+    if _is_left_to_others(source, function, body) or is_fake(function, source.path):
+        return True
+    return body.kind is not Kind.NOT_IMPLEMENTED and (
         bool(body.comments)  # somebody explained it
-        or _INTERFACE.search(function.owner) is not None
         or _is_quiet_by_nature(source.language, function, body)
-        or _is_fake(function, source.path)
     )
 
 
-def _is_abstract(source: Source, function: Function, body: Body) -> bool:
-    """Whether a refusal is how the language, or the class, declares an abstract method."""
-    if source.language not in ("python", "ruby"):
-        return _LEFT_TO_OTHERS.search(function.body_code) is not None
-    owner = function.name.rpartition(".")[0].rpartition(".")[2]
+def _is_left_to_others(source: Source, function: Function, body: Body) -> bool:
+    """Whether this is how the language, or the class, leaves a method to its subclasses."""
     said = "\n".join((function.body_code, body.docstring, *body.comments))
+    if _LEFT_TO_OTHERS.search(said):
+        return True
+    if source.language not in ("python", "ruby"):
+        return body.kind is not Kind.NOT_IMPLEMENTED and _INTERFACE.search(function.owner) is not None
+    owner = function.name.rpartition(".")[0].rpartition(".")[2]
     return bool(owner) and (
-        _LEFT_TO_OTHERS.search(said) is not None
-        or _INTERFACE.search(function.owner) is not None
+        _INTERFACE.search(function.owner) is not None
         or _BASE_NAME.search(owner) is not None
         or _has_subclass(owner, source.text)
     )
@@ -100,24 +106,34 @@ def _is_quiet_by_nature(language: str, function: Function, body: Body) -> bool:
         dunder = own.startswith("__") and own.endswith("__")
         # A docstring alone is how commands, hooks and deliberate silence are often written; a promised value is none.
         only_docstring = body.kind is Kind.EMPTY and _RETURNS.search(function.signature) is None
-        return (dunder and body.kind is Kind.PASS) or only_docstring
+        return body.kind is not Kind.ELLIPSIS and (dunder or only_docstring or _is_callback(function))
     if body.kind is not Kind.EMPTY:
         return False
     return (
         own in _CONSTRUCTORS
+        or _is_callback(function)
         or own.lstrip("~") == owner
         or own.startswith(("~", "operator"))
         or _HOOK.search(function.signature) is not None
         or function.signature.rstrip().endswith("=>")  # a callback that does nothing
         or _IMPLEMENTS.search(function.owner) is not None
-        or _NAMELESS_RECEIVER.search(function.signature) is not None
+        or _NAMELESS.search(function.signature) is not None
+        or (language == "cpp" and _CPP_INITIALIZERS.search(function.signature) is not None)
         or (language == "go" and _MARKER_METHOD.search(own) is not None)
         or (language == "ruby" and owner.endswith("Controller"))
     )
 
 
-def _is_fake(function: Function, path: str) -> bool:
+def _is_callback(function: Function) -> bool:
+    """Whether it is a method that a protocol asks for and that often has nothing to do."""
+    owner, _, own = function.name.rpartition(".")
+    return bool(owner) and _CALLBACK.search(own) is not None
+
+
+def is_fake(function: Function, path: str) -> bool:
+    """Whether it is named as one that does nothing, or is a test's helper: fakes answer only what the test asks."""
     if _NOTHING.search(function.name):
         return True
-    in_test = path and _TEST_PATH.search(str(PurePosixPath(path)))
-    return bool(in_test) and not function.name.rpartition(".")[2].lower().startswith("test")
+    if not path or not _TEST_PATH.search(path):
+        return False
+    return not _TEST.search(function.name.rpartition(".")[2]) and not _TEST.search(function.signature)

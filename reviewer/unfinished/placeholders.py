@@ -21,15 +21,16 @@ class Kind(StrEnum):
 
 
 # A text in quotes which says that the code is still to come; the second only where it says "yet".
-_SOON: Final = r"(?:not[\s_-]+yet[\s_-]+(?:been[\s_-]+)?implemented|not[\s_-]*implemented[\s_-]+yet|to[\s_-]?do\b|fixme\b|implement\s+(?:me|this|it)\b|not\s+supported\s+yet)"  # noqa: E501
-_NEVER: Final = rf"(?:{_SOON}|not[\s_-]*(?:been[\s_-]+)?implemented|unimplemented)"
+_SOON: Final = r"(?:not[\s_-]+yet[\s_-]+(?:been[\s_-]+)?implemented|not[\s_-]*implemented[\s_-]+yet|to[\s_-]?do\b|fixme\b|implement\s+(?:me|this|it)\b)"  # noqa: E501
+_NEVER: Final = rf"(?:{_SOON}|not[\s_-]*(?:been[\s_-]+)?implemented|unimplemented|not\s+supported\s+yet)"
 _SAYS: Final = rf"""\$?[frub]?["'`](?i:[^"'`\n]*?{_NEVER})"""
 _SAYS_SOON: Final = rf"""\$?[frub]?["'`](?i:[^"'`\n]*?{_SOON})"""
 _ERROR: Final = r"[\w.:\\]*(?:Error|Exception|error|exception)"
 
-# Whole statements that do nothing but say so. Each is matched against one statement, without its semicolon.
+# Whole statements that do nothing but say so. Each is matched against one statement, without its semicolon. Python's
+# NotImplementedError with another text is a refusal with a reason, which is an answer.
 _SAID: Final[dict[str, str]] = {
-    "python": rf"raise\s+NotImplementedError\b(?:\s*\(.*\))?|raise\s+{_ERROR}\(\s*{_SAYS}.*\)",
+    "python": rf"raise\s+NotImplementedError\b(?:\s*\(\s*\))?|raise\s+{_ERROR}\(\s*{_SAYS}.*\)",
     "javascript": rf"throw\s+new\s+NotImplemented\w*\(.*\)|throw\s+(?:new\s+)?{_ERROR}\(\s*{_SAYS}.*\)"
     rf"|throw\s+{_SAYS}.*",
     "go": rf"panic\(\s*(?:errors\.New\(|fmt\.\w+\()?\s*{_SAYS}.*\)"
@@ -84,6 +85,7 @@ _ASKS: Final = re.compile(
         .*\b(?:code|implementation|methods?|functions?|logic|unchanged|before|above)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
+_DOCUMENTATION: Final = ("*", "///", "//!")
 _OPENING: Final = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -121,7 +123,10 @@ def has_todo(text: str) -> bool:
 def asks_for_code(language: str, line: str) -> bool:
     """Whether a line has a comment which says that code is missing right there."""
     comment = comment_of(language, line)
-    return comment is not None and _ASKS.search(comment) is not None
+    # An example in documentation, a comment within a comment too, may say so of its reader's code.
+    if comment is None or line.lstrip().startswith(_DOCUMENTATION) or comment.startswith(("#", "//")):
+        return False
+    return _ASKS.search(comment) is not None
 
 
 def stands_for_code(language: str, line: str) -> bool:
