@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ from reviewer.errors import (
     EngineDiedError,
     EngineError,
     EngineUnreachableError,
-    InferenceTimeoutError,
     PromptTooLongError,
 )
 from reviewer.finding import Usage
@@ -35,6 +35,7 @@ _ENGINE_GONE = (EngineDiedError, EngineUnreachableError)
 # A second try decodes otherwise, or it would give the same unusable reply again.
 _RETRY_TEMPERATURE = 0.5
 _OUT_OF_TIME = "the time budget was over"
+_NEVER = 86_400.0  # the clock that counts is _until_settled's
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Answerer:
         progress: Hears of the steps.
         wait: Longest time to wait for a cold engine, in seconds.
         deadline: Longest time for all answers together, in seconds.
-        timeout: Longest time for one answer, in seconds.
+        timeout: Longest time without any answer, in seconds.
     """
 
     def __init__(
@@ -120,14 +121,30 @@ class Answerer:
         self._done = 0
         self._progress.step(f"reading {len(requests)} {'piece' if len(requests) == 1 else 'pieces'} of the change")
         tasks = [asyncio.create_task(self._answer(request, len(requests))) for request in requests]
-        timeout = None if self._ends is None else max(0.0, self._ends - asyncio.get_running_loop().time())
         try:
-            await asyncio.wait(tasks, timeout=timeout)
+            reason = await self._until_settled(tasks)
         finally:
             for task in tasks:
                 task.cancel()
             settled = await asyncio.gather(*tasks, return_exceptions=True)
-        return [_settled(result) for result in settled]
+        return [_settled(result, reason) for result in settled]
+
+    async def _until_settled(self, tasks: Sequence[asyncio.Task[Answer]]) -> str:
+        """Wait for all, and say why some are not done when it ends before.
+
+        The engine answers many requests at once, so one answer takes the longer the more there are. Not how long each
+        takes tells that it hangs, but that none comes any more.
+        """
+        now = asyncio.get_running_loop().time
+        pending = set(tasks)
+        while pending:
+            left = math.inf if self._ends is None else max(0.0, self._ends - now())
+            done, pending = await asyncio.wait(
+                pending, timeout=min(left, self._timeout), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                return _OUT_OF_TIME if left <= self._timeout else f"no answer came within {self._timeout:g} s"
+        return ""
 
     async def _answer(self, request: Request, total: int) -> Answer:
         async with self._open:
@@ -135,8 +152,6 @@ class Answerer:
                 answer = await self._twice(request)
             except PromptTooLongError as error:
                 answer = Answer(reason=error.message, too_long=True)
-            except InferenceTimeoutError as error:
-                answer = Answer(reason=error.message)
             except EngineError as error:
                 answer = Answer(reason=error.message, error=error)
         self._done += 1
@@ -171,7 +186,7 @@ class Answerer:
             temperature=_RETRY_TEMPERATURE if again else request.temperature,
             schema=request.schema,
             seed=1 if again else 0,
-            timeout=self._timeout,
+            timeout=_NEVER,
         )
 
     def _key(self, request: Request) -> str:
@@ -193,9 +208,9 @@ class Answerer:
         self.usage = dataclasses.replace(self.usage, **new)
 
 
-def _settled(result: Answer | BaseException) -> Answer:
+def _settled(result: Answer | BaseException, reason: str) -> Answer:
     if isinstance(result, asyncio.CancelledError):
-        return Answer(reason=_OUT_OF_TIME)
+        return Answer(reason=reason)
     if isinstance(result, BaseException):
         raise result
     return result

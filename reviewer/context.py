@@ -140,7 +140,7 @@ def _matches(path: str, pattern: str) -> bool:
 
 
 def _file_units(file: FileChange, read: ReadText, max_chars: int) -> Iterator[ReviewUnit]:
-    language = detect(file.path, _first_line(file, read))
+    language = detect(file.path, _telling_text(file, read))
     for hunk in file.hunks:
         if not hunk.anchors:
             continue
@@ -151,11 +151,13 @@ def _file_units(file: FileChange, read: ReadText, max_chars: int) -> Iterator[Re
             yield from _windows(whole, hunk, max_chars)
 
 
-def _first_line(file: FileChange, read: ReadText) -> str:
+def _telling_text(file: FileChange, read: ReadText) -> str:
+    if file.path.endswith(".h"):
+        return read(file.path) or ""  # C or C++: only the text tells
     first = file.hunks[0] if file.hunks else None
     if first is not None and first.new_start <= 1:
         return next((line.text for line in first.lines if line.new == 1), "")
-    # Only a file without an extension can be told by its first line alone; spare the blob otherwise.
+    # Most files are told by their extension; spare the blob then.
     if "." in file.path.rsplit("/", 1)[-1]:
         return ""
     return (read(file.path) or "").partition("\n")[0]

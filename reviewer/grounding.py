@@ -1,9 +1,9 @@
 """Does a sentence speak of what was read? Names, files and line numbers in it must stand in the unit.
 
 A model that was shown an example, or that has read much code, writes of things that are not there. A sentence is held
-to be ungrounded when it names another file, a line outside the unit, or more unknown names than known ones: a name or
-two from outside is normal in good advice (``use contextlib.suppress``), a sentence made of them is not about this
-change.
+to be ungrounded when it names another file, a line outside the unit, or more unknown names than known ones (a name or
+two from outside is normal in good advice: ``use contextlib.suppress``), and when it shares no word at all with the
+unit.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ _COMMON_NAMES = frozenset(dir(builtins)) | frozenset(
     | {"const", "static", "lambda", "NaN", "Infinity", "NullPointerException", "IllegalArgumentException"}
     | {"ArgumentNullException", "RangeError", "ReferenceError"}
 )
+# snake_case and camelCase fall into words; words are compared by their stems.
+_NAME_PART = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
+_STEM = 4
 _ECHO_SHARE = 0.75
 _CIRCLES = 3
 _ECHO_MIN_WORDS = 4
@@ -69,6 +72,7 @@ def is_ungrounded(sentence: str, source: Source) -> bool:
         _names_other_line(sentence, source.lines)
         or _names_other_file(sentence, source)
         or _names_other_code(sentence, source)
+        or not _shares_a_word(sentence, source)
     )
 
 
@@ -120,6 +124,13 @@ def _names_other_code(sentence: str, source: Source) -> bool:
         elif not parts[-1].endswith(("Error", "Exception")):
             unknown += 1
     return unknown > known
+
+
+def _shares_a_word(sentence: str, source: Source) -> bool:
+    """Whether any word of weight also stands in the source, as a whole or as the stem of a name's part."""
+    stems = {part[:_STEM].lower() for word in source.words for part in _NAME_PART.findall(word)}
+    words = [word for word in _WORD.findall(sentence) if len(word) >= _STEM]
+    return not words or any(part[:_STEM].lower() in stems for word in words for part in _NAME_PART.findall(word))
 
 
 def _code_names(sentence: str) -> set[str]:

@@ -18,11 +18,11 @@ SOURCE = Source(
         "`average` raises ZeroDivisionError when `values` is empty.",
         "sum_all() is called with values before it is checked.",
         "Use `contextlib.suppress` around `sum_all` here.",
-        "See line 12: the divisor can be zero.",
+        "See line 12: the value can be zero.",
         "In stats.py the divisor can be zero.",
-        "Lines 8 to 10 can divide by zero.",
-        "Unlike JavaScript, Python raises here.",
-        "Returns None instead of 0.",
+        "Lines 8 to 10 can divide by a total of zero.",
+        "Unlike JavaScript, Python raises for an empty list of values.",
+        "Returns None instead of the total.",
     ],
 )
 def test_a_sentence_about_the_unit_is_grounded(sentence: str) -> None:
@@ -40,6 +40,8 @@ def test_a_sentence_about_the_unit_is_grounded(sentence: str) -> None:
         "Lines 8 to 99 are wrong.",
         "The helper in config/loader.py is not imported.",
         "os.path.join is called with untrusted input.",
+        "I am going to make you happy today!",
+        "A bug has been reported.",
     ],
 )
 def test_a_sentence_about_something_else_is_caught(sentence: str) -> None:

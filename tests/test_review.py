@@ -159,6 +159,16 @@ async def test_a_deadline_keeps_what_is_there(repo: Repo) -> None:
     assert review.not_read[0].reason == "the time budget was over"
 
 
+async def test_an_engine_that_hangs_is_given_up(repo: Repo) -> None:
+    texts = {"a.py": AFTER, "b.py": AFTER.replace("average", "mean")}
+    change = change_of(repo, {"a.py": BEFORE, "b.py": BEFORE.replace("average", "mean")}, texts)
+    slow = Rule(match="def mean", path=CHAT, delay=20)
+    with FakeEngine(Script(rules=[slow, reply(finding())]), tcp=True) as engine:
+        review = await run(engine, change, texts, timeout=1.0)
+    assert len(review.shown) == 1
+    assert review.not_read[0].reason == "no answer came within 1 s"
+
+
 async def test_all_units_go_out_at_once(repo: Repo) -> None:
     before = "".join(f"value_{number} = {number}\n" for number in range(200))
     after = "".join(f"value_{number} = {number + (number % 20 == 0)}\n" for number in range(200))

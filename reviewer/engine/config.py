@@ -85,4 +85,5 @@ class ModelConfig:
 
     def __repr__(self) -> str:
         """Show all but the key."""
-        return f"ModelConfig(model={self.model_id!r}, max_memory_gb={self.max_memory_gb}, quantization={self.quantization!r})"
+        asked = f"max_memory_gb={self.max_memory_gb}, quantization={self.quantization!r}"
+        return f"ModelConfig(model={self.model_id!r}, {asked})"

@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from reviewer.engine import failures, listen, probe, process, registry, state
 from reviewer.engine.endpoint import API_KEY_VARIABLE
@@ -204,7 +204,8 @@ class Server:
             name=self._name, key=self.spec.key, marker=marker, pid=root.pid, created=process.created(root),
             started_at=started_at, model=self.spec.model, served_name=self.spec.served_name,
             url=address.url, uds=str(address.uds) if address.uds else None, api_key=address.api_key, log=str(self.log),
-            planned_bytes=self.spec.planned_bytes, memory_limit_bytes=self.spec.memory_limit_bytes, facts=dict(self.spec.facts),
+            planned_bytes=self.spec.planned_bytes, memory_limit_bytes=self.spec.memory_limit_bytes,
+            facts=dict(self.spec.facts),
         )  # fmt: skip
         try:
             state.write(self._place.state_file(self._name), record)
