@@ -30,9 +30,9 @@ def main() -> int:
         git(repo, "init", "-q")
         git(repo, "commit", "-q", "--allow-empty", "-m", "first")
         env = {**os.environ, "REVIEWER_HOME": str(Path(folder) / "home")}
-        hook = [sys.executable, "-m", "reviewer", "hook", "pre-commit"]
+        hook = [sys.executable, "-P", "-m", "reviewer", "hook", "pre-commit"]
         imports = [sys.executable, "-c", "import git, unidiff, jinja2"]
-        version = [sys.executable, "-m", "reviewer", "--version"]
+        version = [sys.executable, "-P", "-m", "reviewer", "--version"]
         for command in (hook, imports, version):  # byte code and disk cache
             cpu_seconds(command, cwd=repo, env=env)
         pair = alternate(

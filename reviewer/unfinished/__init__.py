@@ -89,6 +89,8 @@ def _functions(source: Source) -> Sequence[Function]:
 
 def _bodies(source: Source, functions: Iterable[Function], added: Collection[int]) -> Iterator[Unfinished]:
     for function in functions:
+        if not any(function.start <= number <= function.end for number in added):
+            continue
         body = Body.of(source, function)
         kind = body.kind
         if kind is None or not any(number in added for number in range(body.start, body.end + 1)):

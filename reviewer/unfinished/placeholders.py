@@ -86,6 +86,8 @@ _ASKS: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _DOCUMENTATION: Final = ("*", "///", "//!")
+# Longer code is no placeholder.
+_MAX_CHARS: Final = 1000
 _OPENING: Final = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -96,9 +98,11 @@ def is_placeholder(language: str, code: str) -> bool:
 
 def kind_of(language: str, code: str) -> Kind | None:
     """Return what kind of placeholder some code is; None for real code, and for code that merely returns a constant."""
-    statements = [part for part in split(language, code) if not is_trivial(part) or part == ":"]
     if not code.strip():
         return Kind.EMPTY
+    if len(code) > _MAX_CHARS:
+        return None
+    statements = [part for part in split(language, code) if not is_trivial(part) or part == ":"]
     if not statements:
         return None
     kinds = {_statement_kind(language, statement) for statement in statements}
@@ -112,7 +116,7 @@ def is_trivial(statement: str) -> bool:
 
 def only_trivial(language: str, code: str) -> bool:
     """Whether every statement of some code is trivial."""
-    return all(is_trivial(statement) for statement in split(language, code))
+    return len(code) <= _MAX_CHARS and all(is_trivial(statement) for statement in split(language, code))
 
 
 def has_todo(text: str) -> bool:
