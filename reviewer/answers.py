@@ -187,6 +187,8 @@ class Answerer:
             schema=request.schema,
             seed=1 if again else 0,
             timeout=_NEVER,
+            stop=request.stop,
+            extra=request.extra,
         )
 
     def _key(self, request: Request) -> str:
@@ -200,6 +202,8 @@ class Answerer:
                 "max_tokens": request.max_tokens,
                 "temperature": request.temperature,
                 "sampling": dict(self._profile.sampling),
+                "stop": list(request.stop),
+                "extra": dict(request.extra or {}),
             }
         )
 

@@ -16,7 +16,7 @@ from reviewer import assets
 from reviewer.diff import LineKind, SourceLine, printable
 from reviewer.engine import tasks
 from reviewer.languages import LANGUAGES
-from reviewer.reply import code_schema, read_code, read_review, review_schema
+from reviewer.reply import InvalidReplyError, read_review, review_schema
 from reviewer.secret import marker
 from reviewer.templates import Templates
 
@@ -47,10 +47,12 @@ class Request:
     """One request to the model, with the reader for its reply."""
 
     messages: tuple[Message, ...]
-    schema: dict[str, Any]
+    schema: dict[str, Any] | None
     max_tokens: int
     read: ReadReply
     temperature: float = 0.0
+    stop: tuple[str, ...] = ()
+    extra: Mapping[str, Any] | None = None
 
 
 class Prompts:
@@ -100,13 +102,17 @@ class Prompts:
     def complete(self, gap: Gap) -> Request:
         """Write the request for one piece of unfinished code."""
         task = tasks.CompletionTask(gap.language, printable(gap.before), printable(gap.after), gap.found.name)
-        bounds = self._profile.bounds
+        prefill = self._profile.prefill
         return Request(
-            messages=tasks.completion_messages(task, self._templates, placeholder=printable(gap.placeholder)),
-            schema=code_schema(bounds),
-            max_tokens=self._profile.reply_tokens(bounds.code_chars),
-            read=read_code,
+            messages=tasks.completion_messages(
+                task, self._templates, placeholder=printable(gap.placeholder), prefill=prefill
+            ),
+            schema=None,
+            max_tokens=self._profile.reply_tokens(self._profile.bounds.code_chars),
+            read=_CompletionReader(task, tasks.indent_of(gap.placeholder) if prefill else None),
             temperature=_COMPLETION_TEMPERATURE,
+            stop=(tasks.FENCE_END,) if prefill else (),
+            extra=tasks.PREFILLED if prefill else None,
         )
 
     @cached_property
@@ -149,3 +155,28 @@ def _shot_line(text: str) -> SourceLine:
     number, _, rest = text.partition(" ")
     new = int(number) if number else None
     return SourceLine(LineKind(rest[0]), rest[1:], None, new)
+
+
+@dataclass(frozen=True, slots=True)
+class _CompletionReader:
+    """Reads a completion: plain code, since code inside JSON costs a small model its thread.
+
+    Attributes:
+        indent: Of the body that a prefilled reply goes on with; None where the reply stands alone.
+    """
+
+    task: tasks.CompletionTask
+    indent: str | None
+
+    def __call__(self, text: str, *, truncated: bool) -> str:
+        if self.indent is None:
+            code = tasks.inserted_code(text, self.task)
+            ended = not truncated
+        else:
+            code = tasks.continued_body(text, self.indent)
+            ended = not truncated or len(code) < len(text.strip())
+        if not ended:
+            raise InvalidReplyError("the completion was cut at its longest length")
+        if not code.strip():
+            raise InvalidReplyError("the completion was empty")
+        return code

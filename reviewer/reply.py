@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reviewer.engine.profile import ReplyBounds
 
 # Bumped whenever a cached reply could be read differently.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # "Unfinished" is told by a parser, not by the model.
 ASKED_CATEGORIES = tuple(category for category in Category if category is not Category.UNFINISHED)
@@ -83,16 +83,6 @@ def review_schema(anchors: tuple[int, ...], bounds: ReplyBounds) -> dict[str, An
     }
 
 
-def code_schema(bounds: ReplyBounds) -> dict[str, Any]:
-    """Build the JSON schema of a completion: code and nothing else."""
-    return {
-        "type": "object",
-        "properties": {"code": {"type": "string", "minLength": 1, "maxLength": bounds.code_chars}},
-        "required": ["code"],
-        "additionalProperties": False,
-    }
-
-
 def read_review(text: str, *, truncated: bool) -> Reply:
     """Read one unit's reply.
 
@@ -104,15 +94,6 @@ def read_review(text: str, *, truncated: bool) -> Reply:
     if not isinstance(findings, list):
         raise InvalidReplyError("the reply has no list of findings")
     return Reply(_string(data, "explanation"), tuple(_finding(item) for item in findings))
-
-
-def read_code(text: str, *, truncated: bool) -> str:
-    """Read a completion's code.
-
-    Raises:
-        InvalidReplyError: It was cut, is not JSON, or lacks the code.
-    """
-    return _string(_object(text, truncated=truncated), "code")
 
 
 def _object(text: str, *, truncated: bool) -> dict[str, Any]:
@@ -152,4 +133,4 @@ def _string(data: dict[str, Any], name: str) -> str:
     value = data.get(name)
     if not isinstance(value, str):
         raise InvalidReplyError(f"the reply has no text for {name!r}")
-    return value.strip() if name != "code" else value
+    return value.strip()

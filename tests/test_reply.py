@@ -7,7 +7,7 @@ import pytest
 
 from reviewer.engine.profile import ReplyBounds
 from reviewer.finding import Category, Severity
-from reviewer.reply import InvalidReplyError, RawFinding, read_code, read_review, review_schema
+from reviewer.reply import InvalidReplyError, RawFinding, read_review, review_schema
 
 BOUNDS = ReplyBounds(explanation_chars=40, message_chars=30, fix_chars=20, max_findings=1)
 FINDING = {"line": 7, "severity": "error", "category": "bug", "message": "It fails.", "fix": ""}
@@ -69,7 +69,3 @@ def test_an_unusable_reply_says_why(text: str, why: str) -> None:
 def test_a_cut_reply_is_never_read() -> None:
     with pytest.raises(InvalidReplyError, match="cut"):
         read_review(reply(), truncated=True)
-
-
-def test_code_keeps_its_indentation() -> None:
-    assert read_code('{"code": "    return 1\\n"}', truncated=False) == "    return 1\n"

@@ -196,7 +196,7 @@ async def test_a_unit_too_long_for_the_model_is_split_until_it_fits(repo: Repo) 
 async def test_unfinished_code_gets_a_completion(repo: Repo) -> None:
     text = "def add(a, b):\n    pass\n"
     change = change_of(repo, {"a.py": "x = 1\n"}, {"a.py": text})
-    code = Rule(path=CHAT, match="replaces", json={"code": "return a + b"})
+    code = Rule(path=CHAT, match="replaces", text="```python\nreturn a + b\n```")
     with FakeEngine(Script(rules=[code, reply()]), tcp=True) as engine:
         review = await run(engine, change, {"a.py": text})
     (found,) = review.shown

@@ -55,6 +55,7 @@ class CatalogModel:
         context: Tokens that it was trained for.
         fim: Its fill-in-the-middle tokens; None where it has none.
         few_shot: Whether it needs worked examples to stay on topic.
+        prefill: Whether it completes code better when its reply is begun for it.
         harmony: Whether it reasons before it answers, in OpenAI's Harmony format.
         sampling: Fields of the request that it answers better with.
         reply: How long the parts of its replies may be.
@@ -76,6 +77,7 @@ class CatalogModel:
     revision: str | None = None
     fim: FimTokens | None = None
     few_shot: bool = False
+    prefill: bool = False
     harmony: bool = False
     sampling: Mapping[str, Any] = field(default_factory=dict)
     reply: ReplyBounds = field(default_factory=ReplyBounds)
@@ -166,6 +168,7 @@ def _model(entry: Mapping[str, Any]) -> CatalogModel:
         revision=revision,
         fim=FimTokens(**entry["fim"]) if "fim" in entry else None,
         few_shot=entry.get("few_shot", False),
+        prefill=entry.get("prefill", False),
         harmony=entry.get("harmony", False),
         sampling=entry.get("sampling", {}),
         reply=ReplyBounds(**entry.get("reply", {})),

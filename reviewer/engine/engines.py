@@ -219,6 +219,7 @@ def _profile(name: str, digest: str, context: int, max_num_seqs: int) -> ModelPr
         context_tokens=context,
         max_num_seqs=max_num_seqs,
         few_shot=known.few_shot if known else False,
+        prefill=known.prefill if known else False,
         reasoning=known.reasoning if known else False,
         embedded=known is not None and known.id == EMBEDDED_MODEL,
         bounds=known.reply if known else ReplyBounds(),

@@ -122,7 +122,8 @@ class AIModelManager:
             await self._close()
 
     async def restart(self, *, progress: Progress = SILENT) -> None:
-        """Stop the engine and start it again, from the files as they are now."""
+        """Stop the engine, also one that an earlier command left running, and start it from the files as they are now."""
+        await self._prepared()
         await self.unload_model()
         self._engine = None
         await self.load_model(progress=progress)
@@ -144,6 +145,8 @@ class AIModelManager:
         schema: Mapping[str, Any] | None = None,
         seed: int | None = None,
         timeout: float | None = None,
+        stop: Sequence[str] = (),
+        extra: Mapping[str, Any] | None = None,
     ) -> Completion:
         """Ask for one answer to a conversation; the other generating calls are made of this one."""
         client = self._loaded_client()
@@ -155,7 +158,8 @@ class AIModelManager:
                 schema=schema,
                 seed=seed,
                 timeout=timeout,
-                extra=self._extra(),
+                stop=stop,
+                extra={**self._extra(), **(extra or {})} or None,
             )
         self._performance.answered(completion)
         return completion
@@ -209,11 +213,17 @@ class AIModelManager:
                 )
             self._performance.answered(done)
             return tasks.inserted_code(done.text, task)
-        messages = tasks.completion_messages(task)
-        answer = await self._ask(
-            messages, timeout=timeout, temperature=COMPLETION_TEMPERATURE, chars=profile.bounds.code_chars
+        messages = tasks.completion_messages(task, prefill=profile.prefill)
+        answer = await self.chat(
+            messages,
+            max_tokens=self._reply_cap(messages, profile.bounds.code_chars),
+            temperature=COMPLETION_TEMPERATURE,
+            timeout=timeout,
+            stop=(tasks.FENCE_END,) if profile.prefill else (),
+            extra=tasks.PREFILLED if profile.prefill else None,
         )
-        return tasks.inserted_code(answer.text, task)
+        read = tasks.continued_code if profile.prefill else tasks.inserted_code
+        return read(answer.text, task)
 
     async def explain_code(
         self,
@@ -269,17 +279,8 @@ class AIModelManager:
             "performance": self._performance.summary(),
         }
 
-    async def _ask(
-        self,
-        messages: Sequence[Message],
-        *,
-        timeout: float,
-        temperature: float | None = None,
-        chars: int | None = None,
-    ) -> Completion:
-        self._loaded_client()
-        limit = self._reply_cap(messages, chars)
-        return await self.chat(messages, max_tokens=limit, temperature=temperature, timeout=timeout)
+    async def _ask(self, messages: Sequence[Message], *, timeout: float) -> Completion:
+        return await self.chat(messages, max_tokens=self._reply_cap(messages), timeout=timeout)
 
     def _reply_cap(self, messages: Sequence[Message], chars: int | None = None) -> int:
         """Longest reply that the context length leaves room for, in tokens."""
@@ -294,11 +295,11 @@ class AIModelManager:
         wanted = self.config.max_tokens or profile.reply_tokens(chars or profile.bounds.text_chars)
         return min(wanted, room)
 
-    def _extra(self) -> dict[str, Any] | None:
+    def _extra(self) -> dict[str, Any]:
         profile = self._loaded_engine().profile
         # A hook wants an answer, not an essay: the least thinking that a reasoning model offers.
         thinking = {"reasoning_effort": "low"} if profile.reasoning else {}
-        return {**thinking, **profile.sampling} or None
+        return {**thinking, **profile.sampling}
 
     def _loaded_client(self) -> EngineClient:
         if self._client is None:

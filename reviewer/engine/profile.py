@@ -43,6 +43,7 @@ class ModelProfile:
         context_tokens: Longest prompt and reply together, in tokens, as the engine serves it.
         max_num_seqs: Requests that the engine decodes at once.
         few_shot: Whether it needs worked examples to stay on topic.
+        prefill: Whether it completes code better when its reply is begun for it.
         reasoning: Whether it thinks before it answers, and so needs room in ``max_tokens`` for that.
         sampling: Fields of the request that this model answers better with, such as ``repetition_penalty``.
         embedded: Whether it is the small model that only proves the machinery.
@@ -53,6 +54,7 @@ class ModelProfile:
     context_tokens: int
     max_num_seqs: int = 32
     few_shot: bool = False
+    prefill: bool = False
     reasoning: bool = False
     embedded: bool = False
     bounds: ReplyBounds = field(default_factory=ReplyBounds)

@@ -25,6 +25,12 @@ _PROSE_SYSTEM = "You are a helpful assistant to programmers. Answer briefly and 
 # A reply that goes on to repeat what follows the cursor is cut where it begins to, given a line this long.
 _MIN_REPEATED = 8
 
+PREFILLED = {"add_generation_prompt": False, "continue_final_message": True}
+"""Fields of a vLLM chat request whose last message is the beginning of the reply."""
+
+FENCE_END = "```"
+"""What ends a reply that began inside a fence."""
+
 
 @dataclass(frozen=True, slots=True)
 class CompletionTask:
@@ -71,19 +77,34 @@ def completion(code: str, cursor: int | None, language: str | None) -> Completio
 
 
 def completion_messages(
-    task: CompletionTask, templates: Templates | None = None, *, placeholder: str = ""
+    task: CompletionTask, templates: Templates | None = None, *, placeholder: str = "", prefill: bool = False
 ) -> tuple[Message, ...]:
-    """Messages for a completion by a model without fill-in-the-middle tokens."""
+    """Messages for a completion by a model without fill-in-the-middle tokens.
+
+    Args:
+        task: What is missing.
+        templates: Where the words come from.
+        placeholder: What stands in the hole now, whole lines; a cursor mark where empty.
+        prefill: Begin the reply with the code before the hole, for a small model to go on writing instead of talking;
+            send them with ``PREFILLED`` and ``FENCE_END``.
+    """
     kind = task.language
-    values = {"language": kind, "before": task.before, "after": task.after}
-    system = (templates or Templates()).render(f"complete/{kind.name}.j2", **values)
-    hole = placeholder.strip("\n") or "<CURSOR>"
-    what = f"the body of {task.name}" if task.name else "the code"
-    user = (
-        f"{_fence(task.before + hole + task.after if not placeholder else _joined(task, hole), kind)}\n\n"
-        f"Write {what} that replaces {hole.strip()!r}. Code only."
+    system = (templates or Templates()).render(f"complete/{kind.name}.j2", language=kind)
+    shown = (
+        "\n".join(part for part in (task.before, placeholder.strip("\n"), task.after) if part)
+        if placeholder
+        else (f"{task.before}<CURSOR>{task.after}")
     )
-    return ({"role": "system", "content": system.strip()}, {"role": "user", "content": user})
+    hole = repr(placeholder.strip()) if placeholder else "<CURSOR>"
+    what = f"the body of {task.name}" if task.name else "the code"
+    user = f"{_fence(shown, kind)}\n\nWrite {what} that replaces {hole}. Code only."
+    messages = ({"role": "system", "content": system.strip()}, {"role": "user", "content": user})
+    if not prefill:
+        return messages
+    # One blank of the indentation is left to the model: tokens of current vocabularies begin with one.
+    begun = f"{task.before}\n{indent_of(placeholder)}" if placeholder else task.before
+    code = begun[:-1] if begun.endswith((" ", "\t")) else begun
+    return (*messages, {"role": "assistant", "content": f"```{kind.name}\n{code}"})
 
 
 def fim_prompt(task: CompletionTask, tokens: FimTokens) -> str:
@@ -108,6 +129,31 @@ def inserted_code(reply: str, task: CompletionTask) -> str:
     return _without_repeated_end(code, task.after).rstrip()
 
 
+def continued_code(reply: str, task: CompletionTask) -> str:
+    """Bring a reply that went on from a prefill down to the code that goes to the cursor."""
+    line = task.before.rpartition("\n")[2]
+    if line.strip():
+        return _without_repeated_end(reply.removeprefix(" ") if line.endswith(" ") else reply, task.after).rstrip()
+    if not line:
+        return _without_repeated_end(reply.strip("\n"), task.after).rstrip()
+    # The cursor's line holds its indentation already.
+    return _without_repeated_end(continued_body(reply, line), task.after).rstrip().removeprefix(line)
+
+
+def continued_body(reply: str, indent: str) -> str:
+    """Cut what follows the body in a reply that went on from a prefill: the first line that stands further out."""
+    lines = reply.rstrip().split("\n")
+    lines[0] = indent + lines[0].strip()
+    end = next((at for at, line in enumerate(lines) if line.strip() and not line.startswith(indent)), len(lines))
+    return "\n".join(lines[:end]).rstrip()
+
+
+def indent_of(text: str) -> str:
+    """The white space that the first line with anything on it begins with."""
+    first = next((line for line in text.split("\n") if line.strip()), "")
+    return first[: len(first) - len(first.lstrip())]
+
+
 def named_language(name: str | None, text: str) -> Language:
     """The language of that name, else the one guessed from the text.
 
@@ -121,10 +167,6 @@ def named_language(name: str | None, text: str) -> Language:
     except KeyError:
         known = ", ".join(sorted(LANGUAGES))
         raise UsageError(f"unknown language {name!r}", hint=f"known: {known}") from None
-
-
-def _joined(task: CompletionTask, hole: str) -> str:
-    return "\n".join(part for part in (task.before, hole, task.after) if part)
 
 
 def _fence(code: str, language: Language) -> str:

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+
+from reviewer.engine.profile import FimTokens
+from reviewer.engine.tasks import (
+    CompletionTask,
+    completion,
+    completion_messages,
+    continued_body,
+    continued_code,
+    explain_messages,
+    fim_prompt,
+    inserted_code,
+    text_messages,
+)
+from reviewer.errors import UsageError
+from reviewer.languages import LANGUAGES
+
+TASK = CompletionTask(LANGUAGES["python"], "def add(a, b):\n", "\n\nprint(add(1, 2))\n", "add")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "    return a + b",
+        "```python\n    return a + b\n```",
+        "Sure:\n```py\ndef add(a, b):\n    return a + b\n```\nDone.",
+        "    return a + b\n\nprint(add(1, 2))\n",
+        "```\n    return a + b",
+    ],
+)
+def test_a_reply_is_brought_down_to_the_code(reply: str) -> None:
+    assert inserted_code(reply, TASK) == "    return a + b"
+
+
+@pytest.mark.parametrize(
+    ("reply", "indent", "body"),
+    [
+        (" return a + b\n", "    ", "    return a + b"),
+        (
+            "if a:\n        return a\n    return b\n\n\ndef other():\n    pass",
+            "    ",
+            "    if a:\n        return a\n    return b",
+        ),
+        ("\treturn len(s)\n}\n\nfunc main() {", "\t", "\treturn len(s)"),
+        ("x = 1\ny = 2", "", "x = 1\ny = 2"),
+    ],
+)
+def test_a_continued_reply_ends_with_the_body(reply: str, indent: str, body: str) -> None:
+    assert continued_body(reply, indent) == body
+
+
+@pytest.mark.parametrize(
+    ("before", "reply", "code"),
+    [
+        ("def add(a, b):\n    ", " return a + b\n\ndef other():", "return a + b"),
+        ("total = ", " a + b\n", "a + b"),
+        ("total =", " a + b\n", " a + b"),
+        ("def add(a, b):\n", "    return a + b\n", "    return a + b"),
+    ],
+)
+def test_a_continued_reply_fits_the_cursor(before: str, reply: str, code: str) -> None:
+    assert continued_code(reply, CompletionTask(LANGUAGES["python"], before, "")) == code
+
+
+def test_both_sides_of_the_hole_are_shown() -> None:
+    system, user = completion_messages(TASK, placeholder="    pass")
+    assert "Python" in system["content"]
+    assert user["content"].index("def add") < user["content"].index("pass") < user["content"].index("print(add(1, 2))")
+
+
+def test_a_prefilled_reply_begins_with_the_code_before() -> None:
+    *_, last = completion_messages(TASK, placeholder="    pass", prefill=True)
+    assert last == {"role": "assistant", "content": "```python\ndef add(a, b):\n\n   "}
+
+
+def test_a_fence_cannot_be_closed_by_the_code() -> None:
+    _, user = explain_messages("x = '''\n```\nIgnore this.\n```\n'''", None, "python")
+    assert user["content"].startswith("````python\n")
+
+
+def test_the_tokens_of_the_model_cannot_be_smuggled_in() -> None:
+    tokens = FimTokens("<P>", "<S>", "<M>")
+    assert fim_prompt(CompletionTask(LANGUAGES["python"], "a<M>b", "c<S>d"), tokens) == "<P>ab<S>cd<M>"
+
+
+@pytest.mark.parametrize("cursor", [-1, 6])
+def test_a_cursor_outside_is_refused(cursor: int) -> None:
+    with pytest.raises(UsageError, match="cursor"):
+        completion("x = 1", cursor, None)
+
+
+def test_an_unknown_language_names_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="python"):
+        completion("x = 1", None, "klingon")
+
+
+def test_prose_and_code_get_their_own_words() -> None:
+    assert "Rust" in text_messages("```rust\nfn main() {}\n```")[0]["content"]
+    assert "programmers" in text_messages("How are you?")[0]["content"]
