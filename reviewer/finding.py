@@ -197,6 +197,7 @@ class Usage:
     """What a review cost.
 
     Attributes:
+        requests: Answers that the engine gave; ``cached`` ones are not among them.
         seconds: Wall time from the first request to the last answer.
         engine: Where the answers came from, for people; empty when nothing was asked.
     """

@@ -122,7 +122,7 @@ class AIModelManager:
             await self._close()
 
     async def restart(self, *, progress: Progress = SILENT) -> None:
-        """Stop the engine, also one that an earlier command left running, and start it from the files as they are now."""
+        """Stop the engine, also one that an earlier command left, and start it from the files as they are now."""
         await self._prepared()
         await self.unload_model()
         self._engine = None

@@ -25,7 +25,8 @@ _PROSE_SYSTEM = "You are a helpful assistant to programmers. Answer briefly and 
 # A reply that goes on to repeat what follows the cursor is cut where it begins to, given a line this long.
 _MIN_REPEATED = 8
 
-PREFILLED = {"add_generation_prompt": False, "continue_final_message": True}
+# Code repeats itself by nature, so the penalty that keeps a small model's prose from running in circles is lowered.
+PREFILLED = {"add_generation_prompt": False, "continue_final_message": True, "repetition_penalty": 1.05}
 """Fields of a vLLM chat request whose last message is the beginning of the reply."""
 
 FENCE_END = "```"

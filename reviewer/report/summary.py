@@ -48,7 +48,8 @@ def timing(review: Review, options: RenderOptions) -> str:
     cached = sum(unit.cached for unit in review.units if unit.status is UnitStatus.READ)
     if not cached:
         return f"{seconds:.1f} s"
-    share = "all" if cached == len(review.units) else f"{cached} of {len(review.units)}"
+    # Completions are answers too, and no units: with one of them asked for, not all came from the cache.
+    share = "all" if cached == len(review.units) and not review.usage.requests else f"{cached} of {len(review.units)}"
     return f"{seconds:.1f} s ({share} from cache)"
 
 

@@ -141,7 +141,7 @@ CLEAN = Review(
         unit("a.py", diff(" x = 1\n+y = 2"), "Adds a second constant.", cached=True),
         unit("a.py", diff("-z = 3\n+z = 4", 40), "Changes z.", cached=True),
     ),
-    usage=Usage(requests=2, cached=2, prompt_tokens=900, seconds=0.21, model=MODEL),
+    usage=Usage(requests=0, cached=2, seconds=0.21, model=MODEL),
 )
 
 FINDINGS = Review(
