@@ -51,7 +51,6 @@ GB = 10**9
 READY_SECONDS = 420
 LOAD_SECONDS = 420
 REPLY_TOKENS = 12
-REFUSED_AT = 0.85  # of the least that a plan takes; within the plan's error just below it a refusal proves nothing
 
 
 def main() -> int:
@@ -84,7 +83,7 @@ def planned(case: Case, found: ModelShape, machine_: Hardware) -> tuple[MemoryPl
         return make_plan(machine_, found, free), free
     least = least_plan(found, machine_, free)
     if case.refused:
-        refused = replace(free, max_memory_gb=least.limit_bytes * REFUSED_AT / GB)
+        refused = replace(free, max_memory_gb=least.limit_bytes * case.refused / GB)
         try:
             make_plan(machine_, found, refused)
         except PlanRefusedError:
@@ -242,9 +241,12 @@ def report(done: dict[str, Any]) -> int:
         sizes = [result["limit"], predicted, weight, *(peak[kind] for kind in ("pss", "uss", "rss"))]
         row = " ".join(f"{size / GB:6.2f}" if size else f"{'-':>6}" for size in sizes)
         refused = result["case"]["refused"]
+        outcome = result["outcome"]
+        if refused and outcome == "filled":  # the kernel charges libraries that others had loaded before to those
+            outcome = f"{weight / result['limit'] - 1:+.0%} of the refused limit"
         print(
             f"{name + ('*' if result['case']['held_out'] else ''):<22} {row} "
-            f"{'' if refused else f'{error:+.1%}':>7}  {result['outcome']}"
+            f"{'' if refused else f'{error:+.1%}':>7}  {outcome}"
         )
         if not refused and result["outcome"] == "filled":
             errors.append(abs(error))

@@ -61,7 +61,8 @@ class Case:
         slow: Plan as for a CPU without bfloat16 instructions: in float32.
         held_out: Not looked at while the constants of the budget were set.
         ceiling: ``max_memory_gb`` as a multiple of the least that any plan for this shape takes; None sets none.
-        refused: Run the smallest plan under a limit that the plan refuses, and see it fail.
+        refused: Run the smallest plan in a control group with a limit that the plan refuses, this part of what it
+            asks for at the least; 0 runs no such thing.
         files: Load the installed model's own files, which are mapped while they are read, instead of random weights.
     """
 
@@ -72,7 +73,7 @@ class Case:
     slow: bool = False
     held_out: bool = False
     ceiling: float | None = None
-    refused: bool = False
+    refused: float = 0.0
     files: bool = False
 
 
@@ -81,11 +82,12 @@ CASES = (
     Case(name="1.2B-bf16-1k", model="1.2B", context=1024, seqs=8),
     Case(name="0.36B-fp32-2k-limit", model="0.36B", context=2048, slow=True, ceiling=1.1),
     Case(name="0.5B-bf16-4k", model="0.5B", context=4096, seqs=16, held_out=True),
-    Case(name="0.1B-refused", model="0.1B", context=1024, refused=True),
+    Case(name="0.1B-refused", model="0.1B", context=1024, refused=0.85),
     Case(name="1.7B-bf16-2k-limit", model="1.7B", context=2048, seqs=4, ceiling=1.02, held_out=True),
     Case(name="0.1B-fp32-8k", model="0.1B", context=8192, seqs=8, slow=True),
     Case(name="1.5B-bf16-2k", model="1.5B", context=2048, seqs=4, held_out=True),
     Case(name="installed-8k", model="installed", context=8192, seqs=4, files=True, held_out=True),
+    Case(name="0.36B-killed", model="0.36B", context=1024, refused=0.7),
     Case(name="0.36B-bf16-4k-limit", model="0.36B", context=4096, ceiling=1.05, held_out=True),
 )
 

@@ -44,7 +44,10 @@ def _plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @_plan_options
 @click.option("--json", "as_json", is_flag=True, help="For programs; bytes throughout.")
 def plan(*, as_json: bool, **flags: Any) -> None:
-    """Show what a model would take of this machine and how it would be started; nothing is loaded."""
+    """Show how a model would fit this machine.
+
+    What it would take, what was given up for that and why, and how it would be started; nothing is loaded.
+    """
     from reviewer import output
     from reviewer.engine.plan import PlanRefusedError, make_plan
 
@@ -91,8 +94,9 @@ def command(
     replicas: int,
     **flags: Any,
 ) -> None:
-    """Print the commands that serve a model by hand: here, on several GPUs or on several machines.
+    """Print what serves a model by hand.
 
+    On this machine, on several GPUs, on several machines with Ray, or behind vLLM's router.
     The output can be pasted into a shell as it is; what is no command is a comment.
     """
     from reviewer.engine import serve

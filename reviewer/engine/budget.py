@@ -1,9 +1,9 @@
 """How many bytes an engine takes, item by item.
 
 A short, conservative prediction. The constants were measured with vLLM 0.32.0 on CPU (x86-64 with AVX-512 BF16,
-2 cores, eager, explicit KV cache): the peak of the resident memory of the whole process tree, sampled every 0.5 s
-through start-up and a load of 16 to 32 concurrent requests. Those of GPUs and of Apple silicon were read, not
-measured; their comments say so.
+2 cores, eager, explicit KV cache) by ``bench/memory.py``: the peak of the whole process tree from its start through a
+load that fills the KV cache, pages that its processes share counted once. Those of GPUs and of Apple silicon were
+read, not measured; their comments say so.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ Device = Literal["cpu", "cuda", "metal"]
 MB = 10**6
 GB = 10**9
 
-# The engine's processes before they hold any model: API server, engine core, resource tracker, worker.
-API_SERVER_BYTES = 780 * MB
-ENGINE_CORE_BYTES = 710 * MB
-TRACKER_BYTES = 20 * MB
-WORKER_BYTES = 800 * MB
+# What the engine's processes hold each for itself before there is a model, and the libraries that all of them map.
+API_SERVER_BYTES = 570 * MB
+ENGINE_CORE_BYTES = 490 * MB
+TRACKER_BYTES = 12 * MB
+WORKER_BYTES = 490 * MB
+LIBRARY_BYTES = 205 * MB
+_PROCESS_BYTES = API_SERVER_BYTES + ENGINE_CORE_BYTES + TRACKER_BYTES + WORKER_BYTES + LIBRARY_BYTES
 # CUDA context, kernels and graphs of one GPU: "about 2 GB" in GitLab's guide to serving gpt-oss. Not measured.
 GPU_OVERHEAD_BYTES = 2 * GB
 
@@ -118,15 +120,24 @@ class Workload:
     def inner_bytes(self, kv_bytes: int) -> int:
         """The part that has to fit in one place: the GPU's share of unified memory, the NUMA node of the worker."""
         model = self._weight_bytes + kv_bytes + self._activation_bytes
-        return model if self.device == "metal" else model + WORKER_BYTES
+        return model if self.device == "metal" else model + WORKER_BYTES + LIBRARY_BYTES
 
     @property
     def _weight_bytes(self) -> int:
         resident = self.weights.resident_bytes(self.dtype_bytes)
-        # On CPU the output matrix is packed for the matrix kernels; a tied one must stay beside its packed copy.
-        if self.device == "cpu" and self.shape.tied:
-            resident += self.shape.vocab * self.shape.hidden * self.dtype_bytes
-        return resident
+        return resident + self._packing_bytes if self.device == "cpu" else resident
+
+    @property
+    def _packing_bytes(self) -> int:
+        """What the CPU's matrix kernels take beside the weights.
+
+        vLLM packs every matrix anew and frees the original, but for those of the embedding and of the output: it packs
+        both, tied or not, and keeps the originals. What the allocator has back after the last layer is one layer.
+        """
+        matrix = self.shape.vocab * self.shape.hidden * self.dtype_bytes
+        stored = self.shape.embedding_elements * self.dtype_bytes
+        layer = max(0, self.weights.resident_bytes(self.dtype_bytes) - stored) // self.shape.layers
+        return 2 * matrix + layer
 
     @property
     def _activation_bytes(self) -> int:
@@ -142,12 +153,12 @@ class Workload:
         if self.device == "cuda":
             return GPU_OVERHEAD_BYTES * self.gpus
         # The Metal plugin runs the same processes; its own buffers were not measured.
-        return API_SERVER_BYTES + ENGINE_CORE_BYTES + TRACKER_BYTES + WORKER_BYTES
+        return _PROCESS_BYTES
 
 
 def host_bytes() -> int:
     """Memory of the machine that an engine on GPUs takes beside theirs."""
-    return API_SERVER_BYTES + ENGINE_CORE_BYTES + TRACKER_BYTES + WORKER_BYTES + GPU_OVERHEAD_BYTES
+    return _PROCESS_BYTES + GPU_OVERHEAD_BYTES
 
 
 def gigabytes(count: float) -> str:

@@ -71,21 +71,22 @@ def test_a_folder_is_measured(on: Callable[[Hardware], None], folder: Path, caps
     found = json.loads(capsys.readouterr().out)
     assert found["fits"] is True
     assert found["figures"] == f"measured in the folder {folder}"
-    assert next(item["bytes"] for item in found["budget"] if item["name"] == "weights") == 1_000_000
+    weights = next(item["bytes"] for item in found["budget"] if item["name"] == "weights")
+    assert 1_000_000 <= weights < 1_500_000  # and what the CPU's kernels pack
     assert found["argv"][found["argv"].index("--model") + 1] == str(folder)
     assert found["total_bytes"] <= found["limit_bytes"]
 
 
 def test_every_step_down_has_its_line(on: Callable[[Hardware], None], capsys: pytest.CaptureFixture[str]) -> None:
     on(pc(60, flags="avx2 avx512_bf16"))
-    asked = ["--model", "qwen2.5-coder-7b", "--max-memory-gb", "10", "--max-model-len", "8192"]
+    asked = ["--model", "qwen2.5-coder-7b", "--max-memory-gb", "12", "--max-model-len", "8192"]
     assert run(["engine", "plan", *asked]) == 0
     text = capsys.readouterr().out
     assert run(["engine", "plan", *asked, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["steps"]
     assert all(step in text for step in found["steps"])
-    assert (found["limit_bytes"], found["max_model_len"]) == (10_000_000_000, 8192)
+    assert (found["limit_bytes"], found["max_model_len"]) == (12_000_000_000, 8192)
 
 
 def test_a_refusal_has_numbers_and_what_would_fit(
