@@ -10,6 +10,7 @@ import fnmatch
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from reviewer import syntax
 from reviewer.diff import Change, ContentKind, FileChange, FileStatus, Hunk, LineKind, SourceLine
 from reviewer.finding import Skipped
 from reviewer.languages import Language, detect
@@ -27,7 +28,7 @@ class ReviewUnit:
     """One piece of the change that is sent in one request.
 
     Attributes:
-        scope: Enclosing function or class as git's hunk heading names it; may be empty.
+        scope: The function (``Stack.pop()``) or class around the first change; may be empty.
         lines: Context, added and removed lines in the diff's order.
         anchors: New-side line numbers that a finding may name; never empty.
     """
@@ -144,11 +145,20 @@ def _file_units(file: FileChange, read: ReadText, max_chars: int) -> Iterator[Re
     for hunk in file.hunks:
         if not hunk.anchors:
             continue
-        whole = ReviewUnit(file.path, language, hunk.section, hunk.lines, hunk.anchors)
+        scope = _scope(language, read(file.path), hunk)
+        whole = ReviewUnit(file.path, language, scope, hunk.lines, hunk.anchors)
         if _size(hunk.lines) <= max_chars:
             yield whole
         else:
             yield from _windows(whole, hunk, max_chars)
+
+
+def _scope(language: Language, text: str | None, hunk: Hunk) -> str:
+    """What encloses the hunk's first change: by the parser, else as git's heading has it, which looks only upward."""
+    found = syntax.enclosing(language, text, hunk.anchors[0]) if text else None
+    if found is not None:
+        return found.name if found.kind == "class" else f"{found.name}()"
+    return "" if text and language.grammar else hunk.section
 
 
 def _telling_text(file: FileChange, read: ReadText) -> str:

@@ -37,6 +37,17 @@ def test_each_hunk_is_a_unit(repo: Repo) -> None:
     assert first.line_text(4) == "line three"
 
 
+def test_the_scope_is_that_of_the_change_not_of_the_line_above(repo: Repo) -> None:
+    before = (
+        "class Stack:\n    def pop(self):\n        return 1\n\n\nclass Queue:\n    def get(self):\n        return 2\n"
+    )
+    after = before.replace("return 2", "return 3")
+    (unit,) = select(staged(repo, before, after), {"a.py": after}.get, max_chars=10_000).units
+    assert unit.scope == "Queue.get()"
+    (unit,) = units(staged(repo, after, after + "\nx = 1\n"))
+    assert unit.scope == "class Stack:"  # without the text there is only git's heading
+
+
 def test_what_is_not_sent_is_listed_with_its_reason(repo: Repo) -> None:
     repo.commit(files={"gone.py": "x = 1\n", "old.py": "a\nb\nc\nd\n", "emptied.py": "x = 1\n", "lib.py": "y\n"})
     repo.git("rm", "-q", "gone.py")
