@@ -3,9 +3,9 @@
     python bench/memory.py --python ENGINE_PYTHON --tokenizer FOLDER --results FILE [--case NAME]… [--list] [--report]
 
 For each case the real plan is made, for this machine and a shape, and vLLM is started by the plan's own arguments and
-environment plus ``--load-format dummy``. Requests with distinct prompts then fill the planned KV cache, as many at once
-as the plan allows. The whole process tree is weighed five times a second from its start to its end. A case that has
-its result in the file is left out, so an interrupted run goes on where it stopped. Linux only.
+environment plus ``--load-format dummy``. Requests with distinct prompts and schemas then fill the planned KV cache, as
+many at once as the plan allows. The whole process tree is weighed five times a second from its start to its end. A
+case that has its result in the file is left out, so an interrupted run goes on where it stopped. Linux only.
 
 ``ENGINE_PYTHON`` has vLLM (``reviewer engine status`` names one); ``FOLDER`` holds any tokenizer of at most 49152
 tokens, such as that of the installed embedded model.
@@ -39,8 +39,10 @@ from reviewer.engine import hardware
 from reviewer.engine.budget import Workload
 from reviewer.engine.config import ModelConfig
 from reviewer.engine.plan import MemoryPlan, PlanRefusedError, make_plan
+from reviewer.engine.profile import ReplyBounds
 from reviewer.engine.safetensors import Weights
 from reviewer.engine.shape import ModelShape
+from reviewer.reply import review_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,33 +183,39 @@ async def ready(client: httpx.AsyncClient, server: subprocess.Popen[bytes]) -> b
 
 
 async def load(plan: MemoryPlan, shape: ModelShape, client: httpx.AsyncClient) -> str:
-    """Requests of random tokens, together as long as the KV cache; a short one before them compiles a grammar."""
+    """Requests as a review sends them, as many at once as are planned: each with its own prompt and its own schema.
+
+    Prompts are random tokens of mixed lengths, none beginning like another, together as long as the KV cache.
+    """
     width = {"float32": 4}.get(plan.dtype, 2)
     capacity = plan.kv_cache_bytes // shape.kv_bytes_per_token(width)
     room = plan.max_model_len - REPLY_TOKENS - 1
-    each = max(16, min(room, capacity // plan.max_num_seqs - REPLY_TOKENS))
-    lengths = [room, *[each] * max(plan.max_num_seqs, -(-capacity // each))]
     dice = random.Random(0)
-    prompts = [[dice.randrange(100, 49000) for _ in range(length)] for length in (64, *lengths)]
-    await send(client, prompts[0], guided=shape.vocab == 49152)
-    replies = [asyncio.ensure_future(send(client, prompt, guided=False)) for prompt in prompts[1:]]
-    for reply in asyncio.as_completed(replies):
+    each = max(16, min(room, capacity // plan.max_num_seqs - REPLY_TOKENS))
+    lengths = [room]
+    while sum(lengths) < capacity or len(lengths) < plan.max_num_seqs:
+        lengths.append(min(room, dice.randint(each // 2, each + each // 2)))
+    lengths += [64] * 2 * plan.max_num_seqs
+    at_once = asyncio.Semaphore(plan.max_num_seqs)
+
+    async def one(number: int, length: int) -> None:
+        prompt = [dice.randrange(100, 49000) for _ in range(length)]
+        async with at_once:
+            await send(client, prompt, review_schema(tuple(range(number, 2 * number + 2)), ReplyBounds()))
+
+    for reply in asyncio.as_completed([one(number, length) for number, length in enumerate(lengths, 1)]):
         await reply
     return "filled"
 
 
-async def send(client: httpx.AsyncClient, prompt: Sequence[int], *, guided: bool) -> None:
-    body: dict[str, Any] = {
+async def send(client: httpx.AsyncClient, prompt: Sequence[int], schema: dict[str, Any]) -> None:
+    body = {
         "model": "bench",
         "prompt": prompt,
         "max_tokens": REPLY_TOKENS,
         "temperature": 0.8,
-        "top_p": 0.95,
-        "ignore_eos": True,
+        "structured_outputs": {"json": schema},
     }
-    if guided:
-        schema = {"type": "object", "properties": {"line": {"type": "integer"}}, "required": ["line"]}
-        body["structured_outputs"] = {"json": schema}
     (await client.post("/v1/completions", json=body)).raise_for_status()
 
 

@@ -27,6 +27,11 @@ ENGINE_CORE_BYTES = 490 * MB
 TRACKER_BYTES = 12 * MB
 WORKER_BYTES = 490 * MB
 LIBRARY_BYTES = 205 * MB
+# Compiled grammars of reply schemas: vLLM's cache of them in the engine core, which is set to this size (its default of
+# 512 MiB fills up in a review of sixty units), and those that running requests hold, one row of bits and indices for
+# every token of the vocabulary (7.07 MB each at 49152 tokens).
+GRAMMAR_CACHE_MIB = 128
+_GRAMMAR_BYTES_PER_TOKEN = 144
 _PROCESS_BYTES = API_SERVER_BYTES + ENGINE_CORE_BYTES + TRACKER_BYTES + WORKER_BYTES + LIBRARY_BYTES
 # CUDA context, kernels and graphs of one GPU: "about 2 GB" in GitLab's guide to serving gpt-oss. Not measured.
 GPU_OVERHEAD_BYTES = 2 * GB
@@ -153,12 +158,13 @@ class Workload:
         if self.device == "cuda":
             return GPU_OVERHEAD_BYTES * self.gpus
         # The Metal plugin runs the same processes; its own buffers were not measured.
-        return _PROCESS_BYTES
+        held = self.max_num_seqs * self.shape.vocab * _GRAMMAR_BYTES_PER_TOKEN
+        return _PROCESS_BYTES + max(GRAMMAR_CACHE_MIB * 2**20, held)
 
 
 def host_bytes() -> int:
     """Memory of the machine that an engine on GPUs takes beside theirs."""
-    return _PROCESS_BYTES + GPU_OVERHEAD_BYTES
+    return _PROCESS_BYTES + GRAMMAR_CACHE_MIB * 2**20 + GPU_OVERHEAD_BYTES
 
 
 def gigabytes(count: float) -> str:

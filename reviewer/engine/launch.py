@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reviewer.engine.budget import GRAMMAR_CACHE_MIB
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -74,6 +76,7 @@ def server_env(plan: MemoryPlan, prefix: Path, folders: Iterable[Path] = _LIBRAR
         "DO_NOT_TRACK": "1",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
+        "VLLM_XGRAMMAR_CACHE_MB": str(GRAMMAR_CACHE_MIB),
         **dict(plan.environment),
     }
     if plan.device == "cpu":

@@ -353,6 +353,9 @@ def test_server_env_on_cpu(tmp_path: Path) -> None:
     bare = launch.server_env(chosen, prefix, [system])
     assert "LD_PRELOAD" not in bare
     assert bare["VLLM_CPU_NUM_OF_RESERVED_CPU"] == "0"
+    assert int(bare["VLLM_XGRAMMAR_CACHE_MB"]) * 2**20 < next(
+        item.bytes for item in chosen.budget if item.name == "process overhead"
+    )
     assert (bare["VLLM_NO_USAGE_STATS"], bare["HF_HUB_OFFLINE"], bare["DO_NOT_TRACK"]) == ("1", "1", "1")
     (prefix / "lib/libiomp5.so").touch()
     (system / "libtcmalloc_minimal.so.4").touch()
