@@ -1,6 +1,6 @@
 #!/bin/sh
 # vllm-reviewer: @HOOK@ hook, made by "reviewer install" and taken away by "reviewer uninstall".
-# It reviews what git is about to record or send, with a model on this machine.
+# It reviews what git records or sends, with a model on this machine.
 
 earlier="$(dirname -- "$0")/@HOOK@.before-reviewer"
 reviewer=@REVIEWER@

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 # verb -> (where its command is, what it does, which group of the help it stands in)
 VERBS: dict[str, tuple[str, str, str]] = {
     "review": ("reviewer.cli.review:review", "Review staged changes, a commit, a range or a patch.", "Review"),
+    "watch": ("reviewer.cli.watch:watch", "Review what is staged as it changes, ahead of the commit.", "Review"),
+    "show": ("reviewer.cli.show:show", "Show the review that was stored for a commit.", "Review"),
     "explain": ("reviewer.cli.explain:explain", "Explain a file or some lines of it.", "Review"),
     "complete": ("reviewer.cli.complete:complete", "Write the code that belongs at a place in a file.", "Review"),
     "install": ("reviewer.cli.install:install", "Install git hooks in this repository.", "Hooks and CI"),
     "uninstall": ("reviewer.cli.install:uninstall", "Remove them and restore what was there.", "Hooks and CI"),
-    "hook": ("reviewer.cli.hook:hook", "What a git hook calls: pre-commit or pre-push.", "Hooks and CI"),
+    "hook": ("reviewer.cli.hook:hook", "What a git hook calls: pre-commit, post-commit or pre-push.", "Hooks and CI"),
     "ci": ("reviewer.cli.ci:ci", "Review a pull request or a push on a CI machine.", "Hooks and CI"),
     "engine": ("reviewer.cli.engine:engine", "Install, start, stop and watch the model server.", "Set-up"),
     "model": ("reviewer.cli.model:model", "List, install, verify and remove models.", "Set-up"),
@@ -31,6 +33,9 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "config": ("reviewer.cli.config_cmd:config", "Show the settings in force and where they come from.", "Set-up"),
     "completion": ("reviewer.cli.completion:completion", "Print the script that completes verbs in a shell.", "Set-up"),
 }
+
+# A shell reads what completion prints; show tells the news after what it was asked for.
+_NO_NEWS = ("completion", "show")
 
 _EPILOG = """\b
 Examples:
@@ -89,8 +94,13 @@ class Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, message="reviewer %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Review code changes with a model on this machine. Nothing leaves it."""
+    if ctx.invoked_subcommand not in _NO_NEWS:
+        from reviewer.cli.background import tell_news
+
+        tell_news()
 
 
 def run(args: Sequence[str]) -> int:

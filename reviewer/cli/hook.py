@@ -34,21 +34,57 @@ _ANYTHING_STAGED = (
 )
 
 
+_COMMIT = "the commit"
+
+
 @click.group()
 def hook() -> None:
     """Review from a git hook; reviewer install sets one up."""
 
 
 @hook.command("pre-commit")
+@click.option(
+    "--background/--no-background", default=None, help="Let the commit go at once; its review follows as a git note."
+)
 @options.gate_options
 @options.model_options
 @options.review_options
 @click.argument("ignored", nargs=-1, type=click.UNPROCESSED)
 def pre_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 - names of files, where a tool passes them
     """Review what git commit is about to record."""
+    if flags["background"] and _gated(flags):
+        raise click.UsageError("--background lets every commit pass; it goes with neither --fail-on nor --require")
     if not _anything_staged():
         return ExitCode.PASSED
-    return _run(flags, "the commit", lambda repository: [repository.target(None, staged=True)])
+    if flags["background"]:
+        return _leave_for_later()
+    return _run(flags, _COMMIT, lambda repository: [repository.target(None, staged=True)])
+
+
+@hook.command("post-commit")
+@options.model_options
+@options.review_options
+@click.argument("ignored", nargs=-1, type=click.UNPROCESSED)
+def post_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 - names of files, where a tool passes them
+    """Begin the review of the commit that was just made, and return at once."""
+    from reviewer.cli import background
+
+    try:
+        commit = background.queue(options.as_flags(flags))
+    except OSError as problem:
+        click.echo(f"reviewer: the review cannot follow: {problem}", err=True)
+        return ExitCode.PASSED
+    if commit is not None:
+        click.echo(f"reviewer: the review of {commit} follows; reviewer show {commit}", err=True)
+    return ExitCode.PASSED
+
+
+@hook.command("work", hidden=True)
+def work() -> None:
+    """Make the reviews that wait; what post-commit starts."""
+    from reviewer.cli import background
+
+    background.work()
 
 
 @hook.command("pre-push")
@@ -89,11 +125,22 @@ def _run(flags: Mapping[str, Any], what: str, targets: Callable[[Repository], It
     code = guarded(lambda: _review(options.as_flags(dict(flags)), what, targets))
     # A broken configuration or a bug of ours stops a hook only where its own command line asks for a gate: what the
     # configuration asks for is not known then.
-    gated = bool(flags["require"]) or flags["fail_on"] not in (None, "never")
-    if code in (ExitCode.USAGE, ExitCode.BUG) and not gated:
+    if code in (ExitCode.USAGE, ExitCode.BUG) and not _gated(flags):
         click.echo(f"reviewer: {what} goes on, unreviewed", err=True)
         return ExitCode.PASSED
     return code
+
+
+def _gated(flags: Mapping[str, Any]) -> bool:
+    """Whether the hook's own command line asks to stop git."""
+    return bool(flags["require"]) or flags["fail_on"] not in (None, "never")
+
+
+def _leave_for_later() -> int:
+    from reviewer.cli import background
+
+    background.leave_for_later()
+    return ExitCode.PASSED
 
 
 def _review(flags: Mapping[str, object], what: str, targets: Callable[[Repository], Iterable[Target]]) -> int:
@@ -102,6 +149,9 @@ def _review(flags: Mapping[str, object], what: str, targets: Callable[[Repositor
 
     repository = Repository.discover()
     settings = common.load_settings(repository, {**flags, "format": "text"})
+    # Where a gate is set, too, the gate counts: it would be off without a word.
+    if what == _COMMIT and settings.background and settings.fail_on is None and not settings.require:
+        return _leave_for_later()
     codes = [_review_one(repository, target, settings, what) for target in targets(repository)]
     # What was found outweighs what could not be read, as in the gate.
     return ExitCode.FINDINGS if ExitCode.FINDINGS in codes else max(codes, default=ExitCode.PASSED)

@@ -24,6 +24,7 @@ _EPILOG = """\b
 Examples:
   reviewer install                                   review every commit, never stop one
   reviewer install --strict                          stop a commit with an error in it
+  reviewer install --background                      never wait: the review follows, see reviewer show
   reviewer install --hook pre-commit --hook pre-push
 
 A hook that is already there is kept and runs first. git commit --no-verify goes around both.
@@ -34,21 +35,30 @@ A hook that is already there is kept and runs first. git commit --no-verify goes
 @_HOOK
 @click.option("--strict", is_flag=True, help="Stop git on findings of severity error.")
 @click.option("--require", is_flag=True, help="Also stop git where no review can be made.")
+@click.option("--background", is_flag=True, help="Let commits go at once; each review follows as a git note.")
 @click.option("--yes", is_flag=True, help="Also where core.hooksPath leads out of this repository.")
-def install(names: tuple[str, ...], *, strict: bool, require: bool, yes: bool) -> None:
+def install(names: tuple[str, ...], *, strict: bool, require: bool, background: bool, yes: bool) -> None:
     """Install git hooks in this repository."""
     from reviewer import output
     from reviewer.cli import native
     from reviewer.git import Repository
 
+    names = names or ("pre-commit",)
+    if background and (strict or require or "pre-commit" not in names):
+        raise UsageError("--background is for a pre-commit hook that stops nothing: without --strict and --require")
     repository = Repository.discover()
     if not yes:
         _refuse_shared(repository)
     program = native.this_program()
-    options = " ".join(["--fail-on error"] * strict + ["--require"] * require)
-    for hook in _hooks(repository, names or ("pre-commit",)):
-        chained = hook.install(program, options)
+    gate = " ".join(["--fail-on error"] * strict + ["--require"] * require)
+    options = dict.fromkeys(names, gate)
+    if background:
+        options |= {"pre-commit": "--background", "post-commit": ""}
+    for hook in _hooks(repository, tuple(options)):
+        chained = hook.install(program, options[hook.name])
         output.say(f"{hook.name}: installed in {hook.path}" + (f", after {hook.earlier.name}" if chained else ""))
+    if "pre-commit" in names and not background:
+        _end_background(repository)
 
 
 @click.command()
@@ -73,6 +83,15 @@ def _hooks(repository: Repository, names: tuple[str, ...]) -> list[NativeHook]:
     from reviewer.cli.native import NativeHook
 
     return [NativeHook(repository.hooks_dir, name) for name in dict.fromkeys(names)]
+
+
+def _end_background(repository: Repository) -> None:
+    """Take our post-commit hook away: a commit that is reviewed before it is made is not reviewed again after."""
+    from reviewer import output
+
+    (hook,) = _hooks(repository, ("post-commit",))
+    if hook.is_ours and hook.uninstall():
+        output.say("post-commit: " + ("restored" if hook.exists else "removed") + f" {hook.path}")
 
 
 def _refuse_shared(repository: Repository) -> None:

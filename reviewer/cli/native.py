@@ -16,7 +16,7 @@ from reviewer.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HOOKS = ("pre-commit", "pre-push")
+HOOKS = ("pre-commit", "post-commit", "pre-push")
 _MARK = b"# vllm-reviewer: "
 _SUFFIX = ".before-reviewer"
 
@@ -27,7 +27,7 @@ class NativeHook:
 
     Attributes:
         folder: Where git looks for hooks.
-        name: ``pre-commit`` or ``pre-push``.
+        name: One of ``HOOKS``.
     """
 
     folder: Path

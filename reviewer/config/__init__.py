@@ -34,6 +34,7 @@ class Settings:
         timeout: Seconds that one request may take.
         hook_budget: Seconds that a hook waits for an engine that is not ready.
         hook_deadline: Seconds that a hook's whole review may take; None waits for all of it.
+        background: The commit's hook does not wait; a post-commit hook begins the review. Not where a gate is set.
         fail_on: The least severity that fails a review; None never fails. (The value of ``finding.Severity``; the
             type itself stands in a layer above this one.)
         require: Fail where a review cannot be made, or is incomplete.
@@ -54,6 +55,7 @@ class Settings:
     timeout: float = 120.0
     hook_budget: float = 10.0
     hook_deadline: float | None = 120.0
+    background: bool = False
     fail_on: FailOn | None = None
     require: bool = False
     format: str = "text"

@@ -203,6 +203,7 @@ OPTIONS: tuple[Option, ...] = (
         Number(0, above=True, none="never"),
         "Seconds that a hook's review may take; what has no answer by then is reported as not read.",
     ),
+    Option("background", "background", Switch(), "Let commits go at once; the review follows as a git note."),
     Option("fail_on", "fail_on", Choice(SEVERITIES, none="never"), "Fail on findings of this severity and worse."),
     Option("require", "require", Switch(), "Fail when the review cannot be made or is incomplete."),
     Option("format", "format", Choice(FORMATS), "How the review is written."),

@@ -309,7 +309,7 @@ def test_install_twice_and_uninstall_leave_no_trace(changed: Repo) -> None:
     before = sorted(hooks.iterdir()) if hooks.exists() else []
     both = ("--hook", "pre-commit", "--hook", "pre-push")
     assert install(changed, *both).stdout == install(changed, *both).stdout
-    assert {path.name for path in hooks.iterdir()} >= set(native.HOOKS)
+    assert {path.name for path in hooks.iterdir()} >= {"pre-commit", "pre-push"}
     done = reviewer("uninstall", cwd=changed.root)
     assert done.stdout.count("removed") == 2
     assert sorted(hooks.iterdir()) == before

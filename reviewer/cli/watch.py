@@ -1,0 +1,143 @@
+"""``reviewer watch``: review in the background as the index changes, so that ``git commit`` need not wait."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reviewer.cli import options
+from reviewer.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from reviewer.finding import Review
+    from reviewer.git import Repository, Target
+
+_EPILOG = """\b
+Examples:
+  reviewer watch              until Ctrl-C, or until the repository is gone
+  reviewer watch --quiet &    say only what goes wrong
+
+It reads what is staged and keeps the answers; the commit's hook finds them. It writes nothing into the repository
+but a lock. The engine stays warm when it ends, and stops after its own idle time.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--quiet", "-q", is_flag=True, help="Say only what goes wrong.")
+@options.model_options
+@options.review_options
+def watch(*, quiet: bool, **flags: Any) -> None:
+    """Review what is staged whenever it changes, ahead of the commit."""
+    import asyncio
+
+    from reviewer.cli import common
+    from reviewer.git import Repository
+
+    repository = Repository.discover()
+    given = options.as_flags(flags)
+    if not common.load_settings(repository, given).cache:
+        raise ConfigError(
+            "with the cache off, nothing that is read now would be known to the commit",
+            hint="leave out cache = false, REVIEWER_CACHE and --no-cache",
+        )
+    with _alone(repository.git_dir):
+        asyncio.run(_watch(repository, given, quiet=quiet))
+
+
+async def _watch(repository: Repository, flags: Mapping[str, object], *, quiet: bool) -> None:
+    import asyncio
+
+    from reviewer import output
+    from reviewer.watch import IndexWatch
+
+    def tell(line: str) -> None:
+        if not quiet:
+            output.note(line)
+
+    async def review(target: Target) -> Review:
+        return await _review(repository, target, flags)
+
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    watcher = IndexWatch(repository, review, tell, output.note)
+    tell(f"watching {repository.root}")
+    await watcher.run(stop)
+    tell("watching no more" if repository.git_dir.is_dir() else "the repository is gone; watching no more")
+
+
+async def _review(repository: Repository, target: Target, flags: Mapping[str, object]) -> Review:
+    """Review as the hook does, from settings and templates as they are now."""
+    from reviewer import config
+    from reviewer.cli import common, overrides
+    from reviewer.review import review_change
+
+    settings = config.load(repository.root, os.environ, flags)
+    source = common.from_repository(repository, target)
+    return await review_change(source.change, source.read, settings, overrides=overrides.local(repository.root))
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    """Leave in good order at the first signal; the second one ends the process at once."""
+    import asyncio
+    import signal
+
+    loop = asyncio.get_running_loop()
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+    def leave() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+        stop.set()
+
+    for number in numbers:
+        # Windows' loop has no such handlers; there Ctrl-C cancels the task, which comes to the same.
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, leave)
+
+
+@contextlib.contextmanager
+def _alone(git_dir: Path) -> Iterator[None]:
+    """Hold the lock of the one watcher that a working tree needs.
+
+    Raises:
+        UsageError: Another process holds it, or it cannot be made.
+    """
+    from filelock import FileLock, Timeout
+
+    from reviewer.pending import FOLDER
+
+    folder = git_dir / FOLDER
+    owner = folder / "watch.pid"
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / "watch.lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        pid = _read(owner)
+        raise UsageError(
+            "this working tree is being watched already" + (f", by process {pid}" if pid else ""),
+            hint=f"kill {pid}" if pid else None,
+        ) from None
+    except OSError as problem:
+        raise UsageError(f"cannot write in {folder}: {problem.strerror}") from problem
+    try:
+        owner.write_text(str(os.getpid()), encoding="ascii")
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            owner.unlink()
+        lock.release()
+
+
+def _read(owner: Path) -> str:
+    try:
+        return owner.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
