@@ -14,8 +14,10 @@
     │   ├── EngineNotReadyError           still loading when the time budget was over
     │   ├── EngineStartError              it died or hung while starting
     │   ├── EngineUnreachableError        nothing answers at the endpoint
+    │   ├── EngineCertificateError        the endpoint cannot prove who it is
     │   ├── EngineDiedError               it answered before and does not any more
     │   ├── EngineRequestError            it refused a request
+    │   │   └── EngineFaultError          it failed at one (HTTP 5xx); another engine may not
     │   ├── PromptTooLongError            the prompt does not fit the context length
     │   ├── InferenceTimeoutError         no complete answer in time
     │   ├── ModelNotLoadedError           a call came before ``load_model``
@@ -112,12 +114,20 @@ class EngineUnreachableError(EngineError):
     """Nothing answers at the engine's endpoint."""
 
 
+class EngineCertificateError(EngineError):
+    """The endpoint's certificate is not one to trust, so nothing was sent."""
+
+
 class EngineDiedError(EngineError):
     """The engine answered before and does not any more."""
 
 
 class EngineRequestError(EngineError):
     """The engine refused a request; the message quotes its reason."""
+
+
+class EngineFaultError(EngineRequestError):
+    """The engine, or the proxy before it, failed at a request (HTTP 5xx); another engine may not."""
 
 
 class PromptTooLongError(EngineError):

@@ -83,6 +83,7 @@ async def review_change(
         began = time.perf_counter()
         units = await _read_units(selection.units, read, prompts, answerer, completions=settings.completions)
         usage = dataclasses.replace(answerer.usage, seconds=time.perf_counter() - began, model=profile.id)
+        notes = (*((_EMBEDDED_NOTE,) if profile.embedded and selection.units else ()), *manager.notes)
     finally:
         await manager.detach()
     return Review(
@@ -90,7 +91,7 @@ async def review_change(
         units=verify.mark_duplicates(units),
         skimmed=selection.skimmed,
         usage=usage,
-        notes=(_EMBEDDED_NOTE,) if profile.embedded and selection.units else (),
+        notes=notes,
     )
 
 

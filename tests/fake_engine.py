@@ -132,14 +132,19 @@ class FakeEngine:
         tcp: Listen on loopback instead of a Unix socket.
         api_key: The key that it wants.
         wait: Wait until it answers.
+        certificate: PEM file of key and certificates; it speaks https then.
+        name: The name of its model.
     """
 
     def __init__(
-        self, script: Script | None = None, *, tcp: bool = not HAS_UDS, api_key: str | None = None, wait: bool = True
-    ) -> None:
+        self, script: Script | None = None, *, tcp: bool = not HAS_UDS, api_key: str | None = None, wait: bool = True,
+        certificate: Path | None = None, name: str = SERVED_NAME,
+    ) -> None:  # fmt: skip
         self.script = script or Script()
         self._api_key = api_key
         self._wait = wait
+        self._certificate = certificate
+        self._name = name
         # A Unix socket's path is bounded at 108 bytes; pytest's own folders are too deep for it.
         self.folder = Path(tempfile.mkdtemp(prefix="fake-"))
         self.uds = None if tcp else self.folder / "s"
@@ -151,12 +156,15 @@ class FakeEngine:
         """Where it answers."""
         from reviewer.engine.endpoint import Endpoint
 
-        url = "http://localhost" if self.uds else f"http://127.0.0.1:{self.port}"
-        return Endpoint(url, uds=self.uds, api_key=self._api_key, served_name=SERVED_NAME)
+        scheme = "https" if self._certificate else "http"
+        url = "http://localhost" if self.uds else f"{scheme}://127.0.0.1:{self.port}"
+        return Endpoint(url, uds=self.uds, api_key=self._api_key, served_name=self._name)
 
     def start(self) -> Self:
         """Start it; a test that needs no restart uses ``with`` instead."""
         where = ["--uds", str(self.uds)] if self.uds else ["--port", str(self.port)]
+        where += ["--served-model-name", self._name]
+        where += ["--ssl-certfile", str(self._certificate)] if self._certificate else []
         env = os.environ | ({"VLLM_API_KEY": self._api_key} if self._api_key else {})
         with (self.folder / "output").open("ab") as output:
             self.process = subprocess.Popen(
@@ -519,6 +527,15 @@ def _start_up(script: Script) -> None:
         os._exit(script.die)
 
 
+def _encrypted(listener: socket.socket, certificate: str) -> socket.socket:
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    # The handshake is left to the connection's own thread: one client that stalls must not hold up the others.
+    return context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)
+
+
 def _give_up_after(seconds: float) -> None:
     """Outlive no test-suite, whatever went wrong there."""
     timer = threading.Timer(seconds, os._exit, (99,))
@@ -533,6 +550,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--served-model-name", default=SERVED_NAME)
+    parser.add_argument("--ssl-certfile")
     arguments, _ = parser.parse_known_args()
     script = Script.read(arguments.script)
     ballast = bytearray(script.ballast_mb * 1_000_000)
@@ -546,6 +564,8 @@ def main() -> None:
         server: _Server = _UnixServer(arguments.uds, _Handler)
     else:
         server = _Server((arguments.host, arguments.port), _Handler)
+    if arguments.ssl_certfile:
+        server.socket = _encrypted(server.socket, arguments.ssl_certfile)
     print("Application startup complete.", flush=True)
     server.serve_forever()
 

@@ -84,6 +84,9 @@ def test_the_key_is_not_shown() -> None:
         ("REVIEWER_FAIL_ON", "Never", "fail_on", None),
         ("REVIEWER_EXCLUDE", "docs/**, *.md", "exclude", ("docs/**", "*.md")),
         ("REVIEWER_ENGINE_URL", " http://x ", "url", "http://x"),
+        ("REVIEWER_ENGINE_URL", "http://x,http://y ,", "url", "http://x, http://y"),
+        ("REVIEWER_ENGINE_KEYRING", "yes", "keyring", True),
+        ("REVIEWER_ENGINE_CA_FILE", "~/ca.pem", "ca_file", "~/ca.pem"),
         ("REVIEWER_ENGINE_MAX_MEMORY_GB", "auto", "max_memory_gb", None),
         ("REVIEWER_MAX_MODEL_LEN", "2048", "max_model_len", 2048),
     ],
@@ -133,6 +136,7 @@ def test_variables_of_others_are_left_alone() -> None:
         ("embedded = 1", ["embedded must be true or false, not 1"]),
         ("model = ''", ["model must be a text that is not empty"]),
         ("model =\ntimeout = 1", ["no valid TOML", "line 1"]),
+        ("[engine]\nurl = []", ["engine.url", "may not be set"]),
         ('[engine]\napi_key = "hush"', ["is a secret", "REVIEWER_ENGINE_API_KEY"]),
     ],
 )
@@ -147,7 +151,36 @@ def test_wrong_files(text: str, said: list[str], tmp_path: Path) -> None:
         assert part in shown
 
 
-@pytest.mark.parametrize("line", ['url = "http://evil"', 'python = "./evil"'])
+def test_endpoints_may_be_a_list() -> None:
+    write_user('[engine]\nurl = ["http://a:8000", "https://b/v1"]\n')
+    assert config.load(None, {}).model_config.engine_url == "http://a:8000, https://b/v1"
+    for wrong in ("[]", "[3]", "3", '" , "'):
+        path = write_user(f"[engine]\nurl = {wrong}\n")
+        with pytest.raises(ConfigError, match="a URL, or several") as caught:
+            config.load(None, {})
+        assert str(path) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "env", "said"),
+    [
+        ("http://gpu:8000", {}, ["http://gpu:8000 is not encrypted: whoever is on the way can read the code"]),
+        ("http://gpu:8000", {"REVIEWER_ENGINE_API_KEY": "hush"}, ["the code under review and the key"]),
+        ("https://a, http://10.0.0.7, http://127.0.0.1:8000", {}, ["http://10.0.0.7 is not"]),
+        ("https://gpu:8000", {}, []),
+        ("http://localhost:8000", {}, []),
+        ("gpu:8000", {}, []),  # refused when it is used
+    ],
+)
+def test_code_that_would_go_unencrypted_is_warned_of(url: str, env: dict[str, str], said: list[str]) -> None:
+    notes = config.load(None, env | {"REVIEWER_ENGINE_URL": url}).notes
+    assert len(notes) == len(said)
+    for note, part in zip(notes, said, strict=True):
+        assert part in note
+        assert "hush" not in note
+
+
+@pytest.mark.parametrize("line", ['url = "http://evil"', 'python = "./evil"', 'ca_file = "evil.pem"', "keyring = true"])
 @pytest.mark.parametrize("name", [".reviewer.toml", "pyproject.toml"])
 def test_a_repository_names_no_endpoint_and_no_interpreter(line: str, name: str, tmp_path: Path) -> None:
     table = "engine" if name == ".reviewer.toml" else "tool.reviewer.engine"

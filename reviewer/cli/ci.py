@@ -53,7 +53,7 @@ read from the base revision.
 @options.format_option
 def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, **flags: Any) -> int:
     """Review a pull request or a push on a CI machine, and fail by --fail-on."""
-    from reviewer import config
+    from reviewer import config, output
     from reviewer.cli import common, forge, overrides
     from reviewer.git import Repository
 
@@ -68,6 +68,8 @@ def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, 
         lambda name: repository.show(start, name),
         defaults=_DEFAULTS,
     )
+    for remark in settings.notes:
+        output.note(remark)
     source = common.from_repository(repository, target)
     templates = overrides.recorded(repository, start)
     review = common.make_review(source, settings, templates, install=install)

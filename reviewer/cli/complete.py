@@ -59,7 +59,10 @@ async def _ask(text: str, position: int, path: Path, settings: Settings, *, inst
             room = int((await manager.profile()).context_tokens * _CHARS_PER_TOKEN * _SHARE)
             nearby, cursor = around(text, position, room)
             progress.step("completing")
-            return await manager.generate_code_completion(nearby, cursor, language=language, timeout=settings.timeout)
+            code = await manager.generate_code_completion(nearby, cursor, language=language, timeout=settings.timeout)
+    for remark in manager.notes:
+        output.note(remark)
+    return code
 
 
 def around(text: str, position: int, room: int) -> tuple[str, int]:

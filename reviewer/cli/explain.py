@@ -53,4 +53,7 @@ async def _ask(code: str, question: str | None, lines: Lines, settings: Settings
         await manager.load_model(progress=progress)
         async with manager:
             progress.step("explaining")
-            return await manager.explain_code(code, question, language=language, timeout=settings.timeout)
+            answer = await manager.explain_code(code, question, language=language, timeout=settings.timeout)
+    for remark in manager.notes:
+        output.note(remark)
+    return answer

@@ -26,7 +26,9 @@ def model_options(function: _F) -> _F:
             default=None,
             help="The small offline model: for trying things out, no reviewer.",
         ),
-        click.option("--url", metavar="URL", help="An OpenAI-compatible endpoint instead of a local engine."),
+        click.option(
+            "--url", metavar="URL", help="OpenAI-compatible endpoints instead of a local engine, with commas."
+        ),
         click.option("--max-memory-gb", type=float, metavar="GB", help="Memory that the engine may take."),
         click.option("--quantization", type=click.Choice(words), help="How the weights are stored."),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the engine computes."),

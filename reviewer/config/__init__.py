@@ -39,7 +39,9 @@ class Settings:
             type itself stands in a layer above this one.)
         require: Fail where a review cannot be made, or is incomplete.
         include, exclude: Patterns of paths, ``/`` between parts.
-        url: An endpoint to attach to; ``api_key`` goes with it and is kept out of ``repr``.
+        url: Endpoints to attach to, with commas between them; ``api_key`` goes with them and is kept out of ``repr``.
+        keyring: Take the key from the system's keyring where ``api_key`` is not set.
+        ca_file: Certificates to trust for https, in place of the system's.
         python: A Python interpreter that has vLLM.
         max_memory_gb: In GB of 10**9 bytes; None leaves it to the plan.
         idle_timeout: Seconds; None never stops the engine.
@@ -66,6 +68,8 @@ class Settings:
     explanations: bool = True
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    keyring: bool = False
+    ca_file: str | None = None
     python: str | None = None
     max_memory_gb: float | None = None
     max_num_seqs: int | None = None
@@ -91,6 +95,8 @@ class Settings:
             start_timeout=self.start_timeout,
             engine_url=self.url,
             api_key=self.api_key,
+            keyring=self.keyring,
+            ca_file=self.ca_file,
             engine_python=self.python,
             idle_timeout=self.idle_timeout,
         )
@@ -132,6 +138,7 @@ def load(
     ):
         _merge(merged, layer)
     values: dict[str, Any] = {name: value for name, (value, _) in merged.items()}
+    notes += _exposed(values)
     return Settings(**values, origins={name: origin for name, (_, origin) in merged.items()}, notes=tuple(notes))
 
 
@@ -145,6 +152,19 @@ def user_file() -> Path:
 def default(name: str) -> object:
     """The default of a field."""
     return next(item.default for item in fields(Settings) if item.name == name)
+
+
+def _exposed(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Warnings of endpoints that are not encrypted; a URL that cannot be read is told when it is used."""
+    if not values.get("url"):
+        return ()
+    from reviewer.engine.endpoint import exposed
+    from reviewer.errors import ConfigError
+
+    try:
+        return exposed(values["url"], with_key=bool(values.get("api_key") or values.get("keyring")))
+    except ConfigError:
+        return ()
 
 
 def _merge(merged: sources.Values, layer: sources.Values) -> None:

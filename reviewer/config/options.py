@@ -152,6 +152,27 @@ class Globs:
         return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """One URL or several; kept as one text with commas, as an environment variable would hold them."""
+
+    allowed: str = 'a URL, or several: "http://one, http://two" or ["http://one", "http://two"]'
+
+    def accept(self, value: object) -> object:
+        """Accept a text or a list of them."""
+        texts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+            raise ValueError
+        found = [text.strip() for text in texts if text.strip()]
+        if not found:
+            raise ValueError
+        return ", ".join(found)
+
+    def read(self, text: str) -> object:
+        """Accept URLs with commas between them."""
+        return self.accept(text)
+
+
 class Trust(Enum):
     """Where a setting may come from, beside the environment and the flags."""
 
@@ -212,8 +233,10 @@ OPTIONS: tuple[Option, ...] = (
     Option("cache", "cache", Switch(), "Keep answers, so that an unchanged hunk is not asked about twice."),
     Option("completions", "completions", Switch(), "Suggest code for unfinished code in the change."),
     Option("explanations", "explanations", Switch(), "Explain what each part of the change does."),
-    Option("url", "engine.url", Text(), "An OpenAI-compatible endpoint to use instead of a local engine.", Trust.USER),
+    Option("url", "engine.url", Urls(), "OpenAI-compatible endpoints to use instead of a local engine.", Trust.USER),
     Option("api_key", "engine.api_key", Text(), "The key for engine.url.", Trust.SECRET),
+    Option("keyring", "engine.keyring", Switch(), "Take the key for engine.url from the system's keyring.", Trust.USER),
+    Option("ca_file", "engine.ca_file", Text(), "PEM file of a private CA to trust for https, alone.", Trust.USER),
     Option("python", "engine.python", Text(), "A Python interpreter that has vLLM.", Trust.USER),
     Option(
         "max_memory_gb",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from reviewer.engine import prometheus, wire
+from reviewer.engine import prometheus, tls, wire
+from reviewer.engine.health import EndpointState
 from reviewer.engine.wire import Completion, Message, Sampling
 from reviewer.errors import (
     EngineDiedError,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Completion", "EngineClient", "Message"]
 
-_CONNECT_SECONDS = 1.0
+# With what surrounds it, an endpoint that is not there is told within a second.
+_CONNECT_SECONDS = 0.9
 _PROBE_SECONDS = 5.0
 # All units of a review go out at once, for vLLM to batch; macOS lets a process open 256 files, sockets included.
 _MAX_CONNECTIONS = 160
@@ -70,6 +72,7 @@ class EngineClient:
         self._http = httpx.AsyncClient(
             base_url=endpoint.url,
             transport=transport,
+            verify=tls.context(endpoint),
             limits=limits,
             # The time for the whole answer is kept by _translated; httpx would only bound the gaps between bytes.
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
@@ -82,6 +85,25 @@ class EngineClient:
     def __repr__(self) -> str:
         """Show where it leads, without the key."""
         return f"EngineClient({self.endpoint!r})"
+
+    @property
+    def answered(self) -> bool:
+        """Whether the server has answered anything yet."""
+        return self._answered
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the server: nothing; a pool has something to tell."""
+        return ()
+
+    def states(self) -> tuple[EndpointState, ...]:
+        """The server as it was when last seen."""
+        return (EndpointState(str(self.endpoint), self._answered),)
+
+    async def survey(self) -> tuple[EndpointState, ...]:
+        """Look at the server now."""
+        answers = await self.health()
+        return (EndpointState(str(self.endpoint), answers, problem="" if answers else "it does not answer"),)
 
     async def __aenter__(self) -> Self:
         """Nothing to open: connections are made as they are needed."""
@@ -192,9 +214,9 @@ class EngineClient:
             return False
         return response.status_code == _OK
 
-    async def models(self) -> list[dict[str, Any]]:
+    async def models(self, *, timeout: float = _PROBE_SECONDS) -> list[dict[str, Any]]:
         """The models served: each with its ``id`` and, from vLLM, ``max_model_len``."""
-        data = await self._json("GET", "/v1/models", timeout=_PROBE_SECONDS)
+        data = await self._json("GET", "/v1/models", timeout=timeout)
         listed = data.get("data") if isinstance(data, dict) else None
         if not isinstance(listed, list):
             raise wire.unexpected("a list of models", data)
@@ -209,9 +231,9 @@ class EngineClient:
             raise wire.unexpected("a token count", data)
         return count
 
-    async def metrics(self) -> dict[str, float]:
+    async def metrics(self, *, timeout: float = _PROBE_SECONDS) -> dict[str, float]:
         """The server's own figures, summed over labels; see ``prometheus.parse``."""
-        response, content = await self._send("GET", "/metrics", timeout=_PROBE_SECONDS)
+        response, content = await self._send("GET", "/metrics", timeout=timeout)
         if response.status_code != _OK:
             raise self._refused(response, content)
         return prometheus.parse(content.decode("utf-8", "replace"))
@@ -261,6 +283,8 @@ class EngineClient:
     @asynccontextmanager
     async def _translated(self, allowed: float, deadline: float) -> AsyncIterator[None]:
         """Keep the time and turn httpx's errors into ours."""
+        if self._http.is_closed:  # by another task, which found the engine dead
+            raise self._died("it was given up")
         try:
             async with asyncio.timeout_at(deadline):
                 yield
@@ -270,6 +294,9 @@ class EngineClient:
                 hint="raise timeout, or ask for a shorter reply (max_tokens)",
             ) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            untrusted = tls.failure(self.endpoint, error)
+            if untrusted is not None:
+                raise untrusted from error
             if self._answered:
                 raise self._died("it answered before, and does not any more") from error
             raise EngineUnreachableError(

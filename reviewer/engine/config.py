@@ -34,8 +34,11 @@ class ModelConfig:
         max_tokens: Longest reply in tokens; None follows from the context length.
         timeout: Default time for one call, in seconds.
         start_timeout: Time without any sign of life after which a starting engine is given up, in seconds.
-        engine_url: An OpenAI-compatible endpoint to attach to instead of starting one.
-        api_key: Key for ``engine_url``; kept out of ``repr``.
+        engine_url: An OpenAI-compatible endpoint to attach to instead of starting one; several, as a tuple or with
+            commas between them, share the requests.
+        api_key: Key for every endpoint of ``engine_url``; kept out of ``repr``.
+        keyring: Take the key from the system's keyring where ``api_key`` is not set.
+        ca_file: PEM file of the certificates to trust for https, in place of the system's.
         engine_python: A Python interpreter that has vLLM.
         idle_timeout: Seconds without a request after which the engine is stopped; None never stops it.
 
@@ -54,8 +57,10 @@ class ModelConfig:
     max_tokens: int | None = None
     timeout: float = 120.0
     start_timeout: float = 300.0
-    engine_url: str | None = None
+    engine_url: str | tuple[str, ...] | None = None
     api_key: str | None = None
+    keyring: bool = False
+    ca_file: str | None = None
     engine_python: str | None = None
     idle_timeout: float | None = 1800.0
 

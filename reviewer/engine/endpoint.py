@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 from reviewer.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 API_KEY_VARIABLE = "REVIEWER_ENGINE_API_KEY"
+KEYRING_SERVICE = "vllm-reviewer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,14 @@ class Endpoint:
         uds: Unix socket to connect to instead of the URL's host.
         api_key: Bearer key; never in ``repr``, in a log or in an error.
         served_name: The model's name at this server; None asks the server.
+        ca_file: Certificates to trust for https in place of the system's; a private CA's.
     """
 
     url: str
     uds: Path | None = None
     api_key: str | None = field(default=None, repr=False)
     served_name: str | None = None
+    ca_file: Path | None = None
 
     @classmethod
     def from_url(cls, url: str, *, api_key: str | None = None, served_name: str | None = None) -> Endpoint:
@@ -78,3 +82,26 @@ class Endpoint:
     def __str__(self) -> str:
         """Show it as a person may see it."""
         return str(self.uds) if self.uds is not None else self.url
+
+
+def parse_urls(urls: str | Sequence[str]) -> tuple[Endpoint, ...]:
+    """Read ``engine.url``: one URL, several with commas between them, or a list; each is taken once.
+
+    Raises:
+        ConfigError: One of them is not usable, or there is none.
+    """
+    texts = urls.split(",") if isinstance(urls, str) else urls
+    found = [Endpoint.from_url(text) for text in texts if text.strip()]
+    if not found:
+        raise ConfigError("engine.url names no endpoint", hint="give it as http://host:port or https://host/path")
+    return tuple({endpoint.url: endpoint for endpoint in found}.values())
+
+
+def exposed(urls: str | Sequence[str], *, with_key: bool) -> tuple[str, ...]:
+    """One warning for each endpoint to which code would go readable for anybody on the way."""
+    what = "the code under review and the key" if with_key else "the code under review"
+    return tuple(
+        f"{endpoint} is not encrypted: whoever is on the way can read {what}; use https"
+        for endpoint in parse_urls(urls)
+        if not endpoint.is_encrypted
+    )

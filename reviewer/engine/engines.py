@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from reviewer.engine import catalog
 from reviewer.engine.config import EMBEDDED_MODEL
-from reviewer.engine.endpoint import Endpoint
-from reviewer.engine.health import EngineFacts
+from reviewer.engine.health import EndpointState, EngineFacts
 from reviewer.engine.profile import ModelProfile, ReplyBounds
-from reviewer.errors import EngineUnreachableError
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
 
     from reviewer.engine.config import ModelConfig
+    from reviewer.engine.endpoint import Endpoint
     from reviewer.engine.environment import EngineEnvironment
     from reviewer.engine.hardware import Hardware
     from reviewer.engine.plan import MemoryPlan
@@ -68,6 +67,7 @@ class OwnEngine:
     profile: ModelProfile
     server: Server
     plan: MemoryPlan | None
+    left_out: tuple[EndpointState, ...] = ()
 
     def start(self, progress: Progress, wait: float | None, cancelled: threading.Event) -> Endpoint:
         """Start or join the server; see ``Server.start``."""
@@ -102,21 +102,30 @@ class OwnEngine:
 
 @dataclass(frozen=True, slots=True)
 class AttachedEngine:
-    """A server that somebody else runs; we neither start nor stop it."""
+    """Servers that somebody else runs; we neither start nor stop them.
 
-    endpoint: Endpoint
+    Attributes:
+        endpoints: Those that answered, all with the same model.
+        left_out: Those that did not.
+    """
+
+    endpoints: tuple[Endpoint, ...]
     profile: ModelProfile
+    left_out: tuple[EndpointState, ...] = ()
 
-    def start(self, progress: Progress, wait: float | None, cancelled: threading.Event) -> Endpoint:  # noqa: ARG002
-        """Use it as it is: it answered when it was attached."""
-        return self.endpoint
+    def start(
+        self, progress: Progress, wait: float | None, cancelled: threading.Event
+    ) -> tuple[Endpoint, ...]:  # fmt: skip
+        """Use them as they are: they answered when they were attached."""
+        del progress, wait, cancelled  # of interest to an engine that has to be started
+        return self.endpoints
 
     def stop(self) -> None:
         """Leave it alone."""
 
     def facts(self, *, verify: bool = True) -> EngineFacts:  # noqa: ARG002
         """All that can be seen from here."""
-        return EngineFacts(state="attached", endpoint=str(self.endpoint))
+        return EngineFacts(state="attached", endpoint=", ".join(str(endpoint) for endpoint in self.endpoints))
 
 
 def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
@@ -187,28 +196,15 @@ def _served(facts: Mapping[str, Any] | None) -> Serving | None:
 
 
 async def attach(config: ModelConfig) -> AttachedEngine:
-    """Ask a configured endpoint which model it serves.
+    """Ask the configured endpoints which model they serve; see ``attached.look`` for the errors."""
+    from reviewer.engine import attached
 
-    Raises:
-        EngineUnreachableError: Nothing answers there, or it serves nothing.
-        EngineRequestError: It refuses.
-        ConfigError: The URL is wrong.
-    """
-    from reviewer.engine.client import EngineClient
-
-    endpoint = Endpoint.from_url(config.engine_url or "", api_key=config.api_key)
-    async with EngineClient(endpoint, timeout=config.timeout) as client:
-        served = await client.models()
-    if not served:
-        raise EngineUnreachableError(f"{endpoint} serves no model", hint="load a model there, or unset engine.url")
-    # A server of one model is used under whatever name it has; of several, the configured one is asked for.
-    chosen = next((entry for entry in served if entry["id"] == config.model_id), served[0])
-    name = str(chosen["id"])
-    context = chosen.get("max_model_len")
-    tokens = context if isinstance(context, int) and context > 0 else _UNKNOWN_CONTEXT
-    digest = _digest(str(endpoint), name, chosen.get("root"))
-    profile = _profile(name, digest, tokens, config.max_num_seqs or _UNKNOWN_SEQUENCES)
-    return AttachedEngine(Endpoint(endpoint.url, api_key=endpoint.api_key, served_name=name), profile)
+    served = await attached.look(config)
+    # Which of them answer today does not make another model of it: the cache is for all that are configured.
+    digest = _digest(", ".join(sorted(served.urls)), served.model, served.root)
+    sequences = (config.max_num_seqs or _UNKNOWN_SEQUENCES) * len(served.endpoints)
+    profile = _profile(served.model, digest, served.context_tokens or _UNKNOWN_CONTEXT, sequences)
+    return AttachedEngine(served.endpoints, profile, served.left_out)
 
 
 def _profile(name: str, digest: str, context: int, max_num_seqs: int) -> ModelProfile:

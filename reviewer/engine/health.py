@@ -21,6 +21,21 @@ class HealthStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointState:
+    """One endpoint as the client sees it.
+
+    Attributes:
+        open_requests: Our own requests that are under way there.
+        problem: Why it is not used; empty while it is.
+    """
+
+    endpoint: str
+    answers: bool
+    open_requests: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineFacts:
     """What can be seen of one engine from outside; bytes throughout, None where it cannot be known.
 
@@ -46,6 +61,8 @@ class HealthReport:
     """The verdict and what it rests on.
 
     Attributes:
+        endpoint: Whether anything can be asked.
+        endpoints: Each endpoint; several where a pool is attached to.
         problems: One sentence for each thing that is wrong; empty when healthy.
     """
 
@@ -58,6 +75,7 @@ class HealthReport:
     recent_errors: tuple[str, ...]
     latency: dict[str, float]
     problems: tuple[str, ...]
+    endpoints: tuple[EndpointState, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -67,7 +85,7 @@ class HealthReport:
 def judge(
     *,
     loaded: bool,
-    answers: bool,
+    endpoints: tuple[EndpointState, ...],
     facts: EngineFacts | None,
     performance: dict[str, float | int],
     errors: tuple[tuple[float, str], ...],
@@ -76,8 +94,9 @@ def judge(
     facts = facts or EngineFacts(state="not loaded")
     now = time.time()
     recent = tuple(message for when, message in errors if now - when <= _RECENT_SECONDS)
+    answers = any(state.answers for state in endpoints)
     fatal = list(_fatal(loaded, answers, facts))
-    minor = list(_minor(facts, recent))
+    minor = [*_missing(endpoints), *_minor(facts, recent)]
     status = HealthStatus.UNHEALTHY if fatal else HealthStatus.DEGRADED if minor else HealthStatus.HEALTHY
     return HealthReport(
         status=status,
@@ -89,6 +108,7 @@ def judge(
         recent_errors=recent,
         latency={name: float(performance[f"latency_{name}"]) for name in ("p50", "p95", "p99")},
         problems=(*fatal, *minor),
+        endpoints=endpoints,
     )
 
 
@@ -101,6 +121,12 @@ def _fatal(loaded: bool, answers: bool, facts: EngineFacts) -> list[str]:
     if not answers:
         problems.append("the endpoint does not answer")
     return problems
+
+
+def _missing(endpoints: tuple[EndpointState, ...]) -> list[str]:
+    if not any(state.answers for state in endpoints):
+        return []
+    return [f"{state.endpoint} is left out: {state.problem}" for state in endpoints if not state.answers]
 
 
 def _minor(facts: EngineFacts, recent: tuple[str, ...]) -> list[str]:

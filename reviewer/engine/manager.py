@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from reviewer.engine import tasks
 from reviewer.engine.config import ModelConfig
-from reviewer.engine.health import HealthReport, judge
+from reviewer.engine.health import EndpointState, HealthReport, judge
 from reviewer.engine.performance import Performance
 from reviewer.errors import EngineDiedError, EngineError, ModelNotLoadedError, PromptTooLongError
 from reviewer.progress import SILENT, Progress
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from reviewer.engine.client import EngineClient
     from reviewer.engine.engines import AttachedEngine, OwnEngine
+    from reviewer.engine.pool import EnginePool
     from reviewer.engine.profile import ModelProfile
     from reviewer.engine.wire import Completion, Message
 
@@ -58,7 +59,8 @@ class AIModelManager:
         self._keep_warm = keep_warm
         self._performance = Performance()
         self._engine: OwnEngine | AttachedEngine | None = None
-        self._client: EngineClient | None = None
+        self._client: EngineClient | EnginePool | None = None
+        self._notes: dict[str, None] = {}
         self._loaded_at: float | None = None
         self._lifecycle = asyncio.Lock()
 
@@ -77,6 +79,13 @@ class AIModelManager:
     def loaded(self) -> bool:
         """Whether ``load_model`` has succeeded and nothing unloaded it since."""
         return self._client is not None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the engine, one line each: endpoints that are left out, or died meanwhile."""
+        left_out = [f"{state.endpoint} is left out: {state.problem}" for state in self._left_out()]
+        now = self._client.notes if self._client is not None else ()
+        return tuple(dict.fromkeys((*left_out, *self._notes, *now)))
 
     async def profile(self) -> ModelProfile:
         """What is known of the model without loading it.
@@ -104,9 +113,9 @@ class AIModelManager:
             engine = await self._prepared()
             with self._noting_errors():
                 endpoint = await _in_thread(engine.start, progress, wait)
-            from reviewer.engine.client import EngineClient
+            from reviewer.engine.pool import connect
 
-            self._client = EngineClient(endpoint, timeout=self.config.timeout)
+            self._client = connect(endpoint, timeout=self.config.timeout)
             self._loaded_at = time.time()
 
     async def unload_model(self) -> None:
@@ -246,12 +255,15 @@ class AIModelManager:
     async def health_check(self) -> HealthReport:
         """Look at the process, the endpoint, the model's files, the memory and the latest errors; never raises."""
         engine = self._engine
-        answers = self._client is not None and await self._client.health()
+        endpoints = await self._client.survey() if self._client is not None else ()
         facts = await asyncio.to_thread(engine.facts) if engine is not None else None
         return judge(
-            loaded=self.loaded, answers=answers, facts=facts, performance=self._performance.summary(),
+            loaded=self.loaded,
+            endpoints=(*endpoints, *self._left_out()),
+            facts=facts,
+            performance=self._performance.summary(),
             errors=tuple(self._performance.errors),
-        )  # fmt: skip
+        )
 
     def get_model_status(self) -> dict[str, Any]:
         """The state of the model as plain values, ready for JSON; bytes and seconds throughout."""
@@ -269,6 +281,7 @@ class AIModelManager:
             "engine": {
                 "pid": facts.pid if facts else None,
                 "endpoint": facts.endpoint if facts else None,
+                "endpoints": [dataclasses.asdict(state) for state in (*self._seen(), *self._left_out())],
                 "log": facts.log if facts else None,
             },
             "memory": {
@@ -301,7 +314,13 @@ class AIModelManager:
         thinking = {"reasoning_effort": "low"} if profile.reasoning else {}
         return {**thinking, **profile.sampling}
 
-    def _loaded_client(self) -> EngineClient:
+    def _seen(self) -> tuple[EndpointState, ...]:
+        return self._client.states() if self._client is not None else ()
+
+    def _left_out(self) -> tuple[EndpointState, ...]:
+        return self._engine.left_out if self._engine is not None else ()
+
+    def _loaded_client(self) -> EngineClient | EnginePool:
         if self._client is None:
             raise ModelNotLoadedError(
                 "the model is not loaded", hint="await manager.load_model() first, or use `async with AIModelManager()`"
@@ -326,6 +345,7 @@ class AIModelManager:
     async def _close(self) -> None:
         client, self._client, self._loaded_at = self._client, None, None
         if client is not None:
+            self._notes.update(dict.fromkeys(client.notes))
             await client.aclose()
 
     @contextlib.contextmanager

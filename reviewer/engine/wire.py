@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reviewer.engine.endpoint import API_KEY_VARIABLE
-from reviewer.errors import EngineError, EngineRequestError, PromptTooLongError
+from reviewer.engine.endpoint import API_KEY_VARIABLE, KEYRING_SERVICE
+from reviewer.errors import EngineError, EngineFaultError, EngineRequestError, PromptTooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,14 +173,16 @@ def refusal(endpoint: Endpoint, status: int, content: bytes, location: str | Non
     if status in (401, 403):
         return EngineRequestError(
             f"{endpoint} refused the key (HTTP {status}): {reason}" if endpoint.api_key else _no_key(endpoint, status),
-            hint=f"the key is read from the variable {API_KEY_VARIABLE}",
+            hint=f"the key is read from the variable {API_KEY_VARIABLE}, or from the keyring (engine.keyring = true):\n"
+            f"keyring set {KEYRING_SERVICE} {endpoint}",
         )
     if 300 <= status < 400:  # noqa: PLR2004 - HTTP's redirects
         return EngineRequestError(
             f"{endpoint} redirects to {quoted(location or 'nowhere')}, which is not followed",
             hint="set engine.url to the server's own address",
         )
-    return EngineRequestError(f"the engine answered HTTP {status}: {reason or 'no reason given'}")
+    kind = EngineFaultError if status >= 500 else EngineRequestError  # noqa: PLR2004 - HTTP's own faults
+    return kind(f"the engine answered HTTP {status}: {reason or 'no reason given'}")
 
 
 def unexpected(wanted: str, got: object) -> EngineRequestError:
