@@ -182,8 +182,10 @@ def _venv(staging: Path) -> tuple[str, ...]:
 
 def _pip_install(pin: EnvironmentPin, staging: Path, flags: tuple[str, ...]) -> tuple[str, ...]:
     python = str(engine_python.interpreter(staging))
-    # Wheels only: building a package from source would run its code and need a compiler.
-    return ("pip", "install", "--python", python, "--only-binary", ":all:", *flags, *pin.packages)
+    # Wheels only: building a package from source would run its code and need a compiler. Compiled to bytecode here,
+    # or the engine's first start does it, and every start where Python may not write.
+    wanted = ("--only-binary", ":all:", "--compile-bytecode")
+    return ("pip", "install", "--python", python, *wanted, *flags, *pin.packages)
 
 
 def _python() -> str:

@@ -36,8 +36,12 @@ _READ_LINES = 2000  # several processes write their tracebacks below the one tha
 _STATUS_HINT = "reviewer engine status shows how far it is"
 
 # The engine outlives the commit: the hook's view of git and the caller's Python must not leak into it, and its folder
-# is never the repository, whose modules Python would import in place of vLLM's own.
-_DROPPED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", API_KEY_VARIABLE)
+# is never the repository, whose modules Python would import in place of vLLM's own. Without bytecode each of its
+# processes compiles all of vLLM's sources anew.
+_DROPPED = (
+    "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__",
+    API_KEY_VARIABLE,
+)  # fmt: skip
 _DROPPED_PREFIXES = ("GIT_", "PRE_COMMIT")
 
 

@@ -62,7 +62,7 @@ def test_nothing_installed_names_command_and_size(home: Path) -> None:
     with pytest.raises(EngineNotInstalledError) as caught:
         environment.find(device="cpu")
     assert "reviewer engine install" in str(caught.value.hint)
-    assert "3.3 GB" in str(caught.value.hint)
+    assert "3.6 GB" in str(caught.value.hint)
     assert "REVIEWER_ENGINE_URL" in str(caught.value.hint)
 
 
@@ -274,7 +274,7 @@ def test_a_failed_install_quotes_the_reason_and_leaves_nothing(
 def test_too_little_disk_space_is_said_first(use_uv: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     log = use_uv()
     monkeypatch.setattr(disk, "free_bytes", lambda folder: 1_000_000_000)
-    with pytest.raises(EngineInstallError, match=r"needs 3\.3 GB.* has 1\.0 GB"):
+    with pytest.raises(EngineInstallError, match=r"needs 3\.6 GB.* has 1\.0 GB"):
         environment.install("cpu")
     assert not log.exists()
 
@@ -354,6 +354,7 @@ def test_the_plan_shows_everything_and_does_nothing(
     plan = environment.plan_install("cpu")
     assert plan.folder == environment.engine_dir() / environment_pin("cpu").folder_name
     assert plan.argv[1][-len(plan.packages) :] == plan.packages
+    assert "--compile-bytecode" in plan.argv[1]
     assert plan.bytes_needed == environment_pin("cpu").disk_bytes
     assert not plan.installed
     assert "secret" not in str(plan)

@@ -403,13 +403,14 @@ def test_log_is_fresh_and_the_one_before_is_kept(make: Callable[..., Server]) ->
 def test_engine_sees_neither_the_hooks_git_nor_our_python(
     make: Callable[..., Server], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("GIT_DIR", "GIT_INDEX_FILE", "PYTHONPATH", "REVIEWER_ENGINE_API_KEY"):
+    ours = {"GIT_DIR", "GIT_INDEX_FILE", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "REVIEWER_ENGINE_API_KEY"}
+    for name in ours:
         monkeypatch.setenv(name, str(folder))
     server = make()
     server.start()
     (engine,) = marked(folder)
     env = engine.environ()
-    assert not {"GIT_DIR", "GIT_INDEX_FILE", "PYTHONPATH", "REVIEWER_ENGINE_API_KEY"} & set(env)
+    assert not ours & set(env)
     assert env["SOME_SETTING"] == "1"
     assert env["VLLM_NO_USAGE_STATS"] == "1"
     assert engine.cwd() == str(folder / "run"), "a repository's own modules must not be imported"
