@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "show": ("reviewer.cli.show:show", "Show the review that was stored for a commit.", "Review"),
     "explain": ("reviewer.cli.explain:explain", "Explain a file or some lines of it.", "Review"),
     "complete": ("reviewer.cli.complete:complete", "Write the code that belongs at a place in a file.", "Review"),
+    "eval": ("reviewer.cli.evaluate:evaluate", "Measure how well a model reviews, on labelled changes.", "Review"),
     "install": ("reviewer.cli.install:install", "Install git hooks in this repository.", "Hooks and CI"),
     "uninstall": ("reviewer.cli.install:uninstall", "Remove them and restore what was there.", "Hooks and CI"),
     "hook": ("reviewer.cli.hook:hook", "What a git hook calls: pre-commit, post-commit or pre-push.", "Hooks and CI"),
@@ -34,8 +35,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "completion": ("reviewer.cli.completion:completion", "Print the script that completes verbs in a shell.", "Set-up"),
 }
 
-# A shell reads what completion prints; show tells the news after what it was asked for.
-_NO_NEWS = ("completion", "show")
+# A shell reads what completion prints; show and hook tell the news by themselves.
+_NO_NEWS = ("completion", "hook", "show")
 
 _EPILOG = """\b
 Examples:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from reviewer.git import Repository
 
+_LOCK = "worker.lock"
+_WAIT = 2.0  # seconds for the lock: longer than is_served holds it
 _ATTEMPTS = 2  # one that was cut short twice (killed, out of memory) is not begun again
 # What git tells a hook about the one command that it runs for; a worker outlives that.
 _OF_THE_HOOK = ("GIT_INDEX_FILE", "GIT_PREFIX", "GIT_EDITOR", "GIT_REFLOG_ACTION")
@@ -91,7 +93,7 @@ def work() -> None:
     # Who queues while we hold the lock starts a worker that finds it held: look again once it is free.
     while reviews.waiting():
         try:
-            with FileLock(reviews.home / "worker.lock", timeout=0):
+            with FileLock(reviews.home / _LOCK, timeout=_WAIT):
                 _serve(repository, reviews)
         except Timeout:
             return
@@ -102,7 +104,7 @@ def is_served(git_dir: Path) -> bool:
     from filelock import FileLock, Timeout
 
     try:
-        with FileLock(PendingReviews(git_dir).home / "worker.lock", timeout=0):
+        with FileLock(PendingReviews(git_dir).home / _LOCK, timeout=0):
             return False
     except Timeout:
         return True
@@ -116,15 +118,15 @@ def tell_news() -> None:
         git_dir = git_dir_around(Path.cwd(), os.environ)
     except OSError:
         return
-    news = PendingReviews(git_dir).news() if git_dir is not None else []
-    if not news:
+    if git_dir is None:
         return
-    from reviewer import output
+    reviews = PendingReviews(git_dir)
+    for one in reviews.news():
+        from reviewer import output
 
-    for one in news:
-        what = f"is ready: {one.detail}" if one.state is State.READY else f"failed: {one.detail}"
-        output.note(f"the review of {one.short} {what}; reviewer show {one.short}")
-        PendingReviews(git_dir or Path()).mark_told(one)
+        what = "is ready" if one.state is State.READY else "failed"
+        output.note(f"the review of {one.short} {what}: {one.detail}; reviewer show {one.short}")
+        reviews.mark_told(one)
 
 
 def _start(reviews: PendingReviews, root: Path) -> None:

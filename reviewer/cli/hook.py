@@ -35,11 +35,17 @@ _ANYTHING_STAGED = (
 
 
 _COMMIT = "the commit"
+_WORK = "work"
 
 
 @click.group()
-def hook() -> None:
+@click.pass_context
+def hook(ctx: click.Context) -> None:
     """Review from a git hook; reviewer install sets one up."""
+    if ctx.invoked_subcommand != _WORK:  # nobody would hear it there
+        from reviewer.cli.background import tell_news
+
+        tell_news()
 
 
 @hook.command("pre-commit")
@@ -79,7 +85,7 @@ def post_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 
     return ExitCode.PASSED
 
 
-@hook.command("work", hidden=True)
+@hook.command(_WORK, hidden=True)
 def work() -> None:
     """Make the reviews that wait; what post-commit starts."""
     from reviewer.cli import background

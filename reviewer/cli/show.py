@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reviewer.cli import options
-from reviewer.errors import ExitCode, ReviewIncompleteError, UsageError
+from reviewer.errors import ExitCode, ReviewerError, ReviewIncompleteError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reviewer.git import Repository
     from reviewer.notes import StoredReview
+    from reviewer.pending import Pending
+
+_STARTING = 30.0  # seconds that a worker may take to begin
 
 _EPILOG = """\b
 Examples:
@@ -37,14 +42,15 @@ def show(revision: str, **flags: Any) -> int:
 
     repository = Repository.discover()
     commit = repository.resolve(revision)
+    # In this order: a review that ends between the two looks has left its note before.
+    absence = _absence(repository, commit)
     stored = ReviewNotes(repository).read(commit)
     if stored is None:
-        _explain_absence(repository, commit)
-    else:
-        _mark_told(repository, commit)
-        # Whatever a gate may be set to, nothing is being stopped here.
-        settings = common.load_settings(repository, {**options.as_flags(flags), "fail_on": "never", "require": False})
-        _show(repository, commit, stored, settings)
+        raise absence
+    _mark_told(repository, commit)
+    # Whatever a gate may be set to, nothing is being stopped here.
+    settings = common.load_settings(repository, {**options.as_flags(flags), "fail_on": "never", "require": False})
+    _show(repository, commit, stored, settings)
     background.tell_news()
     return ExitCode.PASSED
 
@@ -54,13 +60,13 @@ def _show(repository: Repository, commit: str, stored: StoredReview, settings: A
     from reviewer.cli import common
     from reviewer.report import json_reader
 
+    if stored.commit != commit:
+        output.note(f"this is the review of {stored.commit[:10]}; its note was copied to {commit[:10]}")
     if settings.format == "json":
         import json
 
         output.say(json.dumps(stored.report, indent=2))
         return
-    if stored.commit != commit:
-        output.note(f"this is the review of {stored.commit[:10]}; its note was copied to {commit[:10]}")
     target = repository.target(commit, staged=False)
     review = json_reader.read(stored.report, diff.parse(repository.patch(target), target.subject))
     note = f"Stored {stored.made} for {stored.commit[:10]}."
@@ -76,31 +82,37 @@ def _mark_told(repository: Repository, commit: str) -> None:
         reviews.mark_told(pending)
 
 
-def _explain_absence(repository: Repository, commit: str) -> None:
-    """Say why a commit has no review.
-
-    Raises:
-        UsageError: Nobody asked for one.
-        ReviewIncompleteError: It is being made, was cut short or has failed.
-    """
-    from reviewer.cli import background
+def _absence(repository: Repository, commit: str) -> ReviewerError:
+    """Why a commit would have no review: nobody asked for one, or it is being made, was cut short or has failed."""
     from reviewer.pending import PendingReviews, State
 
     short = commit[:10]
-    again = f"now: reviewer review {short}"
+    now = f"now: reviewer review {short}"
     # Each working tree has a queue of its own; the notes are common to all.
-    folders = [repository.git_dir, repository.common_dir, *repository.common_dir.glob("worktrees/*")]
-    for folder in dict.fromkeys(folders):
+    for folder in dict.fromkeys(
+        [repository.git_dir, repository.common_dir, *repository.common_dir.glob("worktrees/*")]
+    ):
         reviews = PendingReviews(folder)
         pending = reviews.get(commit)
         if pending is None or pending.state is State.READY:
             continue
         if pending.state is State.FAILED:
             reviews.mark_told(pending)
-            raise ReviewIncompleteError(f"the review of {short} failed: {pending.detail}", hint=again)
-        if not background.is_served(folder):
-            raise ReviewIncompleteError(f"the review of {short} was cut short; the next commit resumes it", hint=again)
-        doing = "waits for others" if pending.state is State.WAITING else "is being made"
-        seconds = time.time() - pending.since
-        raise ReviewIncompleteError(f"the review of {short} {doing}, since {seconds:.0f} s", hint="look again later")
-    raise UsageError(f"no review of {short} is stored", hint=again)
+            return ReviewIncompleteError(f"the review of {short} failed: {pending.detail}", hint=now)
+        return _unfinished(folder, pending, now)
+    return UsageError(f"no review of {short} is stored", hint=now)
+
+
+def _unfinished(git_dir: Path, pending: Pending, now: str) -> ReviewerError:
+    from reviewer.cli import background
+    from reviewer.pending import State
+
+    seconds = time.time() - pending.since
+    # A worker that was just started does not hold its lock yet.
+    if not background.is_served(git_dir) and (pending.state is State.RUNNING or seconds > _STARTING):
+        what = f"the review of {pending.short} was cut short; the next commit takes it up again"
+        return ReviewIncompleteError(what, hint=now)
+    doing = "waits for its turn" if pending.state is State.WAITING else "is being made"
+    return ReviewIncompleteError(
+        f"the review of {pending.short} {doing}, for {seconds:.0f} s now", hint="look again later"
+    )

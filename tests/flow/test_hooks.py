@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewer.cli import native
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
 from tests.repo import Repo
