@@ -170,7 +170,12 @@ class Answerer:
                 raise
             await self._manager.revive(progress=self._progress)
             completion = await self._chat(request, again=True)
-        self._count(requests=1, prompt_tokens=completion.prompt_tokens, completion_tokens=completion.completion_tokens)
+        self._count(
+            requests=1,
+            retried=int(again),
+            prompt_tokens=completion.prompt_tokens,
+            completion_tokens=completion.completion_tokens,
+        )
         try:
             value = request.read(completion.text, truncated=completion.finish_reason == "length")
         except InvalidReplyError as error:

@@ -198,6 +198,7 @@ class Usage:
 
     Attributes:
         requests: Answers that the engine gave; ``cached`` ones are not among them.
+        retried: Those among them that were asked for since the first answer did not read.
         seconds: Wall time from the first request to the last answer.
         engine: Where the answers came from, for people; empty when nothing was asked.
     """
@@ -209,6 +210,7 @@ class Usage:
     seconds: float = 0.0
     model: str = ""
     engine: str = ""
+    retried: int = 0
 
 
 @dataclass(frozen=True, slots=True)

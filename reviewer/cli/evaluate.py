@@ -1,0 +1,96 @@
+"""``reviewer eval``: measure how well a model reviews, on changes whose defects are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reviewer.cli import options
+
+if TYPE_CHECKING:
+    from reviewer.config import Settings
+    from reviewer.evaluation.cases import Case
+    from reviewer.evaluation.record import Record
+
+_EPILOG = """\b
+Examples:
+  reviewer eval bench/cases --embedded                    the set that this project ships
+  reviewer eval my-cases.jsonl --html report.html         your own, with a page to read
+  reviewer eval cases.jsonl --sample 20 --repeat 3        a part of a large set, three times
+
+Results are kept as they come; the same command goes on where it was stopped, and other models join the same report.
+"""
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(name="eval", epilog=_EPILOG)
+@click.argument("cases", type=click.Path(path_type=Path), metavar="CASES")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="Only N changes, always the same ones.")
+@click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="Review each case N times.")
+@click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Cases at once; seconds then overlap.")
+@click.option("--results", type=_FILE, help="Where results are kept [CASES.results.jsonl in this folder].")
+@click.option("--html", "page", type=_FILE, help="Also write a page that stands alone.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@options.model_options
+@options.install_option
+def evaluate(
+    cases: Path,
+    *,
+    sample: int | None,
+    repeat: int,
+    jobs: int,
+    results: Path | None,
+    page: Path | None,
+    as_json: bool,
+    install: bool,
+    **flags: Any,
+) -> None:
+    """Measure how well a model reviews.
+
+    CASES is a folder of TOML cases or a JSONL file of labelled diffs; docs/evaluation.md says how they are written.
+    """
+    from reviewer import output
+    from reviewer.cli import common, overrides
+    from reviewer.evaluation import cases as sets
+    from reviewer.evaluation import render
+    from reviewer.evaluation.report import make_report
+
+    chosen = sets.load(cases)
+    if sample is not None:
+        chosen = sets.sample(chosen, sample)
+    repository = common.here()
+    settings = common.load_settings(repository, options.as_flags(flags))
+    templates = overrides.local(repository.root if repository else None)
+    log = results or _log_beside(page, cases)
+    records = _run(chosen, settings, log, overrides=templates, repeat=repeat, jobs=jobs, install=install)
+    report = make_report(cases.name, chosen, records)
+    if page is not None:
+        from reviewer.evaluation.page import page as html_page
+
+        common.write_file(page, html_page(report))
+    if as_json:
+        output.say(render.as_json(report))
+        return
+    shown = render.text(report, width=output.width(), color=output.colour_wanted(), ascii_only=not output.can_draw())
+    output.say(shown.rstrip("\n"))
+
+
+def _log_beside(page: Path | None, cases: Path) -> Path:
+    name = Path(cases.resolve().name)
+    return (page or Path(name)).with_suffix(".results.jsonl")
+
+
+def _run(cases: tuple[Case, ...], settings: Settings, log: Path, *, install: bool, **how: Any) -> tuple[Record, ...]:
+    import asyncio
+
+    from reviewer import output
+    from reviewer.cli import common
+    from reviewer.evaluation.run import evaluate as run
+
+    with output.progress() as progress:
+        if install:
+            common.provision(settings, progress)
+        return asyncio.run(run(cases, settings, log, progress=progress, **how))

@@ -1,0 +1,226 @@
+"""Labelled changes: what a model is evaluated on.
+
+Three forms are read: a folder of TOML files with the text before and after a change, a JSONL file of diffs, and the
+pairs of BugsInPy-like sets, where one diff brings a bug in and another takes it out again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from reviewer import diff
+from reviewer.errors import ReviewerError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+# One place of a defect: a path and a line of its new side.
+Place = tuple[str, int]
+
+_PAIR = ("bug_introducing_diff", "fix_diff")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One labelled change.
+
+    Attributes:
+        id: Unique within its set.
+        patch: The change as a unified diff.
+        texts: The whole new side of its files by path; empty where only the diff is known.
+        defects: For each defect the places at which a finding counts as having found it; empty for a clean change.
+        group: Cases of one origin (a bug and its fix) share it: they are sampled, and drawn anew, together.
+        kind: What kind of defect, or of temptation, for people.
+        language: For people; empty where it is not told.
+        reference: A good explanation of the change; empty where there is none.
+    """
+
+    id: str
+    patch: str
+    texts: Mapping[str, str] = field(default_factory=dict)
+    defects: tuple[frozenset[Place], ...] = ()
+    group: str = ""
+    kind: str = ""
+    language: str = ""
+    reference: str = ""
+
+    @property
+    def clean(self) -> bool:
+        """Whether every finding on it is a false alarm."""
+        return not self.defects
+
+    @cached_property
+    def change(self) -> diff.Change:
+        """The parsed patch."""
+        return diff.parse(self.patch.encode("utf-8", "surrogateescape"), self.id)
+
+    @cached_property
+    def anchors(self) -> frozenset[Place]:
+        """Every place that a finding may name."""
+        return frozenset(
+            (file.path, line) for file in self.change.files for hunk in file.hunks for line in hunk.anchors
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of what a model is shown, labels left out: a label may be mended without asking again."""
+        shown = json.dumps([self.patch, dict(sorted(self.texts.items()))])
+        return hashlib.sha256(shown.encode()).hexdigest()[:16]
+
+
+def load(path: Path) -> tuple[Case, ...]:
+    """Read a set of cases.
+
+    Args:
+        path: A folder of ``*.toml`` files, or a JSONL file.
+
+    Raises:
+        UsageError: There is none, or one is wrong; the message names it.
+    """
+    if not path.exists():
+        raise UsageError(f"there are no cases at {path}", hint="a folder of TOML files, or a JSONL file")
+    found = tuple(_from_folder(path) if path.is_dir() else _from_lines(path))
+    if not found:
+        raise UsageError(f"{path} holds no cases")
+    seen: set[str] = set()
+    for case in found:
+        if case.id in seen:
+            raise UsageError(f"{path} holds two cases named {case.id!r}")
+        seen.add(case.id)
+    return found
+
+
+def sample(cases: Sequence[Case], groups: int) -> tuple[Case, ...]:
+    """Choose that many groups, always the same ones, so that two models are asked about the same changes."""
+    names = dict.fromkeys(case.group for case in cases)
+    chosen = set(sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())[:groups])
+    return tuple(case for case in cases if case.group in chosen)
+
+
+def _from_folder(folder: Path) -> Iterator[Case]:
+    for file in sorted(folder.rglob("*.toml")):
+        try:
+            data = tomllib.loads(file.read_text(encoding="utf-8"))
+            yield _from_texts(file.stem, data)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, _WrongCaseError) as problem:
+            raise UsageError(f"{file}: {problem}") from problem
+
+
+class _WrongCaseError(ValueError):
+    """A case lacks something or contradicts itself."""
+
+
+def _from_texts(name: str, data: Mapping[str, Any]) -> Case:
+    """Read one case that is written as whole files; the diff is made of them."""
+    files = _get(data, "file", list)
+    patch = "".join(_file_patch(file) for file in files)
+    texts = {_get(file, "path", str): _get(file, "after", str) for file in files if "after" in file}
+    plain = Case(name, patch, texts)
+    if not plain.anchors:
+        raise _WrongCaseError("nothing is changed")
+    defects = tuple(
+        frozenset(_place(plain, line) for line in _get(one, "lines", list)) for one in _defects(data, "defect")
+    )
+    return Case(
+        name,
+        patch,
+        texts,
+        defects,
+        group=name,
+        kind=str(data.get("kind", "")),
+        language=str(data.get("language", "")),
+        reference=" ".join(str(data.get("reference", "")).split()),
+    )
+
+
+def _file_patch(file: Mapping[str, Any]) -> str:
+    import difflib
+
+    path = _get(file, "path", str)
+    before, after = (str(file.get(side, "")).splitlines(keepends=True) for side in ("before", "after"))
+    old = f"a/{path}" if "before" in file else "/dev/null"
+    new = f"b/{path}" if "after" in file else "/dev/null"
+    return "".join(difflib.unified_diff(before, after, old, new))
+
+
+def _place(case: Case, label: object) -> Place:
+    """Find the changed line that a label quotes: by its text, since numbers go wrong with the first edit above."""
+    wanted = str(label).strip()
+    found = [place for place in case.anchors if case.texts[place[0]].splitlines()[place[1] - 1].strip() == wanted]
+    if len(found) != 1:
+        raise _WrongCaseError(f"{wanted!r} is the text of {len(found)} changed lines, not of one")
+    return found[0]
+
+
+def _defects(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The labelled defects; a change without any must say that it is clean, so that no label is merely forgotten."""
+    defects: list[Mapping[str, Any]] = list(data.get(name, []))
+    if bool(defects) == bool(data.get("clean", False)):
+        raise _WrongCaseError("a case has either defects or clean = true")
+    return defects
+
+
+def _from_lines(file: Path) -> Iterator[Case]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UsageError(f"{file} cannot be read: {problem}") from problem
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+            if not isinstance(data, dict):
+                raise _WrongCaseError("no JSON object")
+            yield from _pair(data) if all(name in data for name in _PAIR) else [_from_diff(data)]
+        except (json.JSONDecodeError, _WrongCaseError, ReviewerError) as problem:
+            raise UsageError(f"{file}, line {number}: {problem}") from problem
+
+
+def _pair(data: Mapping[str, Any]) -> Iterator[Case]:
+    """Two cases of one bug: the change that brings it in, a defect all over, and its fix, which counts as clean."""
+    name = _get(data, "id", str)
+    for side, patch in zip(("bug", "fix"), (_get(data, field_, str) for field_ in _PAIR), strict=True):
+        case = Case(f"{name}/{side}", patch, group=name, kind=side, language="python")
+        if case.anchors:
+            yield (
+                case
+                if side == "fix"
+                else Case(case.id, patch, defects=(case.anchors,), group=name, kind=side, language="python")
+            )
+
+
+def _from_diff(data: Mapping[str, Any]) -> Case:
+    name = _get(data, "id", str)
+    defects = []
+    for one in _defects(data, "defects"):
+        path = _get(one, "path", str)
+        defects.append(frozenset((path, int(line)) for line in _get(one, "lines", list)))
+    case = Case(
+        name,
+        _get(data, "diff", str),
+        dict(data.get("files", {})),
+        tuple(defects),
+        group=str(data.get("group", name)),
+        kind=str(data.get("kind", "")),
+        language=str(data.get("language", "")),
+        reference=str(data.get("reference", "")),
+    )
+    strange = {place for defect in defects for place in defect} - case.anchors
+    if strange:
+        path, line = min(strange)
+        raise _WrongCaseError(f"{path}:{line} is labelled and is no changed line")
+    return case
+
+
+def _get(data: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
+    value = data.get(name)
+    if not isinstance(value, kind):
+        raise _WrongCaseError(f"{name!r} is missing or is no {kind.__name__}")
+    return value

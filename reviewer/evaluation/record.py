@@ -1,0 +1,145 @@
+"""What one review of one case gave, as a line of the log.
+
+Facts and no scores: scoring may change, and labels be mended, without asking a model again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reviewer.finding import Mark, SuggestionKind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reviewer.finding import Finding, Review
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One finding; ``fix`` holds its suggestion's marks and is None where it has none."""
+
+    path: str
+    line: int
+    severity: str
+    category: str
+    message: str
+    marks: tuple[str, ...] = ()
+    fix: tuple[str, ...] | None = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether a user sees it."""
+        return not self.marks
+
+    @classmethod
+    def of(cls, finding: Finding) -> Found:
+        """Keep what scoring needs of a finding."""
+        fix = finding.suggestion
+        told = fix is not None and fix.kind is SuggestionKind.FIX
+        return cls(
+            finding.path,
+            finding.line,
+            str(finding.severity),
+            str(finding.category),
+            finding.message,
+            _names(finding.marks),
+            _names(fix.marks) if told and fix is not None else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One review of one case.
+
+    Attributes:
+        case, digest: The case's id, and what of it was shown.
+        setup: Digest of everything else that shapes a reply, the model left out.
+        model, weights: The model's name and what tells its weights apart.
+        turn: 0 for the first review of the case, 1 for the second, ….
+        units, read: Pieces of the change, and how many of them got a usable answer.
+        explanations: The texts that are shown.
+        requests: Answers that the engine gave; ``retried`` of them were second tries.
+        seconds: Wall time of the review.
+        problem: Why nothing was read; empty otherwise.
+    """
+
+    case: str
+    digest: str
+    setup: str
+    model: str
+    weights: str
+    turn: int
+    units: int
+    read: int
+    findings: tuple[Found, ...] = ()
+    explanations: tuple[str, ...] = ()
+    requests: int = 0
+    retried: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+
+    @property
+    def shown(self) -> tuple[Found, ...]:
+        """The findings that a user sees."""
+        return tuple(finding for finding in self.findings if finding.shown)
+
+    def with_review(self, review: Review) -> Record:
+        """Fill in what a review gave."""
+        usage = review.usage
+        return dataclasses.replace(
+            self,
+            units=len(review.units),
+            read=len(review.units) - len(review.not_read),
+            findings=tuple(Found.of(finding) for finding in review.findings),
+            explanations=tuple(u.explanation.text for u in review.units if u.explanation and u.explanation.shown),
+            requests=usage.requests,
+            retried=usage.retried,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            seconds=round(usage.seconds, 3),
+            problem="; ".join(dict.fromkeys(unit.reason for unit in review.not_read)),
+        )
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> Record:
+        """Read one from JSON."""
+        found = tuple(
+            Found(**{**one, "marks": tuple(one["marks"]), "fix": None if one["fix"] is None else tuple(one["fix"])})
+            for one in data["findings"]
+        )
+        return cls(**{**data, "findings": found, "explanations": tuple(data["explanations"])})
+
+
+def read_log(path: Path) -> tuple[Record, ...]:
+    """Read every record of a log; a line that a kill cut short, or that another version wrote, is passed over."""
+    if not path.is_file():
+        return ()
+    records = []
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            records.append(Record.of(json.loads(line)))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return tuple(records)
+
+
+def append(path: Path, record: Record) -> None:
+    """Write one record behind the others, on a line of its own even where the last one was cut short."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        whole = file.seek(0, 2) == 0
+        if not whole:
+            file.seek(-1, 2)
+            whole = file.read(1) == b"\n"
+        line = json.dumps(dataclasses.asdict(record), ensure_ascii=True) + "\n"
+        file.write((b"" if whole else b"\n") + line.encode())
+
+
+def _names(marks: frozenset[Mark]) -> tuple[str, ...]:
+    return tuple(sorted(marks))

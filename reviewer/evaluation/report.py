@@ -1,0 +1,85 @@
+"""The report of an evaluation as values: per model the figures, also by kind of case, for every renderer alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewer.evaluation.scoring import Figure, count, score
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from reviewer.evaluation.cases import Case
+    from reviewer.evaluation.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The counts that matter of one language, or one kind of case."""
+
+    name: str
+    defects: int
+    hit: int
+    clean: int
+    alarmed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """What one model did."""
+
+    model: str
+    weights: str
+    records: tuple[Record, ...]
+    figures: tuple[Figure, ...]
+    languages: tuple[Row, ...]
+    kinds: tuple[Row, ...]
+
+    @property
+    def reviewed(self) -> int:
+        """How many of the cases it was asked about."""
+        return len({record.case for record in self.records})
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """What all models did on one set of cases."""
+
+    title: str
+    cases: tuple[Case, ...]
+    models: tuple[ModelReport, ...]
+
+
+def make_report(title: str, cases: Sequence[Case], records: Iterable[Record]) -> EvaluationReport:
+    """Score every model for itself, in the order in which they first appear."""
+    by_model: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        by_model.setdefault((record.model, record.weights), []).append(record)
+    models = tuple(_model_report(name, weights, cases, own) for (name, weights), own in by_model.items())
+    return EvaluationReport(title, tuple(cases), models)
+
+
+def _model_report(model: str, weights: str, cases: Sequence[Case], records: Sequence[Record]) -> ModelReport:
+    by_id = {case.id: case for case in cases}
+    return ModelReport(
+        model,
+        weights,
+        tuple(records),
+        score(cases, records),
+        _rows(by_id, records, lambda case: case.language),
+        _rows(by_id, records, lambda case: case.kind),
+    )
+
+
+def _rows(by_id: dict[str, Case], records: Sequence[Record], name: Callable[[Case], str]) -> tuple[Row, ...]:
+    sums: dict[str, Counter[str]] = {}
+    for record in records:
+        case = by_id[record.case]
+        if name(case):
+            sums.setdefault(name(case), Counter()).update(count(case, record, {}))
+    return tuple(
+        Row(key, found["defects"], found["hit"], found["clean"], found["alarmed"])
+        for key, found in sorted(sums.items())
+    )

@@ -1,0 +1,162 @@
+"""From records to figures: counts of each case, and the measures that are made of their sums.
+
+Every measure is a ratio of sums, so that a large case weighs as much as it holds, and so that one pass of the
+bootstrap serves all measures.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewer.evaluation.bootstrap import intervals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from reviewer.evaluation.cases import Case
+    from reviewer.evaluation.record import Record
+
+Counts = Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One row of the report.
+
+    Attributes:
+        key: Its name in JSON.
+        title: Its name for people.
+        part, whole: Which counts it is the ratio of; a second pair is taken away from the first.
+        percent: Whether it is a share; else a mean.
+    """
+
+    key: str
+    title: str
+    part: str
+    whole: str
+    minus: tuple[str, str] | None = None
+    percent: bool = True
+
+    def of(self, counts: Counts) -> float | None:
+        """Its value; None where there is nothing that it could be a part of."""
+        pairs = [(self.part, self.whole), *([self.minus] if self.minus else [])]
+        if not all(counts[whole] for _, whole in pairs):
+            return None
+        first, *rest = (counts[part] / counts[whole] for part, whole in pairs)
+        return first - sum(rest)
+
+
+MEASURES = (
+    Measure("units_read", "units read", "read", "units"),
+    Measure("valid_first", "valid replies at first try", "valid_first", "first_tries"),
+    Measure("on_change", "findings on changed lines", "on_change", "findings"),
+    Measure("shown", "findings shown (not marked)", "shown", "findings"),
+    Measure("usable_fixes", "fixes that apply, parse and change something", "usable_fixes", "fixes"),
+    Measure("recall", "recall: defects with a finding on their lines", "hit", "defects"),
+    Measure("precision", "precision: findings that stand on a defect", "true", "shown"),
+    Measure("false_alarms", "false alarms: clean changes with a finding", "alarmed", "clean"),
+    Measure("skill", "recall over false alarms (0: a guess)", "hit", "defects", minus=("alarmed", "clean")),
+    Measure("explained", "units with an explanation that is shown", "explanations", "units"),
+    Measure("overlap", "words in common with the reference explanation", "overlap", "referenced", percent=False),
+    Measure("chance", "the same with those of other cases (chance)", "chance", "referenced", percent=False),
+    Measure("requests", "requests for each unit", "requests", "units", percent=False),
+    Measure("prompt_tokens", "prompt tokens for each request", "prompt_tokens", "requests", percent=False),
+    Measure("completion_tokens", "reply tokens for each request", "completion_tokens", "requests", percent=False),
+    Measure("seconds", "seconds for each unit", "seconds", "units", percent=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The value of one measure, what it was counted from, and its 95% interval."""
+
+    measure: Measure
+    value: float | None
+    part: float
+    whole: float
+    interval: tuple[float, float] | None
+
+
+def score(cases: Sequence[Case], records: Iterable[Record]) -> tuple[Figure, ...]:
+    """Work out every measure for one model's records."""
+    by_id = {case.id: case for case in cases}
+    references = {case.id: content_words(case.reference) for case in cases if case.reference}
+    groups: dict[str, Counts] = {}
+    for record in records:
+        case = by_id[record.case]
+        groups.setdefault(case.group, Counter()).update(count(case, record, references))
+    totals: Counts = Counter()
+    for counts in groups.values():
+        totals.update(counts)
+    bounds = intervals(list(groups.values()), {measure.key: measure.of for measure in MEASURES})
+    return tuple(
+        Figure(measure, measure.of(totals), totals[measure.part], totals[measure.whole], bounds[measure.key])
+        for measure in MEASURES
+    )
+
+
+def count(case: Case, record: Record, references: Mapping[str, frozenset[str]]) -> Counts:
+    """Count in one record what the measures are made of."""
+    shown = {(finding.path, finding.line) for finding in record.shown}
+    on_defect = [f for f in record.shown if any((f.path, f.line) in defect for defect in case.defects)]
+    fixes = [finding.fix for finding in record.findings if finding.fix is not None]
+    counts: Counts = Counter(
+        units=record.units,
+        read=record.read,
+        requests=record.requests,
+        first_tries=record.requests - record.retried,
+        valid_first=record.requests - 2 * record.retried,
+        findings=len(record.findings),
+        on_change=sum((finding.path, finding.line) in case.anchors for finding in record.findings),
+        shown=len(record.shown),
+        true=len(on_defect),
+        fixes=len(fixes),
+        usable_fixes=sum(not marks for marks in fixes),
+        defects=len(case.defects),
+        hit=sum(bool(shown & defect) for defect in case.defects),
+        clean=int(case.clean),
+        alarmed=int(case.clean and bool(shown)),
+        explanations=len(record.explanations),
+        prompt_tokens=record.prompt_tokens,
+        completion_tokens=record.completion_tokens,
+    )
+    _add(counts, "seconds", record.seconds)
+    if case.id in references:
+        said = content_words(" ".join((*record.explanations, *(finding.message for finding in record.shown))))
+        others = [words for name, words in references.items() if name != case.id]
+        _add(counts, "overlap", overlap(said, references[case.id]))
+        _add(counts, "chance", sum(overlap(said, words) for words in others) / max(1, len(others)))
+        counts["referenced"] = 1
+    return counts
+
+
+def _add(counts: Counts, name: str, value: float) -> None:
+    """Counters hold fractions as well; only their annotation says int."""
+    counts.update({name: value})
+
+
+_WORD = re.compile(r"[A-Za-z]+")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_STOP = frozenset(
+    re.findall(
+        r"\w+",
+        """a an and are as at be been but by can does for from has have if in into is it its no not now of on or so
+        than that the their them then there they this to was when where which while will with""",
+    )
+)
+
+
+def content_words(text: str) -> frozenset[str]:
+    """The words that say something, in lower case; names are cut at humps and underscores, plurals lose their s."""
+    words = (part.lower() for word in _WORD.findall(text) for part in _HUMP.split(word))
+    return frozenset(word.removesuffix("s") for word in words if word not in _STOP and len(word) > 1)
+
+
+def overlap(said: frozenset[str], reference: frozenset[str]) -> float:
+    """Share of words in common, the F1 of both directions (ROUGE-1 over sets; Lin 2004): 0 to 1."""
+    if not said or not reference:
+        return 0.0
+    return 2 * len(said & reference) / (len(said) + len(reference))
