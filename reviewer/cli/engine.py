@@ -1,6 +1,7 @@
 """``reviewer engine``: install, start, stop and watch the model server.
 
-``status``, ``logs`` and ``stop`` read the state files alone: they work in any folder, under any configuration.
+``status``, ``logs`` and ``stop`` read the state files: they work in any folder, under any configuration. Only the
+endpoints of ``engine.url``, which ``status`` shows too, come from the settings.
 """
 
 from __future__ import annotations
@@ -100,18 +101,18 @@ def stop(model: str | None, *, everything: bool) -> None:
 @engine.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs; bytes, and seconds since 1970.")
 def status(*, as_json: bool) -> None:
-    """Show the engines that were started and not stopped."""
+    """Show the engines that were started and not stopped, and the endpoints of engine.url."""
     from reviewer import output
-    from reviewer.cli import engine_status
+    from reviewer.cli import engine_attached, engine_status
     from reviewer.engine import registry
 
-    found = registry.running()
+    found, attached = registry.running(), engine_attached.reports()
     if as_json:
-        output.say(engine_status.as_json(found))
-    elif not found:
+        output.say(engine_status.as_json(found, engine_attached.plain(attached)))
+    elif not found and not attached:
         output.say("no engine is running")
     else:
-        output.say("\n".join(engine_status.lines(found)))
+        output.say("\n".join((*engine_status.lines(found), *engine_attached.lines(attached))))
 
 
 @engine.command()

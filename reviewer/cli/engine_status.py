@@ -23,9 +23,9 @@ def lines(states: Sequence[ServerState]) -> list[str]:
     return [line for state in states for line in _about(state)]
 
 
-def as_json(states: Sequence[ServerState]) -> str:
-    """A list of objects; the key of an endpoint is not part of it."""
-    return json.dumps([_plain(state) for state in states], indent=2)
+def as_json(states: Sequence[ServerState], attached: Sequence[dict[str, Any]] = ()) -> str:
+    """A list of objects, those of other people's servers after our own; the key of an endpoint is not part of it."""
+    return json.dumps([*(_plain(state) for state in states), *attached], indent=2)
 
 
 def safe(line: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reviewer.engine import credentials, tls
 from reviewer.engine.endpoint import Endpoint, parse_urls
 from reviewer.engine.health import EndpointState
+from reviewer.engine.prometheus import RUNNING, WAITING
 from reviewer.errors import ConfigError, EngineError, EngineUnreachableError
 
 if TYPE_CHECKING:
@@ -41,6 +42,55 @@ class Served:
     root: str | None
     context_tokens: int | None
     left_out: tuple[EndpointState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One configured endpoint, for a person who asks how it is.
+
+    Attributes:
+        models: The names of what it serves.
+        running, waiting: Everybody's requests there; None where it does not tell.
+        problem: Why it cannot be used; empty where it can.
+    """
+
+    endpoint: str
+    models: tuple[str, ...] = ()
+    running: int | None = None
+    waiting: int | None = None
+    problem: str = ""
+
+
+async def reports(config: ModelConfig) -> list[Report]:
+    """Ask every configured endpoint how it is, all at once.
+
+    Raises:
+        ConfigError: A URL or the keyring is wrong.
+    """
+    endpoints = await _with_keys(parse_urls(config.engine_url or ""), config)
+    return list(await asyncio.gather(*(_report(endpoint) for endpoint in endpoints)))
+
+
+async def _report(endpoint: Endpoint) -> Report:
+    from reviewer.engine.client import EngineClient
+
+    async with EngineClient(endpoint) as client:
+        try:
+            models = tuple(str(entry["id"]) for entry in await client.models())
+        except EngineError as error:
+            return Report(str(endpoint), problem=error.message)
+        try:
+            figures = await client.metrics()
+        except EngineError:
+            figures = {}
+    running, waiting = figures.get(RUNNING), figures.get(WAITING)
+    return Report(
+        str(endpoint),
+        models,
+        None if running is None else int(running),
+        None if waiting is None else int(waiting),
+        "" if models else "it serves no model",
+    )
 
 
 async def look(config: ModelConfig) -> Served:

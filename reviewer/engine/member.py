@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from reviewer.engine.health import EndpointState
+from reviewer.engine.prometheus import RUNNING, WAITING
 from reviewer.errors import EngineDiedError, EngineError, EngineRequestError, InferenceTimeoutError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ _T = TypeVar("_T")
 
 # Looks in a row without an answer after which a server counts as gone; one that is only busy answers some of them.
 _MISSED_LOOKS = 3
-_RUNNING, _WAITING = "vllm:num_requests_running", "vllm:num_requests_waiting"
 
 
 class Member:
@@ -101,7 +101,7 @@ class Member:
             figures = await self.client.metrics(timeout=timeout)
         except EngineRequestError:
             figures = {}  # it answers, and has no such figures
-        self._foreign = max(0.0, figures.get(_RUNNING, 0.0) + figures.get(_WAITING, 0.0) - ours)
+        self._foreign = max(0.0, figures.get(RUNNING, 0.0) + figures.get(WAITING, 0.0) - ours)
 
     async def _try_again(self, timeout: float) -> None:
         """Use it again where it answers with the model that it had."""

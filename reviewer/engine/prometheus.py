@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import re
 
+RUNNING, WAITING = "vllm:num_requests_running", "vllm:num_requests_waiting"
+
 # A label's value may hold any character, a closing brace too, with quotes and backslashes escaped.
 _SAMPLE = re.compile(
     r'(?P<name>[A-Za-z_:][A-Za-z0-9_:]*)(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?\s+(?P<value>\S+)(?:\s+-?\d+)?\s*'

@@ -1,0 +1,62 @@
+"""How the endpoints of ``engine.url`` are shown: servers that somebody else runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewer.engine.attached import Report
+
+
+def reports() -> list[Report]:
+    """Ask each endpoint how it is; nobody where none is configured, or the settings cannot be read."""
+    import asyncio
+
+    from reviewer import output
+    from reviewer.cli import common
+    from reviewer.engine import attached
+    from reviewer.errors import ConfigError
+
+    try:
+        settings = common.load_settings(common.here(), {})
+        return asyncio.run(attached.reports(settings.model_config)) if settings.url else []
+    except ConfigError as problem:
+        output.note(problem.message)  # the engines of this user are shown all the same
+        return []
+
+
+def lines(found: Sequence[Report]) -> list[str]:
+    """One line for each endpoint."""
+    from reviewer.masking import visible
+
+    return [visible(_line(report)) for report in found]
+
+
+def plain(found: Sequence[Report]) -> list[dict[str, Any]]:
+    """One object for each, with the keys that it shares with an engine of ours."""
+    return [
+        {
+            "model": report.models[0] if report.models else None,
+            "served_name": report.models[0] if report.models else None,
+            "status": "unusable" if report.problem else "attached",
+            "endpoint": report.endpoint,
+            "requests_running": report.running,
+            "requests_waiting": report.waiting,
+            "problem": report.problem or None,
+        }
+        for report in found
+    ]
+
+
+def _line(report: Report) -> str:
+    if report.problem:
+        return f"{report.endpoint}  unusable: {report.problem}"
+    facts = [f"{', '.join(report.models)}  attached"]
+    facts += [
+        f"{count} {what}"
+        for count, what in ((report.running, "running"), (report.waiting, "waiting"))
+        if count is not None
+    ]
+    return f"{', '.join(facts)}\n  {report.endpoint}"
