@@ -109,13 +109,13 @@ async def look(config: ModelConfig) -> Served:
         raise _none_answers(silent)
     model = _common(config.model_id, alive)
     chosen = [next(entry for entry in entries if entry["id"] == model) for _, entries in alive]
-    roots = {entry.get("root") for entry in chosen}
+    roots = {root if isinstance(root, str) else None for root in (entry.get("root") for entry in chosen)}
     lengths = [n for n in (entry.get("max_model_len") for entry in chosen) if isinstance(n, int) and n > 0]
     return Served(
         endpoints=tuple(dataclasses.replace(endpoint, served_name=model) for endpoint, _ in alive),
         urls=tuple(endpoint.url for endpoint in endpoints),
         model=model,
-        root=str(roots.pop()) if len(roots) == 1 else None,
+        root=roots.pop() if len(roots) == 1 else None,
         context_tokens=min(lengths, default=None),
         left_out=tuple(
             EndpointState(str(endpoint), answers=False, problem=error.message) for endpoint, error in silent

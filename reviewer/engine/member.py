@@ -57,7 +57,8 @@ class Member:
 
     def state(self) -> EndpointState:
         """What is known of it now."""
-        return EndpointState(str(self.client.endpoint), self.alive, self.requests, self.problem)
+        problem = self.problem or ("it did not answer in time" if self._missed else "")
+        return EndpointState(str(self.client.endpoint), not problem, self.requests, problem)
 
     async def run(self, asking: Coroutine[Any, Any, _T]) -> _T:
         """Wait for an answer, and give it up when the server falls silent.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -302,6 +303,24 @@ class TestAttach:
             found[0].stop()
             assert (await AIModelManager(engine_url=configured).profile()).digest == both.digest
             assert (await AIModelManager(engine_url=urls(found[1:])).profile()).digest != both.digest
+
+    async def test_a_server_that_tells_nonsense_of_its_model_is_used_with_care(self) -> None:
+        models = {"data": [{"id": "m", "root": {"a": []}, "max_model_len": "long"}, {"id": 3}, None]}
+        with engines(Script(rules=[Rule(path="/v1/models", raw=json.dumps(models))])) as found:
+            profile = await AIModelManager(engine_url=urls(found)).profile()
+        assert (profile.id, profile.context_tokens) == ("m", 4096)
+
+    async def test_one_that_hangs_is_not_well(self) -> None:
+        with engines(Script(), Script()) as found:
+            async with pooled(found, watch_seconds=0.5) as both:
+                await ask(both)
+                found[1].update(Rule(path="/metrics", delay=2))
+                assert await both.health()
+                assert [state.answers for state in both.states()] == [True, False]
+                found[1].update()
+                await both.health()
+                assert [state.answers for state in both.states()] == [True, True]
+                assert both.notes == ()
 
     @pytest.mark.parametrize("url", ["", " , ", "http://127.0.0.1:9, ftp://box"])
     async def test_wrong_lists(self, url: str) -> None:
