@@ -193,7 +193,8 @@ def explain(lines: Sequence[str], status: int | None) -> Failure:
     if causes:
         return Failure(causes[-1], _first_advice(reversed(causes)))
     ended, todo = _ending(status)
-    if any(_GENERIC.search(text) for text in told):
+    killed = status is not None and status < 0  # the first process itself: that is the cause
+    if not killed and any(_GENERIC.search(text) for text in told):
         ended, todo = "a worker ended without a word", _KILLED_WORKER
     quoted = tuple(_bounded(line) for line in told if not _NOISE.search(line))[-_QUOTED_LINES:]
     return Failure(ended, _first_advice(told) or todo, quoted)

@@ -8,6 +8,7 @@ and that all others inherit.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from contextlib import suppress
@@ -17,9 +18,11 @@ from typing import IO, TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 MARKER = "REVIEWER_ENGINE_KEY"
+_SHARED = Path("/dev/shm")  # noqa: S108 - only names are removed there that our processes map
+_SEGMENT = re.compile(rb" /dev/shm/([^/\n]+?)(?: \(deleted\))?$")
 # The system counts from its boot, and shifts that moment when the clock is set.
 _CLOCK_TOLERANCE = 2.0
 
@@ -28,20 +31,32 @@ _CLOCK_TOLERANCE = 2.0
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def start_detached(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, output: IO[bytes]) -> psutil.Process:
+def start_detached(
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, output: IO[bytes], given: bytes | None = None
+) -> psutil.Process:
     """Start a process that outlives us, gets none of our terminal's signals and holds none of our pipes.
 
+    Args:
+        argv: What to run.
+        env: Its whole environment.
+        cwd: Where it runs.
+        output: Where its output goes.
+        given: What it reads from its standard input; None gives it nothing.
+
     Raises:
-        OSError: The program is missing or cannot be executed.
+        OSError: The program is missing or cannot be executed, or ended before it had read what it was given.
     """
     flags = 0
     if os.name == "nt":
         flags = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
     child = subprocess.Popen(
-        list(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=dict(env), cwd=cwd,
-        start_new_session=os.name != "nt", creationflags=flags,
+        list(argv), stdin=subprocess.DEVNULL if given is None else subprocess.PIPE, stdout=output,
+        stderr=subprocess.STDOUT, env=dict(env), cwd=cwd, start_new_session=os.name != "nt", creationflags=flags,
     )  # fmt: skip
     _children[child.pid] = child
+    if given is not None and child.stdin is not None:
+        with child.stdin as pipe:
+            pipe.write(given)
     return psutil.Process(child.pid)
 
 
@@ -103,14 +118,28 @@ def memory_bytes(processes: Iterable[psutil.Process]) -> int:
     return sum(_weight(process) for process in processes)
 
 
-def end(root: psutil.Process | None, marker: str, *, grace: float) -> list[psutil.Process]:
+def end(
+    root: psutil.Process | None, marker: str, *, grace: float, spare: Collection[int] = (), shared: Iterable[str] = ()
+) -> list[psutil.Process]:
     """End a whole tree: politely first, by force after ``grace`` seconds.
+
+    Args:
+        root: Its first process; None where that is gone.
+        marker: What the others carry.
+        grace: In seconds.
+        spare: Ids of processes to leave alone.
+        shared: Segments in shared memory that are known to be the tree's, beside those that it maps now.
 
     Returns:
         The processes that are still there; normally none.
     """
+
+    def found() -> list[psutil.Process]:
+        return [one for one in tree(root, marker) if one.pid not in spare]
+
     deadline = time.monotonic() + grace
-    left = tree(root, marker)
+    left = found()
+    segments = {*shared, *shared_segments(left)}
     ended = {process.pid for process in left}
     for process in left:
         with suppress(psutil.Error):
@@ -120,7 +149,7 @@ def end(root: psutil.Process | None, marker: str, *, grace: float) -> list[psuti
         left = [process for process in left if _lives(process)]
     # A process may have been started while its parent was told to end: look again before and after using force.
     for _ in range(3):
-        left = tree(root, marker)
+        left = found()
         if not left:
             break
         ended |= {process.pid for process in left}
@@ -130,16 +159,33 @@ def end(root: psutil.Process | None, marker: str, *, grace: float) -> list[psuti
         psutil.wait_procs(left, timeout=2)
     for child in [child for child in _children.values() if child.poll() is not None]:
         del _children[child.pid]
-    _sweep(ended - {process.pid for process in left})
+    _sweep(ended - {process.pid for process in left}, segments)
     return left
 
 
-def _sweep(pids: Iterable[int]) -> None:
-    """Remove what Intel's OpenMP leaves in shared memory when a process of these is ended by force."""
-    for pid in pids:
-        for path in Path("/dev/shm").glob(f"__KMP_REGISTERED_LIB_{pid}_*"):  # noqa: S108 - a file of our own process
-            with suppress(OSError):
-                path.unlink()
+def shared_segments(processes: Iterable[psutil.Process]) -> set[str]:
+    """Names of the segments in shared memory that these processes map."""
+    found: set[str] = set()
+    for process in processes:
+        with suppress(OSError), open(f"/proc/{process.pid}/maps", "rb") as maps:  # noqa: PTH123 - many, and often
+            found |= {os.fsdecode(match[1]) for line in maps if (match := _SEGMENT.search(line))}
+    return found
+
+
+def _sweep(pids: Iterable[int], segments: set[str]) -> None:
+    """Remove what processes that were ended by force leave in shared memory; a segment that others map is kept.
+
+    Intel's OpenMP names its own by the process.
+    """
+    if not _SHARED.is_dir():
+        return
+    names = {path.name for pid in pids for path in _SHARED.glob(f"__KMP_REGISTERED_LIB_{pid}_*")}
+    left = {name for name in names | segments if (_SHARED / name).exists()}
+    if left:
+        left -= shared_segments(psutil.process_iter())
+    for name in left:
+        with suppress(OSError):  # not ours
+            (_SHARED / name).unlink()
 
 
 def _marker_of(process: psutil.Process) -> str | None:

@@ -1,8 +1,9 @@
 """Starts the model server once, whoever asks, and waits until it answers.
 
-One server per configuration, detached, so that it stays warm after the command that needed it. The lock is held only
+One server per configuration, detached, so that it stays warm after the command that needed it, and below a supervisor
+(``supervisor.py``) that looks after it from then on. The lock is held only
 while a server is started or ended, never while it loads: two commits at once start one engine and both wait for it.
-Whether a recorded engine is still there is told from its process, not from its files.
+Whether a recorded engine is still there is told from its supervisor's process, not from its files.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import os
 import re
 import secrets
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -18,8 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from reviewer.engine import failures, listen, probe, process, registry, state
+import psutil
+
+from reviewer.engine import failures, life, listen, probe, process, registry, state
 from reviewer.engine.endpoint import API_KEY_VARIABLE
+from reviewer.engine.job import Job, Watch
+from reviewer.engine.life import Life, Phase, Reason
 from reviewer.engine.registry import Place
 from reviewer.engine.startup import LogWatch
 from reviewer.engine.state import Record, ServerState, Status
@@ -30,8 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewer.engine.endpoint import Endpoint
+    from reviewer.engine.listen import Address
 
 _POLL_SECONDS = 0.2
+_HANDSHAKE_SECONDS = 20.0  # the supervisor needs a tenth of one
 _READ_LINES = 2000  # several processes write their tracebacks below the one that counts
 _STATUS_HINT = "reviewer engine status shows how far it is"
 
@@ -58,6 +66,7 @@ class ServerSpec:
         memory_limit_bytes, planned_bytes: From the plan, kept for status.
         facts: Whatever else a later command must know of the running server; plain JSON values.
         ready_timeout: Seconds of silence in the log after which a starting server is given up.
+        watch: How closely it is watched while it runs.
     """
 
     argv: tuple[str, ...]
@@ -69,6 +78,12 @@ class ServerSpec:
     planned_bytes: int | None = None
     ready_timeout: float = 300.0
     facts: Mapping[str, Any] = field(default_factory=dict)
+    watch: Watch = field(default_factory=Watch)
+
+    @property
+    def host_limit_bytes(self) -> int | None:
+        """The ceiling of its processes; None where the limit is the share of a GPU, which vLLM keeps itself."""
+        return None if "--gpu-memory-utilization" in self.argv else self.memory_limit_bytes
 
     @property
     def name(self) -> str:
@@ -79,6 +94,10 @@ class ServerSpec:
 
 class _CancelledError(EngineNotReadyError):
     """The caller does not want to wait any more."""
+
+
+class _GoneError(EngineStartError):
+    """The engine that was joined was just being stopped for having nothing to do."""
 
 
 class Server:
@@ -118,14 +137,31 @@ class Server:
         """
         record = self._alive()
         if record is not None and probe.is_ready(record.endpoint):
+            self._note_use()
             return record.endpoint
-        record, ours = (record, False) if record is not None else self._start_or_join()
+        cancelled = cancelled or threading.Event()
         try:
-            return self._until_ready(record, progress, wait, cancelled or threading.Event())
+            return self._start_and_wait(progress, wait, cancelled)
+        except _GoneError:
+            return self._start_and_wait(progress, wait, cancelled)
+
+    def _start_and_wait(self, progress: Progress, wait: float | None, cancelled: threading.Event) -> Endpoint:
+        before = life.read(self._place.life_file(self._name))
+        record = self._alive()
+        record, ours = (record, False) if record is not None else self._start_or_join()
+        self._note_use()
+        why = before.message.removeprefix("the engine ") if ours and before and before.ended_unasked else ""
+        try:
+            return self._until_ready(record, progress, wait, cancelled, why)
         except (KeyboardInterrupt, _CancelledError):
             if ours and wait is None:
                 registry.stop(self._place, record)
             raise
+
+    def last_end(self) -> Life | None:
+        """Why the engine is gone, where nobody has asked for it; None while one is there."""
+        found = life.read(self._place.life_file(self._name)) if self._alive() is None else None
+        return found if found is not None and found.ended_unasked else None
 
     def stop(self) -> None:
         """End the whole tree of processes and remove socket and state; does nothing where none runs.
@@ -146,10 +182,11 @@ class Server:
         """The server as it is now; ``measure`` weighs its processes too."""
         record = self._recorded()
         if record is not None:
-            return registry.look(record, measure=measure)
+            return registry.look(record, measure=measure, place=self._place)
         return ServerState(
             Status.STOPPED, self.spec.key, self.spec.model, self.spec.served_name, self.log,
             planned_bytes=self.spec.planned_bytes, memory_limit_bytes=self.spec.memory_limit_bytes,
+            life=life.read(self._place.life_file(self._name)),
         )  # fmt: skip
 
     def running_facts(self) -> Mapping[str, Any] | None:
@@ -195,35 +232,59 @@ class Server:
             self._place.state_file(self._name).unlink()
 
     def _launch(self) -> Record:
-        """Start the process and write down that it runs; the lock is held."""
-        marker = self._marker() + secrets.token_hex(8)
-        address = listen.choose(self._place.run, self._name)
-        env = _environment(self.spec.env) | address.env | {process.MARKER: marker}
+        """Start the supervisor, which starts the engine, and write down that it runs; the lock is held."""
+        job = self._job(listen.choose(self._place.run, self._name))
+        marker = job.marker
+        env = _environment({process.MARKER: marker})
         started_at = time.time()
         with _fresh(self.log) as output:
-            root = process.start_detached(
-                [*self.spec.argv, *address.flags], env=env, cwd=self._place.run, output=output
-            )
+            root = process.start_detached(_supervisor(), env=env, cwd=self._place.run, output=output, given=job.dump())
         record = Record(
             name=self._name, key=self.spec.key, marker=marker, pid=root.pid, created=process.created(root),
             started_at=started_at, model=self.spec.model, served_name=self.spec.served_name,
-            url=address.url, uds=str(address.uds) if address.uds else None, api_key=address.api_key, log=str(self.log),
+            url=job.url, uds=job.uds, api_key=job.api_key, log=str(self.log),
             planned_bytes=self.spec.planned_bytes, memory_limit_bytes=self.spec.memory_limit_bytes,
             facts=dict(self.spec.facts),
         )  # fmt: skip
         try:
             state.write(self._place.state_file(self._name), record)
+            self._await_engine(record, root)
         except BaseException:
             process.end(root, marker, grace=0)
+            registry.forget(self._place, record)
             raise
         return record
 
+    def _job(self, address: Address) -> Job:
+        marker = self._marker() + secrets.token_hex(8)
+        return Job(
+            name=self._name, marker=marker, run=str(self._place.run), logs=str(self._place.logs),
+            model=self.spec.model, argv=(*self.spec.argv, *address.flags),
+            env=_environment(self.spec.env) | address.env | {process.MARKER: marker},
+            url=address.url, uds=str(address.uds) if address.uds else None, api_key=address.api_key,
+            memory_limit_bytes=self.spec.host_limit_bytes, planned_bytes=self.spec.planned_bytes,
+            watch=self.spec.watch,
+        )  # fmt: skip
+
+    def _await_engine(self, record: Record, supervisor: psutil.Process) -> None:
+        """Wait until the supervisor has started the engine, or has ended without."""
+        deadline = time.monotonic() + _HANDSHAKE_SECONDS
+        while registry.life_of(self._place, record) is None and time.monotonic() < deadline:
+            if process.find(supervisor.pid, record.created, record.marker) is None:
+                return
+            time.sleep(0.01)
+
+    def _note_use(self) -> None:
+        """Tell the supervisor that somebody is about to ask; it looks at the time of the state file."""
+        with suppress(OSError):
+            os.utime(self._place.state_file(self._name))
+
     def _until_ready(
-        self, record: Record, progress: Progress, wait: float | None, cancelled: threading.Event
+        self, record: Record, progress: Progress, wait: float | None, cancelled: threading.Event, why: str
     ) -> Endpoint:
         began = time.monotonic()
         expected = state.read_number(self._place.timing_file(self._name), "seconds")
-        watch = LogWatch(Path(record.log), progress, expected=expected, started_at=record.started_at)
+        watch = LogWatch(Path(record.log), progress, expected=expected, started_at=record.started_at, why=why)
         while True:
             watch.look()
             if probe.is_ready(record.endpoint):
@@ -243,16 +304,20 @@ class Server:
             state.write_json(self._place.timing_file(self._name), {"seconds": round(watch.elapsed, 1)})
 
     def _died(self, record: Record) -> EngineStartError:
-        status = process.exit_status(record.pid)
         with self._place.locked(self._name):  # whoever is ending it is done then
+            lived = registry.life_of(self._place, record)
             lines = registry.tail(Path(record.log), _READ_LINES)
             current = self._recorded()
             replaced = current is not None and current.marker != record.marker
             registry.end_marked(record.marker)
             registry.forget(self._place, record)
-        if replaced or registry.STOPPED_LINE in lines[-3:]:
+        asked = lived is not None and lived.reason is Reason.ASKED
+        if replaced or asked or registry.STOPPED_LINE in lines[-3:]:
             return EngineStartError("the engine was stopped while it was loading", hint="reviewer engine start")
-        failure = failures.explain(lines, status)
+        if lived is not None and (lived.phase is Phase.STOPPED or lived.reason is Reason.NOT_STARTED):
+            gone = _GoneError if lived.reason is Reason.IDLE else EngineStartError
+            return gone(lived.message, hint=lived.hint or None)
+        failure = failures.explain(lines, lived.exit_status if lived else None)
         return failure.error("the engine died while starting", Path(record.log))
 
     def _hung(self, record: Record, watch: LogWatch) -> EngineStartError:
@@ -263,6 +328,19 @@ class Server:
 
     def _marker(self) -> str:
         return f"{self._place.marker}{self._name}:"
+
+
+def _supervisor() -> list[str]:
+    """The command of the supervisor: no site module, and only the two folders of what it imports."""
+    folders = [str(Path(__file__).parents[2]), str(Path(psutil.__file__).parents[1]), *_filelock_folder()]
+    code = "import sys; sys.path += sys.argv[1:]; from reviewer.engine.supervisor import main; main()"
+    return [sys.executable, "-I", "-S", "-c", code, *dict.fromkeys(folders)]
+
+
+def _filelock_folder() -> list[str]:
+    import filelock
+
+    return [str(Path(filelock.__file__).parents[1])]
 
 
 def _environment(additions: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from typing import TYPE_CHECKING
@@ -36,10 +37,13 @@ class LogWatch:
 
     Args:
         expected: Seconds that the last start took; None where there was none.
+        why: What became of the engine before, for the first step; empty where there is nothing to tell.
         started_at: When the engine was started, in seconds since the epoch.
     """
 
-    def __init__(self, log: Path, progress: Progress, *, expected: float | None, started_at: float) -> None:
+    def __init__(
+        self, log: Path, progress: Progress, *, expected: float | None, started_at: float, why: str = ""
+    ) -> None:
         self._log = log
         self._progress = progress
         self._expected = expected
@@ -48,7 +52,7 @@ class LogWatch:
         self._rest = b""
         self._moved = time.monotonic()
         self.step = _FIRST_STEP
-        progress.step(self.step)
+        progress.step(self.step.replace(":", f" ({why}):", 1) if why else self.step)
 
     @property
     def silence(self) -> float:
@@ -86,6 +90,8 @@ class LogWatch:
     def _read(self) -> str | None:
         try:
             with self._log.open("rb") as log:
+                if os.fstat(log.fileno()).st_size < self._offset:  # it was put aside and begun anew
+                    self._offset = 0
                 log.seek(self._offset)
                 data = log.read(_READ_BYTES)
         except OSError:

@@ -15,10 +15,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reviewer.engine.endpoint import Endpoint
 from reviewer.errors import EngineStartError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewer.engine.life import Life
 
 
 class Status(StrEnum):
@@ -27,6 +32,7 @@ class Status(StrEnum):
     STOPPED = "stopped"
     STARTING = "starting"
     READY = "ready"
+    RESTARTING = "restarting"
     DEAD = "dead"  # it was started and not stopped, and is not there any more
 
 
@@ -37,7 +43,8 @@ class Record:
     Attributes:
         name: Short name of its configuration; files of the engine are called so.
         marker: Value of the variable that its processes inherit.
-        created: Creation time of the first process, in seconds since the epoch, against reused process ids.
+        pid: The supervisor's process, which is there as long as the engine is looked after.
+        created: Its creation time, in seconds since the epoch, against reused process ids.
         started_at: When it was started, in seconds since the epoch.
         facts: How it serves the model; ``ServerSpec.facts`` as they were given.
     """
@@ -73,7 +80,11 @@ class ServerState:
         started_at: In seconds since the epoch.
         memory_bytes: Measured over its whole tree of processes; None where it was not measured.
         planned_bytes: What the plan foretold.
-        processes: Their ids.
+        processes: Their ids, the supervisor's among them.
+        pid: The engine's own first process; it changes when the engine is brought back.
+        life: What the supervisor wrote down; None where there was none.
+        supervisor_bytes: The supervisor's own memory, a part of ``memory_bytes``.
+        metrics: What the engine counts, by vLLM's names; None where it was not asked or does not answer.
     """
 
     status: Status
@@ -88,11 +99,14 @@ class ServerState:
     planned_bytes: int | None = None
     memory_limit_bytes: int | None = None
     processes: tuple[int, ...] = ()
+    life: Life | None = None
+    supervisor_bytes: int | None = None
+    metrics: Mapping[str, float] | None = None
 
 
 def read(path: Path) -> Record | None:
     """The record in a file; None where there is none that makes sense."""
-    data = _read_json(path)
+    data = read_json(path)
     names = {field.name for field in dataclasses.fields(Record)}
     if not isinstance(data, dict) or set(data) != names:
         return None
@@ -131,7 +145,7 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
 
 def read_number(path: Path, name: str) -> float | None:
     """One positive number from a file of ``write_json``; None where it cannot be had."""
-    data = _read_json(path)
+    data = read_json(path)
     value = data.get(name) if isinstance(data, dict) else None
     return float(value) if isinstance(value, (int, float)) and value > 0 else None
 
@@ -160,7 +174,8 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
-def _read_json(path: Path) -> object:
+def read_json(path: Path) -> object:
+    """Whatever a file holds; None where it cannot be read."""
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

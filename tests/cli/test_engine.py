@@ -84,9 +84,10 @@ def test_dead_engine_is_said_to_be_dead_and_stop_forgets_it(
 ) -> None:
     server = make()
     server.start()
-    pid = server.state().pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
+    life = server.state().life
+    assert life is not None
+    assert life.supervisor is not None
+    os.kill(life.supervisor, signal.SIGKILL)
     deadline = time.monotonic() + 5
     while server.state().status is not Status.DEAD:
         assert time.monotonic() < deadline

@@ -80,6 +80,11 @@ def marked(folder: Path) -> list[psutil.Process]:
     return process.marked(registry.Place.at(folder / "run").marker)
 
 
+def engines(folder: Path) -> list[psutil.Process]:
+    """The same without the supervisors."""
+    return [one for one in marked(folder) if not any("reviewer.engine.supervisor" in part for part in one.cmdline())]
+
+
 def until(condition: Callable[[], object], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -133,7 +138,7 @@ def test_two_starts_at_once_share_one_engine(make: Callable[..., Server], folder
         endpoints = list(pool.map(lambda server: server.start(), servers))
     assert len(set(endpoints)) == 1
     assert len({server.state().pid for server in servers}) == 1
-    assert len(marked(folder)) == 1
+    assert len(engines(folder)) == 1
 
 
 def test_two_processes_at_once_share_one_engine(make: Callable[..., Server], folder: Path) -> None:
@@ -227,15 +232,17 @@ def test_killed_engine_is_dead_and_its_signal_known(make: Callable[..., Server])
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     until(lambda: server.state().status is Status.DEAD)
-    assert process.exit_status(pid) == -signal.SIGKILL
+    ended = server.state().life
+    assert ended is not None
+    assert ended.exit_status == -signal.SIGKILL
 
 
 def test_kill_while_waiting_says_that_memory_may_be_the_cause(make: Callable[..., Server], folder: Path) -> None:
     server = make(Script(ready_after=30))
     with ThreadPoolExecutor(1) as pool:
         starting = pool.submit(server.start)
-        until(lambda: server.state(measure=False).status is Status.STARTING)
-        os.kill(marked(folder)[0].pid, signal.SIGKILL)
+        until(lambda: server.state(measure=False).status is Status.STARTING and engines(folder))
+        os.kill(engines(folder)[0].pid, signal.SIGKILL)
         with pytest.raises(EngineStartError, match=r"killed \(signal 9\)") as caught:
             starting.result(timeout=20)
     assert "out of memory" in (caught.value.hint or "")
@@ -282,7 +289,7 @@ def test_cancelled_foreground_start_ends_what_it_started(make: Callable[..., Ser
     server, cancelled = make(Script(ready_after=30, children=1)), threading.Event()
     with ThreadPoolExecutor(1) as pool:
         starting = pool.submit(server.start, cancelled=cancelled)
-        until(lambda: len(marked(folder)) == 2)
+        until(lambda: len(engines(folder)) == 2)
         cancelled.set()
         with pytest.raises(EngineNotReadyError, match="cancelled"):
             starting.result(timeout=20)
@@ -306,7 +313,7 @@ def test_cancelled_join_leaves_the_engine_of_another(make: Callable[..., Server]
     cancelled.set()
     with pytest.raises(EngineNotReadyError, match="cancelled"):
         server.start(cancelled=cancelled)
-    assert len(marked(folder)) == 1
+    assert len(engines(folder)) == 1
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
@@ -316,7 +323,7 @@ def test_stop_ends_children_and_strays(
     monkeypatch.setattr(registry, "GRACE_SECONDS", 1.0)
     server = make(Script(children=2, strays=1, stubborn=stubborn))
     server.start()
-    assert len(server.state().processes) == 4, "the server, two children and one that left the session"
+    assert len(server.state().processes) == 5, "supervisor, server, two children and one that left the session"
     server.stop()
     assert marked(folder) == []
 
@@ -326,12 +333,16 @@ def test_remains_of_a_killed_engine_go_before_the_next(make: Callable[..., Serve
     first = server.start()
     dead = server.state()
     assert dead.pid is not None
-    os.kill(dead.pid, signal.SIGKILL)
+    assert dead.life is not None
+    assert dead.life.supervisor is not None
+    killed = {dead.life.supervisor, dead.pid}
+    for pid in sorted(killed):
+        os.kill(pid, signal.SIGKILL)
     until(lambda: server.state().status is Status.DEAD)
-    assert set(server.state().processes) == set(dead.processes) - {dead.pid}
+    until(lambda: set(server.state().processes) == set(dead.processes) - killed)
     server.start()
     assert server.state().pid != dead.pid
-    assert len(marked(folder)) == 3, "the old children are gone"
+    assert len(engines(folder)) == 3, "the old children are gone"
     assert first.uds is not None
     assert first.uds.exists()
 
@@ -344,7 +355,7 @@ def test_engine_whose_state_file_was_lost_is_replaced(make: Callable[..., Server
         path.unlink()
     assert server.state().status is Status.STOPPED
     server.start()
-    assert [one.pid for one in marked(folder)] == [server.state().pid]
+    assert [one.pid for one in engines(folder)] == [server.state().pid]
     assert server.state().pid != lost
 
 
@@ -408,7 +419,7 @@ def test_engine_sees_neither_the_hooks_git_nor_our_python(
         monkeypatch.setenv(name, str(folder))
     server = make()
     server.start()
-    (engine,) = marked(folder)
+    (engine,) = engines(folder)
     env = engine.environ()
     assert not ours & set(env)
     assert env["SOME_SETTING"] == "1"
