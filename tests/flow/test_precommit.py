@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def engine() -> Iterator[FakeEngine]:
     found: dict[str, Any] = {
-        "line": 2,
+        "line": 1,
         "severity": "error",
         "category": "bug",
         "message": "ZeroDivisionError when values is empty",
@@ -130,6 +131,22 @@ def test_a_missing_engine_stops_no_commit(changed: Repo, package: Repo, env: dic
     done = git(changed, env | {"REVIEWER_ENGINE_URL": "http://127.0.0.1:1"}, "commit", "-m", "second")
     assert done.returncode == 0, done.stdout
     assert "the commit goes on, unreviewed" in done.stdout
+
+
+def test_a_review_that_follows_through_pre_commit(changed: Repo, package: Repo, env: dict[str, str]) -> None:
+    configure(changed, package, "vllm-reviewer-background\n      - id: vllm-reviewer-follow-up")
+    changed.git("add", ".pre-commit-config.yaml")
+    stages = ("--hook-type", "pre-commit", "--hook-type", "post-commit")
+    assert pre_commit(changed, env, "install", *stages).returncode == 0
+    done = git(changed, env, "commit", "-m", "second")
+    assert done.returncode == 0, done.stdout
+    assert f"the review of {changed.head()[:10]} follows" in done.stdout
+    assert "no post-commit hook" not in done.stdout
+    deadline = time.monotonic() + 60
+    while not (note := changed.git("notes", "--ref=reviewer", "show", "HEAD", check=False)):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert b"ZeroDivisionError" in note
 
 
 @pytest.mark.parametrize("known", [True, False])
