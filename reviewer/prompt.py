@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reviewer import assets
-from reviewer.diff import LineKind, SourceLine, printable
+from reviewer.diff import LineKind, printable
 from reviewer.engine import tasks
 from reviewer.languages import LANGUAGES
 from reviewer.reply import InvalidReplyError, read_review, review_schema
@@ -41,6 +41,21 @@ class ReadReply(Protocol):
 
     def __call__(self, text: str, *, truncated: bool) -> Any:
         """Read ``text``; ``truncated`` says that the engine cut it at its longest length."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitLine:
+    """One line as a template prints it.
+
+    Attributes:
+        label: What a finding names the line by: 1, 2, … along the unit's anchors; empty for every other line.
+        kind: The sign.
+        text: Without control characters.
+    """
+
+    label: str
+    kind: LineKind
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +110,7 @@ class Prompts:
         """Write the request for one unit's review."""
         return Request(
             messages=(*self._prefix("review", unit.language.name), self._unit_message(unit)),
-            schema=review_schema(unit.anchors, self._profile.bounds),
+            schema=review_schema(len(unit.anchors), self._profile.bounds),
             max_tokens=self._profile.review_reply_tokens,
             read=read_review,
         )
@@ -126,8 +141,7 @@ class Prompts:
         turns: list[Message] = []
         for shot in self._shot_data:
             lines = tuple(_shot_line(text) for text in shot["lines"])
-            anchors = tuple(line.new for line in lines if line.kind is LineKind.ADDED and line.new is not None)
-            turns.append(self._render_unit(shot["path"], shot.get("scope", ""), lines, anchors))
+            turns.append(self._render_unit(shot["path"], shot.get("scope", ""), lines))
             turns.append({"role": "assistant", "content": json.dumps(shot["reply"], separators=(",", ":"))})
         return tuple(turns)
 
@@ -139,22 +153,25 @@ class Prompts:
         return ({"role": "system", "content": system.strip()}, *self._shots)
 
     def _unit_message(self, unit: ReviewUnit) -> Message:
-        lines = tuple(SourceLine(line.kind, printable(line.text), line.old, line.new) for line in unit.lines)
-        return self._render_unit(printable(unit.path), printable(unit.scope), lines, unit.anchors)
+        labels = {number: str(label) for label, number in enumerate(unit.anchors, 1)}
+        lines = tuple(
+            UnitLine("" if line.new is None else labels.get(line.new, ""), line.kind, printable(line.text))
+            for line in unit.lines
+        )
+        return self._render_unit(printable(unit.path), printable(unit.scope), lines)
 
-    def _render_unit(self, path: str, scope: str, lines: tuple[SourceLine, ...], anchors: tuple[int, ...]) -> Message:
+    def _render_unit(self, path: str, scope: str, lines: tuple[UnitLine, ...]) -> Message:
         body = "\n".join(f"{line.kind}{line.text}" for line in lines)
         content = self._templates.render(
-            "base/unit.j2", path=path, scope=scope, lines=lines, anchors=anchors, marker=marker(path, body), context=""
+            "base/unit.j2", path=path, scope=scope, lines=lines, marker=marker(path, body), context=""
         )
         return {"role": "user", "content": content.strip()}
 
 
-def _shot_line(text: str) -> SourceLine:
-    """Read one line of an example: number, sign and text, as in ``"12 +    return 0"``; a removed one has none."""
-    number, _, rest = text.partition(" ")
-    new = int(number) if number else None
-    return SourceLine(LineKind(rest[0]), rest[1:], None, new)
+def _shot_line(text: str) -> UnitLine:
+    """Read one line of an example: label, sign and text, as in ``"1 +    return 0"``."""
+    label, _, rest = text.partition(" ")
+    return UnitLine(label, LineKind(rest[0]), rest[1:])
 
 
 @dataclass(frozen=True, slots=True)

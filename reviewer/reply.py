@@ -1,8 +1,10 @@
 """The reply's format: one JSON schema per request, and the strict reading of what came back.
 
 The schema's ``line`` is an enum of the unit's own changed lines, so that a wrong line cannot be decoded, and every
-string is bounded, so that a reply has an end. The engine enforces the schema while it decodes; the reader trusts none
-of that and checks again.
+string is bounded, so that a reply has an end. The lines are counted along the unit, 1 to n, and not by their numbers in
+the file: so all units with n changed lines have one schema, whose grammar the engine compiles and keeps once, and a
+line costs one token instead of one for each digit. The engine enforces the schema while it decodes; the reader trusts
+none of that and checks again.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from reviewer.engine.profile import ReplyBounds
 
 # Bumped whenever a cached reply could be read differently.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 # "Unfinished" is told by a parser, not by the model.
 ASKED_CATEGORIES = tuple(category for category in Category if category is not Category.UNFINISHED)
@@ -33,6 +35,7 @@ class RawFinding:
     """One finding as the model wrote it.
 
     Attributes:
+        line: The line's label, 1 for the first of the unit's anchors.
         fix: Replacement for that one line, without its line ending; None where none was offered.
     """
 
@@ -51,15 +54,15 @@ class Reply:
     findings: tuple[RawFinding, ...]
 
 
-def review_schema(anchors: tuple[int, ...], bounds: ReplyBounds) -> dict[str, Any]:
+def review_schema(labels: int, bounds: ReplyBounds) -> dict[str, Any]:
     """Build the JSON schema of one unit's reply (draft 2020-12, the subset that xgrammar compiles).
 
     Args:
-        anchors: The new-side lines that a finding may name.
+        labels: How many lines a finding may name; they are called 1 to ``labels``.
         bounds: How long each part may be.
     """
     properties: dict[str, Any] = {
-        "line": {"type": "integer", "enum": list(anchors)},
+        "line": {"type": "integer", "enum": list(range(1, labels + 1))},
         "severity": {"type": "string", "enum": [str(severity) for severity in Severity]},
         "category": {"type": "string", "enum": [str(category) for category in ASKED_CATEGORIES]},
         "message": {"type": "string", "minLength": 1, "maxLength": bounds.message_chars},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 from reviewer import suggestion as suggestions
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from reviewer.reply import RawFinding, Reply
 
 
+_LINE_LABEL = re.compile(r"\b(lines?\s+)(\d{1,7})\b", re.IGNORECASE)
+
+
 def explanation(reply: Reply, unit: ReviewUnit, examples: Sequence[str]) -> Explanation:
     """Check one unit's explanation.
 
@@ -27,7 +31,7 @@ def explanation(reply: Reply, unit: ReviewUnit, examples: Sequence[str]) -> Expl
         unit: What it was shown.
         examples: The sentences of the prompt's own examples, to catch their echo.
     """
-    text = whole_sentences(reply.explanation)
+    text = _with_real_lines(whole_sentences(reply.explanation), unit)
     return Explanation(text, _sentence_marks(text, _source(unit), examples))
 
 
@@ -100,22 +104,24 @@ def mark_duplicates(units: Iterable[UnitReview]) -> tuple[UnitReview, ...]:
 
 
 def _finding(raw: RawFinding, unit: ReviewUnit, text: str, source: Source, examples: Sequence[str]) -> Finding:
-    marks = _sentence_marks(whole_sentences(raw.message), source, examples)
-    if raw.line not in unit.anchors:
+    message = _with_real_lines(whole_sentences(raw.message), unit)
+    marks = _sentence_marks(message, source, examples)
+    line = unit.anchors[raw.line - 1] if 1 <= raw.line <= len(unit.anchors) else 0
+    if not line:
         marks |= {Mark.OFF_CHANGE}
     finding = Finding(
         path=unit.path,
-        line=raw.line,
+        line=line or unit.anchors[0],
         severity=raw.severity,
         category=raw.category,
-        message=whole_sentences(raw.message),
-        line_text=unit.line_text(raw.line),
+        message=message,
+        line_text=unit.line_text(line),
         scope=unit.scope,
         marks=marks,
     )
-    if not raw.fix or not text:
+    if not raw.fix or not text or not line:
         return finding
-    fix = suggestions.check(suggestions.line_fix(text, raw.line, raw.fix), text, unit.language.name)
+    fix = suggestions.check(suggestions.line_fix(text, line, raw.fix), text, unit.language.name)
     return dataclasses.replace(finding, suggestion=fix)
 
 
@@ -126,6 +132,16 @@ def whole_sentences(text: str) -> str:
         return text
     end = max(text.rfind(mark) for mark in (". ", "! ", "? "))
     return text[: end + 1] if end > 0 else f"{text}\u2026"
+
+
+def _with_real_lines(text: str, unit: ReviewUnit) -> str:
+    """Put the file's line numbers where the model names lines by the labels that it was shown."""
+
+    def real(match: re.Match[str]) -> str:
+        label = int(match.group(2))
+        return f"{match.group(1)}{unit.anchors[label - 1]}" if 1 <= label <= len(unit.anchors) else match.group()
+
+    return _LINE_LABEL.sub(real, text)
 
 
 def _sentence_marks(sentence: str, source: Source, examples: Sequence[str]) -> frozenset[Mark]:

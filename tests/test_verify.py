@@ -26,7 +26,7 @@ UNIT = ReviewUnit(
 )
 
 
-def raw(message: str = "Fails when values is empty.", line: int = 2, fix: str | None = None) -> RawFinding:
+def raw(message: str = "Fails when values is empty.", line: int = 1, fix: str | None = None) -> RawFinding:
     return RawFinding(line, Severity.ERROR, Category.BUG, message, fix)
 
 
@@ -43,9 +43,15 @@ def gap() -> tuple[Gap, str]:
 
 
 def test_nothing_is_dropped() -> None:
-    reply = Reply("Ok then.", (raw(), raw(line=1), raw("`load_config` fails."), raw("x")))
+    reply = Reply("Ok then.", (raw(), raw(line=2), raw("`load_config` fails."), raw("x")))
     checked = findings(reply, UNIT, TEXT, ())
     assert [set(found.marks) for found in checked] == [set(), {Mark.OFF_CHANGE}, {Mark.UNGROUNDED}, {Mark.EMPTY}]
+
+
+def test_a_line_is_called_by_its_number_in_the_file() -> None:
+    (found,) = findings(Reply("", (raw("Line 1 fails when values is empty."),)), UNIT, TEXT, ())
+    assert (found.line, found.message) == (2, "Line 2 fails when values is empty.")
+    assert found.shown
 
 
 def test_a_fix_is_tried_on_the_text() -> None:
