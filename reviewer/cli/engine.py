@@ -101,18 +101,18 @@ def stop(model: str | None, *, everything: bool) -> None:
 @engine.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs; bytes, and seconds since 1970.")
 def status(*, as_json: bool) -> None:
-    """Show the engines that were started and not stopped, and the endpoints of engine.url."""
+    """Show the engines that were started and not stopped, why others ended, and the endpoints of engine.url."""
     from reviewer import output
     from reviewer.cli import engine_attached, engine_status
     from reviewer.engine import registry
 
-    found, attached = registry.running(), engine_attached.reports()
+    found, attached, ended = registry.running(), engine_attached.reports(), registry.ended()
     if as_json:
-        output.say(engine_status.as_json(found, engine_attached.plain(attached)))
-    elif not found and not attached:
-        output.say("no engine is running")
-    else:
-        output.say("\n".join((*engine_status.lines(found), *engine_attached.lines(attached))))
+        others = [*engine_attached.plain(attached), *engine_status.plain_ended(ended)]
+        output.say(engine_status.as_json(found, others))
+        return
+    shown = [*engine_status.lines(found), *engine_attached.lines(attached)]
+    output.say("\n".join([*(shown or ["no engine is running"]), *engine_status.ended_lines(ended)]))
 
 
 @engine.command()

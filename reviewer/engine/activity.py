@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OPEN = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+RUNNING = "vllm:num_requests_running"
+WAITING = "vllm:num_requests_waiting"
 _COUNTERS = ("vllm:request_success_total", "vllm:prompt_tokens_total", "vllm:generation_tokens_total")
 
 
@@ -35,7 +36,7 @@ class Sample:
         """Pick them out of all figures."""
         return cls(
             at=at,
-            open_requests=round(sum(metrics.get(name, 0.0) for name in _OPEN)),
+            open_requests=round(metrics.get(RUNNING, 0.0) + metrics.get(WAITING, 0.0)),
             counters=tuple(metrics.get(name, 0.0) for name in _COUNTERS),
             generated=metrics.get("vllm:generation_tokens_total", 0.0),
             request_seconds=metrics.get("vllm:e2e_request_latency_seconds_sum", 0.0),

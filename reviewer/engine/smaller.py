@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from reviewer.output import byte_size
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,7 +48,7 @@ def described(argv: Sequence[str]) -> str:
     """What a command gives the engine, for a sentence."""
     seqs, kv_bytes = _number(argv, _SEQS), _number(argv, _KV)
     parts = [f"{seqs} request{'s' if seqs != 1 else ''} at once"] if seqs is not None else []
-    parts += [f"{kv_bytes / 1e9:.2f} GB of KV cache"] if kv_bytes is not None else []
+    parts += [f"{byte_size(kv_bytes)} of KV cache"] if kv_bytes is not None else []
     return ", ".join(parts)
 
 

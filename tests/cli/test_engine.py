@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -96,6 +97,43 @@ def test_dead_engine_is_said_to_be_dead_and_stop_forgets_it(
     assert "dead" in capsys.readouterr().out
     assert run(["engine", "stop"]) == 0
     assert server.state().status is Status.STOPPED
+
+
+def test_engine_that_was_stopped_for_idleness_is_explained(
+    make: Callable[..., Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = make()
+    watch = dataclasses.replace(server.spec.watch, idle_timeout=0.5)
+    server = Server(dataclasses.replace(server.spec, watch=watch))
+    server.start()
+    deadline = time.monotonic() + 20
+    while server.last_end() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert run(["engine", "status"]) == 0
+    first, second, third, *_ = capsys.readouterr().out.splitlines()
+    assert first == "no engine is running"
+    assert second.startswith("org/Fake-Model  stopped ")
+    assert third == "  the engine was stopped after 0.5 s without a request"
+    assert run(["engine", "status", "--json"]) == 0
+    (ended,) = json.loads(capsys.readouterr().out)
+    assert (ended["status"], ended["reason"]) == ("stopped", "idle")
+
+
+def test_status_counts_what_was_asked(make: Callable[..., Server], capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = {"vllm:prefix_cache_queries_total": 200.0, "vllm:prefix_cache_hits_total": 150.0}
+    make(script=Script(metrics=metrics)).start()
+    time.sleep(1)  # until the supervisor has seen it ready
+    assert run(["engine", "status"]) == 0
+    shown = capsys.readouterr().out
+    assert "0 requests answered, 75% of the prompt tokens from the prefix cache" in shown
+    assert "unless there is a request" in shown
+    assert run(["engine", "status", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["requests"], found["requests_running"], found["prefix_cache_hit_rate"]) == (0, 0, 0.75)
+    assert 1700 < found["idle_left"] <= found["idle_timeout"] == 1800
+    assert 1_000_000 < found["supervisor"]["memory_bytes"] < 40_000_000
+    assert found["reason"] is None
 
 
 def test_stop_wants_to_know_which(make: Callable[..., Server], capsys: pytest.CaptureFixture[str]) -> None:
