@@ -16,7 +16,8 @@ from tests.repo import Repo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REAL_HOME = Path.home().resolve()
+# A worker of pytest-xdist starts with the isolated home of the process that started it.
+REAL_HOME = Path(os.environ.setdefault("TEST_REAL_HOME", str(Path.home()))).resolve()
 PROJECT = Path(__file__).resolve().parent.parent
 
 # Set by a surrounding git hook, CI job, terminal or earlier run: none of them may steer a test.
