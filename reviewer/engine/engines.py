@@ -137,6 +137,7 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
         InsufficientMemoryError: No plan fits.
     """
     from reviewer.engine import environment
+    from reviewer.engine.job import Watch
     from reviewer.engine.server import Server, ServerSpec
     from reviewer.engine.store import ModelStore
 
@@ -144,7 +145,7 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
     engine = environment.find(python=config.engine_python, device=config.device)
     spec = ServerSpec(
         argv=(), env={}, model=model.id, served_name=model.id, key=_identity(config, model, engine),
-        ready_timeout=config.start_timeout,
+        ready_timeout=config.start_timeout, watch=Watch(idle_timeout=config.idle_timeout),
     )  # fmt: skip
     plan = None
     serving = _served(Server(spec).running_facts())
