@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reviewer.engine.endpoint import API_KEY_VARIABLE, KEYRING_SERVICE
-from reviewer.errors import EngineError, EngineFaultError, EngineRequestError, PromptTooLongError
+from reviewer.errors import EngineDiedError, EngineError, EngineFaultError, EngineRequestError, PromptTooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +25,8 @@ Message = dict[str, str]
 
 _QUOTED_CHARS = 400
 _TOP_LOGPROBS = 10
+# vLLM's API server outlives its engine for a moment and answers so (v1/engine/exceptions.py of vLLM 0.32.0).
+_ENGINE_DEAD = re.compile(r"\bEngineCore encountered an issue|EngineDeadError")
 _TOO_LONG = re.compile(r"(?:context|model) length|context_length_exceeded|input tokens", re.IGNORECASE)
 
 
@@ -125,7 +127,8 @@ def read_delta(line: str) -> str | None:
     """Take the new text out of one line of a stream; None at its end.
 
     Raises:
-        EngineRequestError: The line reports an error, or does not have the documented shape.
+        EngineDiedError: The line reports that the engine is gone.
+        EngineRequestError: The line reports another error, or does not have the documented shape.
     """
     if not line.startswith("data:"):
         return ""  # comments, event names and the empty lines between events
@@ -134,7 +137,9 @@ def read_delta(line: str) -> str | None:
         return None
     data = load_json(payload.encode())
     if isinstance(data, dict) and data.get("error"):
-        raise EngineRequestError(f"the engine broke off its answer: {_reason(data)}")
+        reason = _reason(data)
+        kind = EngineDiedError if _ENGINE_DEAD.search(reason) else EngineRequestError
+        raise kind(f"the engine broke off its answer: {reason}")
     if isinstance(data, dict) and data.get("choices") == []:
         return ""  # the usage that some servers append
     choice = _first_choice(data)
@@ -180,6 +185,11 @@ def refusal(endpoint: Endpoint, status: int, content: bytes, location: str | Non
         return EngineRequestError(
             f"{endpoint} redirects to {quoted(location or 'nowhere')}, which is not followed",
             hint="set engine.url to the server's own address",
+        )
+    if status >= 500 and _ENGINE_DEAD.search(reason):  # noqa: PLR2004 - HTTP's own faults
+        return EngineDiedError(
+            f"the engine at {endpoint} died: {reason}",
+            hint="reviewer engine logs shows its last words" if endpoint.uds else None,
         )
     kind = EngineFaultError if status >= 500 else EngineRequestError  # noqa: PLR2004 - HTTP's own faults
     return kind(f"the engine answered HTTP {status}: {reason or 'no reason given'}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from reviewer.engine import wire
 from reviewer.engine.client import EngineClient
 from reviewer.engine.endpoint import Endpoint
 from reviewer.errors import (
@@ -243,6 +244,14 @@ class TestFailures:
             use(engine.endpoint, _pieces) if stream else ask(engine.endpoint)
         assert len(str(caught.value)) < 600
         assert "\x1b" not in str(caught.value)
+
+    def test_a_server_that_has_lost_its_engine_tells_of_a_death(self, engine: FakeEngine) -> None:
+        said = "EngineCore encountered an issue. See stack trace (above) for the root cause."
+        engine.update(Rule(status=500, text=said))
+        with pytest.raises(EngineDiedError, match=r"died: EngineCore"):
+            ask(engine.endpoint)
+        with pytest.raises(EngineDiedError, match=r"broke off its answer: EngineCore"):
+            wire.read_delta("data: " + json.dumps({"error": {"message": said, "code": 500}}))
 
     def test_wrong_key_names_the_variable_and_never_the_key(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)
