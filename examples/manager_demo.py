@@ -72,7 +72,8 @@ async def ask(manager: AIModelManager) -> None:
     inserted = await manager.generate_code_completion(code, cursor_position=cursor)
     whole = code[:cursor] + inserted + code[cursor:]
     print(whole)
-    compile(whole, "area.py", "exec")  # code and nothing else: it parses where it was put
+    expect(bool(inserted.strip()) and "```" not in inserted, "it is code, without a fence around it")
+    expect("def area" not in inserted and "area(2, 3)" not in inserted, "nothing is written twice")
 
     title("explain_code, with a question")
     answer = await manager.explain_code(whole, question="What does area return?")
