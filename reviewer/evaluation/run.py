@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewer.config import Settings
+    from reviewer.engine.config import ModelConfig
     from reviewer.evaluation.cases import Case
     from reviewer.progress import Progress
 
@@ -44,6 +45,7 @@ async def evaluate(
     repeat: int = 1,
     jobs: int = 1,
     progress: Progress = SILENT,
+    make_manager: Callable[[ModelConfig], AIModelManager] = AIModelManager,
 ) -> tuple[Record, ...]:
     """Review the cases.
 
@@ -55,6 +57,7 @@ async def evaluate(
         repeat: Times that each case is reviewed.
         jobs: Cases that are reviewed at once.
         progress: Hears of the steps.
+        make_manager: Makes the model's manager, anew for each case; another one measures another way to ask.
 
     Returns:
         All records of these cases that were made with this set-up, those of other models in the log included.
@@ -65,7 +68,7 @@ async def evaluate(
     """
     settings = fair(settings)
     setup = _setup(settings, overrides or {})
-    manager = AIModelManager(settings.model_config)
+    manager = make_manager(settings.model_config)
     try:
         profile = await manager.profile()
         wanted = [
@@ -78,9 +81,12 @@ async def evaluate(
         if missing:
             await manager.load_model(progress=progress)  # once, so that no case's seconds include it
             by_id = {case.id: case for case in cases}
-            await _review_all(
-                missing, lambda blank: _review(blank, by_id[blank.case], settings, overrides), log, jobs, progress
-            )
+
+            async def review(blank: Record) -> Record:
+                fresh = make_manager(settings.model_config)
+                return await _review(blank, by_id[blank.case], settings, overrides, fresh)
+
+            await _review_all(missing, review, log, jobs, progress)
     finally:
         await manager.detach()
     return select(read_log(log), cases, setup)
@@ -115,9 +121,11 @@ async def _review_all(
             worker.cancel()
 
 
-async def _review(blank: Record, case: Case, settings: Settings, overrides: Mapping[str, str] | None) -> Record:
+async def _review(
+    blank: Record, case: Case, settings: Settings, overrides: Mapping[str, str] | None, manager: AIModelManager
+) -> Record:
     try:
-        review = await review_change(case.change, case.texts.get, settings, overrides=overrides)
+        review = await review_change(case.change, case.texts.get, settings, overrides=overrides, manager=manager)
     except _THIS_CASE_ONLY as problem:
         hunks = sum(1 for file in case.change.files for hunk in file.hunks if hunk.anchors)
         return dataclasses.replace(blank, units=hunks, problem=problem.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewer.config import Settings
+from reviewer.engine.manager import AIModelManager
 from reviewer.errors import EngineUnreachableError, ExitCode
 from reviewer.evaluation.record import append, read_log
 from reviewer.evaluation.run import evaluate
@@ -22,6 +24,8 @@ from tests.fake_engine import FakeEngine, Rule, Script
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from reviewer.engine.profile import ModelProfile
 
 CHAT = "/v1/chat/completions"
 # The guard is dropped in the bug, so its removed line stands there with a minus.
@@ -49,7 +53,7 @@ def row(name: str) -> str:
 
 @pytest.mark.anyio
 async def test_records_hold_what_the_review_gave(tmp_path: Path) -> None:
-    script = Script(rules=[reply(3, match=IS_BUG), reply()])
+    script = Script(rules=[reply(1, match=IS_BUG), reply()])
     with FakeEngine(script, tcp=True) as engine:
         records = await evaluate([bug(), fix()], Settings(url=engine.endpoint.url), tmp_path / "log.jsonl")
     first, second = records
@@ -116,6 +120,26 @@ async def test_cases_run_side_by_side_when_asked_to(tmp_path: Path) -> None:
     assert len(records) == 4
 
 
+@pytest.mark.anyio
+async def test_another_way_to_ask_stands_for_itself(tmp_path: Path) -> None:
+    class Renamed(AIModelManager):
+        async def profile(self) -> ModelProfile:
+            profile = await super().profile()
+            return dataclasses.replace(profile, id="terse", bounds=dataclasses.replace(profile.bounds, max_findings=1))
+
+    with FakeEngine(Script(rules=[reply()]), tcp=True) as engine:
+        settings = Settings(url=engine.endpoint.url)
+        await evaluate([bug()], settings, tmp_path / "log.jsonl")
+        records = await evaluate([bug()], settings, tmp_path / "log.jsonl", make_manager=Renamed)
+        requests = engine.requests(CHAT)
+    limits = [
+        request["body"]["response_format"]["json_schema"]["schema"]["properties"]["findings"]["maxItems"]
+        for request in requests
+    ]
+    assert [one.model for one in records][1:] == ["terse"]
+    assert limits[0] > limits[1] == 1
+
+
 def test_a_line_that_was_cut_short_costs_only_itself(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     append(log, record(bug("a"), found(fixed=("no-change",))))
@@ -150,7 +174,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_the_command_writes_a_table_json_and_a_page(tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text(row("p0"), encoding="utf-8")
-    with FakeEngine(Script(rules=[reply(3)]), tcp=True) as engine:
+    with FakeEngine(Script(rules=[reply(1)]), tcp=True) as engine:
         env = {"REVIEWER_ENGINE_URL": engine.endpoint.url}
         args = ("eval", "pairs.jsonl", "--html", "out/page.html")
         table = reviewer(*args, cwd=tmp_path, env=env)
@@ -179,7 +203,7 @@ def test_bad_input_is_a_usage_error(tmp_path: Path, args: tuple[str, ...]) -> No
 def test_models_of_one_log_stand_side_by_side(tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text(row("p0"), encoding="utf-8")
     outputs = []
-    for name, lines in (("silent", ()), ("loud", (3,))):
+    for name, lines in (("silent", ()), ("loud", (1,))):
         with FakeEngine(Script(rules=[reply(*lines)]), tcp=True, name=name) as engine:
             outputs.append(reviewer("eval", "pairs.jsonl", "--json", "--model", name, cwd=tmp_path,
                                     env={"REVIEWER_ENGINE_URL": engine.endpoint.url}))  # fmt: skip
