@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reviewer.evaluation.scoring import Figure
 
 _COUNTED = 1000  # counts above it say nothing that the share does not
+_MOST_ROWS = 20  # a longer breakdown is for the page and for JSON
 
 
 def value_text(figure: Figure, value: float | None) -> str:
@@ -28,8 +29,11 @@ def value_text(figure: Figure, value: float | None) -> str:
 
 
 def interval_text(figure: Figure) -> str:
-    """The interval for people: ``71% to 92%``."""
-    if figure.interval is None:
+    """The interval for people: ``71% to 92%``.
+
+    Empty where all draws agree: of nothing found in a few cases the bootstrap would say that it is certain.
+    """
+    if figure.interval is None or figure.interval[0] == figure.interval[1]:
         return ""
     return " to ".join(value_text(figure, bound) for bound in figure.interval)
 
@@ -62,7 +66,7 @@ def text(report: EvaluationReport, *, width: int = 80, color: bool = False, asci
         console.print(_headline(model, len(report.cases)), markup=False)
         console.print(_figures(model))
         for title, rows in (("language", model.languages), ("kind", model.kinds)):
-            if len(rows) > 1:
+            if 1 < len(rows) <= _MOST_ROWS:
                 console.print()
                 console.print(_breakdown(title, rows))
     lines = [line.rstrip() for line in out.getvalue().splitlines()]

@@ -121,3 +121,22 @@ def test_kinds_are_counted_apart() -> None:
         ("clean", 0, 0, 0, 1),
         ("division", 1, 1, 0, 0),
     ]
+
+
+def test_a_figure_without_spread_has_no_interval() -> None:
+    cases = [bug(f"b{n}", group=f"b{n}") for n in range(6)]
+    lines = text(make_report("t", cases, [record(case) for case in cases])).splitlines()
+    (recall,) = (line for line in lines if line.startswith("recall:"))
+    assert "0 of 6" in recall
+    assert " to " not in recall
+    found_some = [record(case, *([found()] if n % 2 else [])) for n, case in enumerate(cases)]
+    lines = text(make_report("t", cases, found_some)).splitlines()
+    (recall,) = (line for line in lines if line.startswith("recall:"))
+    assert "% to " in recall
+
+
+def test_a_long_breakdown_is_left_to_the_page() -> None:
+    cases = [bug(f"b{n}", group=f"b{n}", kind=f"kind {n}") for n in range(30)]
+    made = make_report("t", cases, [record(case) for case in cases])
+    assert "kind 7" not in text(made)
+    assert "kind 7" in page(made)
