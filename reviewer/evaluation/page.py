@@ -9,7 +9,7 @@ import html
 from typing import TYPE_CHECKING
 
 from reviewer.diff import LineKind
-from reviewer.evaluation.render import count_text, interval_text, value_text
+from reviewer.evaluation.render import count_text, interval_text, share_text, value_text
 from reviewer.masking import mask, visible
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def _model(model: ModelReport, cases: Sequence[Case]) -> str:
         f"<table><tr><th></th><th>value</th><th>95% interval</th><th>counted</th></tr>{figures}</table>",
     ]
     for title, rows in (("language", model.languages), ("kind", model.kinds)):
-        body = _rows((row.name, f"{row.hit} of {row.defects}", f"{row.alarmed} of {row.clean}", "") for row in rows)
+        body = _rows(
+            (row.name, share_text(row.hit, row.defects), share_text(row.alarmed, row.clean), "") for row in rows
+        )
         heads = f"<tr><th>{title}</th><th>defects found</th><th>false alarms</th></tr>"
         parts.append(f"<table>{heads}{body}</table>" if len(rows) > 1 else "")
     by_case: dict[str, list[Record]] = {}

@@ -45,6 +45,11 @@ def count_text(figure: Figure) -> str:
     return f"{figure.part:g} of {figure.whole:g}"
 
 
+def share_text(part: int, whole: int) -> str:
+    """How many of how many, or a dash where there are none."""
+    return f"{part} of {whole}" if whole else "-"
+
+
 def text(report: EvaluationReport, *, width: int = 80, color: bool = False, ascii_only: bool = False) -> str:
     """Write the report as tables, without any frame, so that it also reads well in a log."""
     from rich.console import Console
@@ -101,9 +106,7 @@ def _breakdown(title: str, rows: Sequence[Row]) -> Any:
     from rich.text import Text
 
     for row in rows:
-        found = f"{row.hit} of {row.defects}" if row.defects else "-"
-        alarmed = f"{row.alarmed} of {row.clean}" if row.clean else "-"
-        table.add_row(Text(visible(row.name)), found, alarmed)
+        table.add_row(Text(visible(row.name)), share_text(row.hit, row.defects), share_text(row.alarmed, row.clean))
     return table
 
 
