@@ -4,8 +4,9 @@
 
 The peer comes from PyPI into an environment of its own. Its replies are capped at 256 tokens, since by its own default
 it asks for more than a small engine has; everything else is as it comes. Both are run as processes, in turns, with the
-engine's prefix cache emptied before each run and our answer cache empty; then each once more, unchanged, for what a
-repeated review costs. The figures in docs/benchmarks.md are of encode/httpx: a3392c6e (nine hunks), d8050ed7 (one).
+engine's prefix cache emptied before each run and our answer cache empty. Then once more after each tool has read another
+change, as on any day but the first: the engine then knows what that tool's prompts have in common. Then each again,
+unchanged, for what a repeated review costs. The figures in docs/benchmarks.md are of encode/httpx: a3392c6e (nine hunks), d8050ed7 (one).
 
 The embedded model is no judge of code, so nothing is said here about whose findings are better: only how long it takes,
 and whether the tool says that it could not read a reply.
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -45,9 +45,10 @@ def main() -> int:
         with (
             warm_engine() as engine,
             change_of(options.repo, options.commit, options.units) as repo,
+            change_of(None, None, 1) as other,
             tcp_relay(engine.endpoint) as url,
         ):
-            return compare(Competitor(peer, url, engine, repo), options.times)
+            return compare(Competitor(peer, url, engine, repo, other), options.times)
 
 
 def install(folder: Path) -> Path:
@@ -64,9 +65,10 @@ def install(folder: Path) -> Path:
 class Competitor:
     """The peer and us, ready to review one change with one engine."""
 
-    def __init__(self, program: Path, url: str, engine: Engine, repo: Path) -> None:
+    def __init__(self, program: Path, url: str, engine: Engine, repo: Path, other: Path) -> None:
         self._engine = engine
         self._repo = repo
+        self._other = other
         self._command = [
             *(str(program), "review", "--provider", "openai-compatible", "--model", str(engine.endpoint.served_name)),
             *("--api-base", f"{url}/v1", "--uncommitted", "--max-tokens", "256", "--format", "json"),
@@ -84,6 +86,13 @@ class Competitor:
         self._engine.forget_prompts()
         return self.ours_again()
 
+    def ours_after_another(self) -> float:
+        """Review after having read another change."""
+        self._engine.forget_prompts()
+        review(self._other)
+        forget_answers()
+        return self.ours_again()
+
     def ours_again(self) -> float:
         """Review as things stand."""
         values: list[float] = []
@@ -98,49 +107,60 @@ class Competitor:
         self._engine.forget_prompts()
         return self.theirs_again()
 
+    def theirs_after_another(self) -> float:
+        """Its review after having read another change."""
+        self._engine.forget_prompts()
+        self._run(self._other)
+        return self.theirs_again()
+
     def theirs_again(self) -> float:
         """Its review as things stand."""
         values: list[float] = []
         with stopwatch(values):
-            done = subprocess.run(
-                self._command,
-                cwd=self._repo,
-                env=self._env,
-                capture_output=True,
-                text=True,
-                timeout=PEER_SECONDS,
-                check=False,
-            )
+            done = self._run(self._repo)
         last = (done.stderr or done.stdout).strip().splitlines()[-1:] or [""]
         self.outcomes.append(f"peer: {values[0]:.1f} s, exit {done.returncode}, last line: {last[0][:200]}")
         return values[0]
 
+    def _run(self, repo: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self._command, cwd=repo, env=self._env, capture_output=True, text=True, timeout=PEER_SECONDS, check=False
+        )
+
 
 def compare(both: Competitor, times: int) -> int:
-    review_once = both.ours()  # grammars are compiled at the first review of an engine
-    pair = alternate(both.ours, both.theirs, times)
+    first = both.ours()  # grammars are compiled at the first review of an engine
+    empty = alternate(both.ours, both.theirs, times)
+    usual = alternate(both.ours_after_another, both.theirs_after_another, times)
     again = Pair([both.ours_again()], [both.theirs_again()])
     start = alternate(
         lambda: cpu_seconds([*REVIEWER, "--version"]), lambda: cpu_seconds([str(both.program), "--version"]), 5
     )
-    factor = statistics.median(pair.theirs) / statistics.median(pair.ours)
     print(machine())
     print("\n".join(both.outcomes))
     print(
         table(
             [
-                ("ours, first review of the engine", f"{review_once:.1f} s"),
-                ("ours, engine warm, no answers kept", spread(pair.ours)),
-                (f"{PEER}, same engine and change", spread(pair.theirs)),
-                ("ours, again", spread(again.ours)),
-                (f"{PEER}, again", spread(again.theirs)),
-                ("CPU time of --version, ours", spread(start.ours)),
-                (f"CPU time of --version, {PEER}", spread(start.theirs)),
-                ("times faster", f"{factor:.1f} (goal: {GOAL:g}) {'met' if factor >= GOAL else 'NOT met'}"),
+                ("ours, first review of the engine", f"{first:.1f} s"),
+                *_rows("prefix cache empty", empty),
+                *_rows("after another change", usual),
+                *_rows("the same again", again),
+                *_rows("CPU time of --version", start),
+                ("times faster, prefix cache empty", _factor(empty)),
+                ("times faster, after another change", _factor(usual)),
             ]
         )
     )
-    return 0 if factor >= GOAL else 1
+    return 0 if 1 / usual.ratio >= GOAL else 1
+
+
+def _rows(name: str, pair: Pair) -> list[tuple[str, str]]:
+    return [(f"ours, {name}", spread(pair.ours)), (f"peer, {name}", spread(pair.theirs))]
+
+
+def _factor(pair: Pair) -> str:
+    factor = 1 / pair.ratio
+    return f"{factor:.1f} (goal: {GOAL:g}) {'met' if factor >= GOAL else 'NOT met'}"
 
 
 if __name__ == "__main__":
