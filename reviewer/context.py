@@ -155,7 +155,8 @@ def _file_units(file: FileChange, read: ReadText, max_chars: int) -> Iterator[Re
 
 def _scope(language: Language, text: str | None, hunk: Hunk) -> str:
     """What encloses the hunk's first change: by the parser, else as git's heading has it, which looks only upward."""
-    found = syntax.enclosing(language, text, hunk.anchors[0]) if text else None
+    told = (line.new for line in hunk.lines if line.new in hunk.anchors and line.text.strip())
+    found = syntax.enclosing(language, text, next(told, None) or hunk.anchors[0]) if text else None
     if found is not None:
         return found.name if found.kind == "class" else f"{found.name}()"
     return "" if text and language.grammar else hunk.section
