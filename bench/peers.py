@@ -4,9 +4,9 @@
 
 The peer comes from PyPI into an environment of its own. Its replies are capped at 256 tokens, since by its own default
 it asks for more than a small engine has; everything else is as it comes. Both are run as processes, in turns, with the
-engine's prefix cache emptied before each run and our answer cache empty. Then once more after each tool has read another
-change, as on any day but the first: the engine then knows what that tool's prompts have in common. Then each again,
-unchanged, for what a repeated review costs. The figures in docs/benchmarks.md are of encode/httpx: a3392c6e (nine hunks), d8050ed7 (one).
+engine's prefix cache and our answer cache empty. Then once more after each tool has read another change, as on any day
+but the first: the engine then knows what that tool's prompts have in common. Then each again, unchanged, for what a
+repeated review costs. The figures in docs/benchmarks.md are of encode/httpx: a3392c6e (nine hunks), d8050ed7 (one).
 
 The embedded model is no judge of code, so nothing is said here about whose findings are better: only how long it takes,
 and whether the tool says that it could not read a reply.
