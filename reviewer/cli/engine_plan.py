@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from reviewer.engine.hardware import Hardware
     from reviewer.engine.plan import MemoryPlan, PlanRefusedError
 
-_MODULE = "vllm.entrypoints.openai.api_server"
 _ASCII: dict[str, str | int | None] = {**dict.fromkeys("█▉▊▋▌", "#"), "▍": "", "▎": "", "▏": "", "→": "->", "…": "..."}
 
 
@@ -49,6 +48,7 @@ def plan(*, as_json: bool, **flags: Any) -> None:
     What it would take, what was given up for that and why, and how it would be started; nothing is loaded.
     """
     from reviewer import output
+    from reviewer.engine import launch
     from reviewer.engine.plan import PlanRefusedError, make_plan
 
     figures, machine = _look(flags)
@@ -58,14 +58,16 @@ def plan(*, as_json: bool, **flags: Any) -> None:
         if as_json:
             output.say(json.dumps(_refused(figures, refusal), indent=2))
         raise
-    python, prefix = _engine(figures)
-    argv = [*python, *made.server_args(figures.loaded_from(made), figures.name)]
+    python, version, prefix = _engine(figures)
+    program = launch.server_command(python, version, made.device)
+    args = made.server_args(figures.loaded_from(made), figures.name)
     env = made.server_env(prefix)
     if as_json:
+        argv = [*program, *args]
         facts = {"fits": True, **made.as_dict(), "figures": figures.origin, "argv": argv, "engine_environment": env}
         output.say(json.dumps(facts, indent=2))
     else:
-        _show(_plan_lines(made, figures, machine, argv, env))
+        _show(_plan_lines(made, figures, machine, (program, args, env)))
 
 
 @click.command()
@@ -99,7 +101,7 @@ def command(
     On this machine, on several GPUs, on several machines with Ray, or behind vLLM's router.
     The output can be pasted into a shell as it is; what is no command is a comment.
     """
-    from reviewer.engine import serve
+    from reviewer.engine import launch, serve
 
     spread = serve.Spread(
         tensor_parallel=tensor_parallel_size,
@@ -112,10 +114,10 @@ def command(
     made, remarks = serve.plan_for(spread, machine, figures.model, figures.config)
     if spread.elsewhere and not remarks:
         remarks = ("planned for machines like this one",)
-    python, prefix = _engine(figures)
+    python, _, prefix = _engine(figures)
     here = not spread.elsewhere
     # The CPU build cannot do `vllm serve`: its command asks for a distribution of another name.
-    module = (python[0] if here else "python", "-m", _MODULE)
+    module = (str(python) if here else "python", "-m", launch.SERVER_MODULE)
     target = serve.Target(
         plan=made,
         model=figures.loaded_from(made),
@@ -142,8 +144,8 @@ def _look(flags: dict[str, Any]) -> tuple[Figures, Hardware]:
     return figures.find(settings.model_config), hardware.detect()
 
 
-def _engine(figures: Figures) -> tuple[tuple[str, ...], Path]:
-    """How a Python starts the server, and the root of its environment; any Python where vLLM is not installed yet."""
+def _engine(figures: Figures) -> tuple[Path, str, Path]:
+    """The engine's Python, its vLLM and the root of its environment; any Python where vLLM is not installed yet."""
     from pathlib import Path
 
     from reviewer.engine import environment
@@ -152,8 +154,8 @@ def _engine(figures: Figures) -> tuple[tuple[str, ...], Path]:
     try:
         engine = environment.find(python=figures.config.engine_python, device=figures.config.device)
     except EngineNotInstalledError:
-        return ("python", "-m", _MODULE), Path("vllm-is-not-installed")
-    return (str(engine.python), "-m", _MODULE), engine.prefix
+        return Path("python"), "", Path("vllm-is-not-installed")
+    return engine.python, engine.vllm_version, engine.prefix
 
 
 def _portable(made: MemoryPlan) -> dict[str, str]:
@@ -178,17 +180,21 @@ def _refused(figures: Figures, refusal: PlanRefusedError) -> dict[str, Any]:
 
 
 def _plan_lines(
-    made: MemoryPlan, figures: Figures, machine: Hardware, argv: list[str], env: dict[str, str]
+    made: MemoryPlan,
+    figures: Figures,
+    machine: Hardware,
+    run: tuple[tuple[str, ...], list[str], dict[str, str]],
 ) -> list[str]:
     import shlex
 
     from reviewer.engine import serve
     from reviewer.engine.budget import gigabytes
 
+    program, args, env = run
     gpus = "".join(f", {gpu.name} {gigabytes(gpu.total_bytes)}" for gpu in machine.gpus)
     cores = f"{machine.cpu_cores} core{'s' if machine.cpu_cores != 1 else ''}"
     rows = [f"{name}={shlex.quote(value)}" for name, value in sorted(env.items())]
-    rows += [shlex.join(argv[:3]), *serve.pairs(argv[3:])]
+    rows += [shlex.join(program), *serve.pairs(args)]
     return [
         *made.describe().splitlines(),
         "",

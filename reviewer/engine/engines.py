@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reviewer.engine import catalog
+from reviewer.engine import catalog, launch
 from reviewer.engine.config import EMBEDDED_MODEL
 from reviewer.engine.health import EndpointState, EngineFacts
 from reviewer.engine.profile import ModelProfile, ReplyBounds
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from reviewer.engine.store import InstalledModel
     from reviewer.progress import Progress
 
-# ``vllm serve`` of the CPU build asks for the metadata of a distribution that it is not; the module works in both.
-_SERVER_MODULE = "vllm.entrypoints.openai.api_server"
 # An endpoint that does not tell its context length gets prompts that any current model takes.
 _UNKNOWN_CONTEXT = 4096
 _UNKNOWN_SEQUENCES = 32
@@ -154,7 +152,10 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
         serving = _serving(plan)
         spec = dataclasses.replace(
             spec,
-            argv=(str(engine.python), "-m", _SERVER_MODULE, *plan.server_args(model.path, model.id)),
+            argv=(
+                *launch.server_command(engine.python, engine.vllm_version, plan.device),
+                *plan.server_args(model.path, model.id),
+            ),
             env=plan.server_env(engine.prefix),
             memory_limit_bytes=plan.limit_bytes,
             planned_bytes=plan.total_bytes,

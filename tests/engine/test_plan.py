@@ -361,6 +361,13 @@ def test_server_env_on_cpu(tmp_path: Path) -> None:
     (system / "libtcmalloc_minimal.so.4").touch()
     preload = launch.server_env(chosen, prefix, [system])["LD_PRELOAD"]
     assert preload == f"{prefix / 'lib/libiomp5.so'}:{system / 'libtcmalloc_minimal.so.4'}"
+    bundled = prefix / "lib/python3.12/site-packages"
+    for name in ("torch/lib/libgomp-1.so.1", "vllm/libs/libtcmalloc_minimal-1.so.4"):
+        (bundled / name).parent.mkdir(parents=True)
+        (bundled / name).touch()
+    (prefix / "lib/libiomp5.so").unlink()
+    preload = launch.server_env(chosen, prefix, [system])["LD_PRELOAD"]
+    assert preload == f"{bundled / 'torch/lib/libgomp-1.so.1'}:{bundled / 'vllm/libs/libtcmalloc_minimal-1.so.4'}"
 
 
 def test_threads_under_a_quota_of_processor_time() -> None:
