@@ -150,9 +150,10 @@ class Server:
         record = self._alive()
         record, ours = (record, False) if record is not None else self._start_or_join()
         self._note_use()
-        why = before.message.removeprefix("the engine ") if ours and before and before.ended_unasked else ""
+        told = before if ours else registry.life_of(self._place, record)
+        news = told is not None and (told.ended_unasked if ours else told.phase is Phase.RESTARTING)
         try:
-            return self._until_ready(record, progress, wait, cancelled, why)
+            return self._until_ready(record, progress, wait, cancelled, told if news else None)
         except (KeyboardInterrupt, _CancelledError):
             if ours and wait is None:
                 registry.stop(self._place, record)
@@ -280,15 +281,21 @@ class Server:
             os.utime(self._place.state_file(self._name))
 
     def _until_ready(
-        self, record: Record, progress: Progress, wait: float | None, cancelled: threading.Event, why: str
+        self, record: Record, progress: Progress, wait: float | None, cancelled: threading.Event, told: Life | None
     ) -> Endpoint:
         began = time.monotonic()
         expected = state.read_number(self._place.timing_file(self._name), "seconds")
-        watch = LogWatch(Path(record.log), progress, expected=expected, started_at=record.started_at, why=why)
+        again = told is not None and told.phase is Phase.RESTARTING
+        watch = LogWatch(
+            Path(record.log), progress, expected=expected,
+            started_at=told.since if told is not None and again else record.started_at,
+            why=told.message.removeprefix("the engine ") if told else "",
+        )  # fmt: skip
         while True:
             watch.look()
             if probe.is_ready(record.endpoint):
-                self._note_timing(watch)
+                if not again:
+                    self._note_timing(watch)
                 return record.endpoint
             if process.find(record.pid, record.created, record.marker) is None:
                 raise self._died(record)

@@ -18,10 +18,10 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from reviewer.engine import endings, failures, life, linux, pressure, probe, process, registry, smaller, state
-from reviewer.engine.activity import Sample
 from reviewer.engine.job import Job
 from reviewer.engine.life import Life, Phase
 from reviewer.engine.pump import Pump
+from reviewer.engine.use import Use
 from reviewer.engine.wake import Wake
 from reviewer.errors import EngineError
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _TICK = 1.0
 _STARTING_TICK = 0.25
-_POLL_SECONDS = 10.0  # between two looks at the engine's figures
 _SHARED_SECONDS = 60.0  # between two looks at its shared memory
 _LOCK_TRY_SECONDS = 0.5
 _LAST_LINES = 2000
@@ -58,9 +57,8 @@ class Supervisor:
             marker=job.marker, model=job.model, phase=Phase.STARTING, since=time.time(), supervisor=os.getpid(),
             idle_timeout=job.watch.idle_timeout,
         )  # fmt: skip
-        self._sample: Sample | None = None
-        self._polled = self._ready_at = self._shared_at = 0.0
-        self._used = time.monotonic()
+        self._use = Use(job.endpoint, self._place.state_file(job.name), job.watch.idle_timeout)
+        self._ready_at = self._shared_at = 0.0
 
     def run(self) -> None:
         """Look after the engine until it is over; what remains is what ``registry`` reads."""
@@ -78,6 +76,7 @@ class Supervisor:
             self._engine = subprocess.Popen(
                 self._argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 env=dict(self._job.env), cwd=self._job.run, start_new_session=os.name != "nt",
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 preexec_fn=linux.ends_with_parent(),  # noqa: PLW1509
             )  # fmt: skip
         except OSError as error:
@@ -88,13 +87,12 @@ class Supervisor:
         self._pump = Pump(self._engine.stdout.fileno(), self._place.log_file(self._job.name), self._job.watch.log_bytes)
         self._pump.start()
         self._memory.forget()
-        self._sample = None
         self._tell(phase=phase, since=time.time(), pid=self._engine.pid)
         return True
 
     def _look(self) -> bool:
         """One look at everything; False when it is over."""
-        self._pause(_STARTING_TICK if self._life.phase is not Phase.READY else min(_TICK, self._poll_seconds))
+        self._pause(_STARTING_TICK if self._life.phase is not Phase.READY else min(_TICK, self._use.every))
         status = self._engine.poll()
         linux.reap_adopted(self._engine.pid if status is None else None)
         if status is not None:
@@ -104,42 +102,22 @@ class Supervisor:
         return self._look_at_memory() and self._look_at_work()
 
     def _became_ready(self) -> None:
-        self._used = self._ready_at = time.monotonic()
-        self._tell(phase=Phase.READY, since=time.time(), used_at=time.time())
-
-    # --- work -------------------------------------------------------------------------------------------------------
-
-    @property
-    def _poll_seconds(self) -> float:
-        idle = self._job.watch.idle_timeout
-        return _POLL_SECONDS if idle is None else min(_POLL_SECONDS, max(0.1, idle / 5))
+        self._ready_at = time.monotonic()
+        self._use.begin()
+        self._tell(phase=Phase.READY, since=time.time(), used_at=self._use.used_at)
 
     def _look_at_work(self) -> bool:
-        if self._life.phase is not Phase.READY or time.monotonic() - self._polled < self._poll_seconds:
+        if self._life.phase is not Phase.READY or not self._use.due:
             return True
-        self._poll()
         self._note_shared()
-        idle = self._job.watch.idle_timeout
-        if idle is None or time.monotonic() - self._used < idle:
+        if self._was_used() or not self._use.idle:
             return True
-        return self._stop(endings.idle(idle), unless_used=True)
+        return self._stop(endings.idle(self._job.watch.idle_timeout or 0.0), unless_used=True)
 
-    def _poll(self) -> bool:
-        """Ask the engine what it has done; whether it had anything to do since the last time."""
-        self._polled = time.monotonic()
-        joined = self._place.state_file(self._job.name)
-        used, rate = False, None
-        with suppress(OSError):
-            used = joined.stat().st_mtime > self._life.used_at
-        figures = probe.metrics(self._job.endpoint)
-        if figures is not None:
-            sample = Sample.of(figures, self._polled)
-            used = sample.used_since(self._sample) or used
-            rate = sample.tokens_per_second(self._sample)
-            self._sample = sample
+    def _was_used(self) -> bool:
+        used = self._use.look()
         if used:
-            self._used = self._polled
-            self._tell(used_at=time.time(), tokens_per_second=rate or self._life.tokens_per_second)
+            self._tell(used_at=self._use.used_at, tokens_per_second=self._use.tokens_per_second)
         return used
 
     def _note_shared(self) -> None:
@@ -151,14 +129,12 @@ class Supervisor:
         if shared != self._life.shared:
             self._tell(shared=shared)
 
-    # --- memory -----------------------------------------------------------------------------------------------------
-
     def _look_at_memory(self) -> bool:
         limit, taken = self._job.memory_limit_bytes, self._memory.bytes()
         if limit is not None and taken > limit:
             return self._make_smaller(taken, limit)
         available, total = pressure.available_and_total()
-        busy = self._life.phase is not Phase.READY or (self._sample is not None and self._sample.open_requests > 0)
+        busy = self._life.phase is not Phase.READY or self._use.at_work
         if self._low.look(time.monotonic(), available, total, busy=busy):
             return self._stop(endings.low_memory(taken, available))
         return True
@@ -172,6 +148,7 @@ class Supervisor:
         self._note(ending)
         self._tell(phase=Phase.RESTARTING, since=time.time(), reductions=self._life.reductions + 1, **ending.as_dict())
         self._end_engine()
+        self._pause(0)  # who wanted it to end meanwhile is heard
         self._write_down(less)
         self._argv = less
         return self._start(Phase.RESTARTING)
@@ -190,8 +167,6 @@ class Supervisor:
             planned -= smaller.saved(self._argv, less)
         with suppress(OSError):
             state.write(path, dataclasses.replace(record, facts=facts, planned_bytes=planned))
-
-    # --- its end ----------------------------------------------------------------------------------------------------
 
     def _bring_back(self, status: int) -> bool:
         """The engine died: start it again where it had been well and this is not the second time."""
@@ -215,7 +190,7 @@ class Supervisor:
     def _stop(self, ending: Ending, *, unless_used: bool = False) -> bool:
         """End it for a reason of ours, under the lock, so that nobody joins it meanwhile; False when it is over."""
         with self._locked():
-            if unless_used and self._poll():
+            if unless_used and self._was_used():
                 return True
             self._note(ending)
             self._tell(phase=Phase.STOPPING, since=time.time(), **ending.as_dict())
@@ -240,7 +215,7 @@ class Supervisor:
         self._engine.wait()
         linux.reap_adopted(None)
         self._pump.join(timeout=2)
-        if self._engine.stdout is not None:
+        if self._engine.stdout is not None and not self._pump.is_alive():  # it would read whatever is opened next
             self._engine.stdout.close()
 
     def _over(self, phase: Phase, ending: Ending) -> None:
@@ -250,8 +225,6 @@ class Supervisor:
         record = state.read(self._place.state_file(self._job.name))
         if record is not None and record.marker == self._job.marker:
             registry.forget(self._place, record)
-
-    # --- small things -----------------------------------------------------------------------------------------------
 
     def _tell(self, **changes: object) -> None:
         self._life = dataclasses.replace(self._life, **changes)  # type: ignore[arg-type]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewer.engine import environment
+from reviewer import AIModelManager
+from reviewer.engine import environment, process, registry
 from reviewer.engine.store import ModelStore
 from reviewer.errors import EngineNotInstalledError
 from tests.conftest import PROJECT, REAL_HOME
@@ -19,8 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reviewer.engine.environment import EngineEnvironment
+    from reviewer.engine.state import ServerState
 
 _KEPT = PROJECT / ".test-data"  # ignored by git; outlives the session, since 3 GB are not fetched for every run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what runs real vLLM in one worker of pytest-xdist, so that engines are shared and take turns."""
+    for item in items:
+        if item.get_closest_marker("real_engine"):
+            item.add_marker(pytest.mark.xdist_group("engine"))
 
 
 class _Steps:
@@ -89,3 +101,38 @@ def use_engine(engine_python: Path, embedded_model_store: ModelStore, monkeypatc
     (home / "data" / "models").symlink_to(embedded_model_store.root, target_is_directory=True)
     monkeypatch.setenv("REVIEWER_ENGINE_PYTHON", str(engine_python))
     return embedded_model_store
+
+
+@pytest.fixture(scope="session")
+def shared_home(embedded_model_store: ModelStore) -> Iterator[Path]:
+    """One data folder for the tests that share an engine, since each start of vLLM takes a minute."""
+    home = Path(tempfile.mkdtemp(prefix="reviewer-shared-"))
+    (home / "data").mkdir()
+    (home / "data" / "models").symlink_to(embedded_model_store.root, target_is_directory=True)
+    yield home
+    registry.stop_all(home / "run")
+    left = process.marked(registry.Place.at(home / "run").marker)
+    shutil.rmtree(home)
+    assert left == []
+
+
+@pytest.fixture
+def shared(shared_home: Path, engine_python: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let this process and its children use the shared folder and the embedded model, whether an engine runs or not."""
+    monkeypatch.setenv("REVIEWER_HOME", str(shared_home))
+    monkeypatch.setenv("REVIEWER_ENGINE_PYTHON", str(engine_python))
+    monkeypatch.setenv("REVIEWER_EMBEDDED", "1")
+    return shared_home
+
+
+@pytest.fixture
+def warm(shared: Path) -> ServerState:
+    """The shared engine, ready; it is started by the first test that needs it, and left to the next."""
+
+    async def load() -> None:
+        async with AIModelManager(embedded=True, keep_warm=True):
+            pass
+
+    asyncio.run(load())
+    (state,) = registry.running()
+    return state

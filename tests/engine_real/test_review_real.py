@@ -1,0 +1,179 @@
+"""Reviews on real vLLM: whatever the small model says, it is said of changed lines, in the report's format, once."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import os
+import re
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import psutil
+import pytest
+
+from reviewer import AIModelManager, ModelConfig, context, diff, verify
+from reviewer.engine import process, registry
+from reviewer.engine.client import EngineClient
+from reviewer.engine.state import Status
+from reviewer.errors import ModelNotLoadedError
+from reviewer.finding import Mark
+from reviewer.prompt import Prompts
+from reviewer.report.json_report import schema
+from tests.command import reviewer
+from tests.engine_real.samples import BEFORE, CHANGED, STAGED, UNFINISHED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reviewer.context import ReviewUnit
+    from reviewer.engine.state import ServerState
+    from reviewer.finding import Finding
+    from tests.repo import Repo
+
+pytestmark = [
+    pytest.mark.real_engine,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(os.name == "nt", reason="vLLM does not run on Windows"),
+]
+
+_JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+@pytest.fixture
+def changed(repo: Repo) -> Repo:
+    repo.commit("first", BEFORE)
+    repo.stage(STAGED)
+    return repo
+
+
+@pytest.fixture
+def cache(shared: Path) -> Path:
+    """The answers of the shared folder, none of them known yet."""
+    assert reviewer("cache", "clear", cwd=shared).returncode == 0
+    return shared / "cache" / "answers.sqlite3"
+
+
+def report(repo: Repo, *flags: str) -> dict[str, Any]:
+    done = reviewer("review", "--format", "json", *flags, cwd=repo.root)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    jsonschema.Draft202012Validator(json.loads(schema())).validate(found)
+    return found
+
+
+def served(engine: ServerState) -> dict[str, float]:
+    """What the engine itself has counted."""
+
+    async def read() -> dict[str, float]:
+        assert engine.endpoint is not None
+        async with EngineClient(engine.endpoint) as client:
+            return await client.metrics()
+
+    names = ("vllm:request_success_total", "vllm:prompt_tokens_total", "vllm:generation_tokens_total")
+    metrics = asyncio.run(read())
+    return {name: metrics[name] for name in names}
+
+
+def raw_replies(cache: Path) -> list[str]:
+    with sqlite3.connect(cache) as database:
+        rows = database.execute("SELECT value FROM answers").fetchall()
+    database.close()
+    return [row[0].decode() for row in rows]
+
+
+def test_every_hunk_is_read_and_every_finding_is_on_a_changed_line(
+    warm: ServerState, cache: Path, changed: Repo
+) -> None:
+    found = report(changed)
+    assert {unit["path"] for unit in found["units"]} == set(CHANGED)
+    for unit in found["units"]:
+        assert (unit["status"], unit["reason"], unit["cached"]) == ("read", "", False)
+        assert unit["explanation"]["text"].strip()
+    for finding in found["findings"]:
+        assert finding["line"] in CHANGED[finding["path"]], finding
+    # Two hunks and one completion; each is asked for a second time at most.
+    assert 3 <= found["usage"]["requests"] <= 6
+    assert found["usage"]["completion_tokens"] > 0
+
+    (unfinished,) = [one for one in found["findings"] if one["category"] == "unfinished"]
+    assert (unfinished["path"], unfinished["line"]) == UNFINISHED
+    suggestion = unfinished["suggestion"]
+    if suggestion is not None:  # none where the model had no usable answer twice
+        assert suggestion["kind"] == "completion"
+        assert suggestion["shown"] == (not suggestion["marks"])
+        if suggestion["shown"]:
+            lines = str(STAGED["stats.py"]).split("\n")
+            lines[suggestion["start_line"] - 1 : suggestion["end_line"]] = suggestion["replacement"].split("\n")
+            compile("\n".join(lines), "stats.py", "exec")
+
+    replies = [reply for reply in raw_replies(cache) if reply.startswith("{")]
+    assert len(replies) == len(found["units"])
+    for reply in replies:
+        assert json.loads(reply)
+        assert not re.search(r"\s", _JSON_TEXT.sub("", reply)), reply
+
+
+def test_a_repeated_review_asks_nothing(warm: ServerState, cache: Path, changed: Repo) -> None:
+    first = report(changed)
+    before = served(warm)
+    again = report(changed)
+    assert served(warm) == before
+    assert again["usage"]["requests"] == 0
+    assert all(unit["cached"] for unit in again["units"])
+    assert again["findings"] == first["findings"]
+    assert [unit["explanation"] for unit in again["units"]] == [unit["explanation"] for unit in first["units"]]
+
+
+def units_of(repo: Repo) -> tuple[ReviewUnit, ...]:
+    change = diff.parse(repo.git("diff", "--cached"), "staged changes")
+    return context.select(change, lambda path: str(STAGED[path]), max_chars=4000).units
+
+
+@pytest.mark.anyio
+async def test_a_model_that_must_find_something_cannot_name_another_line(warm: ServerState, changed: Repo) -> None:
+    """The small model mostly finds nothing, so here it has to, at a temperature at which it says anything."""
+    units = units_of(changed)
+
+    async def ask(manager: AIModelManager, prompts: Prompts, unit: ReviewUnit, seed: int) -> list[Finding]:
+        request = prompts.review(unit)
+        forced = copy.deepcopy(request.schema)
+        assert forced is not None
+        forced["properties"]["findings"]["minItems"] = 1
+        said = await manager.chat(
+            request.messages, max_tokens=600, temperature=1.0, schema=forced, seed=seed, timeout=300
+        )
+        reply = request.read(said.text, truncated=said.finish_reason == "length")
+        return list(verify.findings(reply, unit, str(STAGED[unit.path]), prompts.examples))
+
+    async with AIModelManager(embedded=True, keep_warm=True) as manager:
+        prompts = Prompts(await manager.profile(), {})
+        asked = [(unit, seed) for unit in units for seed in range(4)]
+        answers = await asyncio.gather(*(ask(manager, prompts, unit, seed) for unit, seed in asked))
+    for (unit, _), findings in zip(asked, answers, strict=True):
+        assert findings
+        for finding in findings:
+            assert finding.line in CHANGED[unit.path]
+            assert Mark.OFF_CHANGE not in finding.marks, "no other line could be decoded"
+
+
+@pytest.mark.anyio
+async def test_a_review_leaves_the_engine_warm_and_unloading_leaves_no_process(
+    warm: ServerState, changed: Repo
+) -> None:
+    await asyncio.to_thread(report, changed, "--no-cache")
+    (engine,) = registry.running()
+    assert (engine.status, engine.pid) == (Status.READY, warm.pid)
+
+    manager = AIModelManager(ModelConfig(embedded=True))
+    await manager.load_model()
+    assert manager.get_model_status()["engine"]["pid"] == warm.pid, "it joins the engine that is there"
+    await manager.unload_model()
+    assert process.marked(registry.Place.at().marker) == []
+    assert not any(psutil.pid_exists(pid) for pid in engine.processes)
+    with pytest.raises(ModelNotLoadedError, match="not loaded") as caught:
+        await manager.generate_text("Are you there?")
+    assert caught.value.hint is not None
+    assert "load_model" in caught.value.hint
