@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _KEPT = PROJECT / ".test-data"  # ignored by git; outlives the session, since 3 GB are not fetched for every run
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what runs real vLLM in one worker of pytest-xdist, so that engines are shared and take turns."""
     for item in items:
