@@ -70,6 +70,9 @@ def warm_engine() -> Iterator[Engine]:
         subprocess.run([*REVIEWER, "engine", "start"], check=True)
         (state,) = registry.running()
         yield Engine(state.endpoint)
+    except BaseException:
+        subprocess.run([*REVIEWER, "engine", "logs"], check=False)  # its folder is about to go
+        raise
     finally:
         subprocess.run([*REVIEWER, "engine", "stop"], check=False)
         shutil.rmtree(home, ignore_errors=True)
