@@ -12,11 +12,12 @@ import asyncio
 import contextlib
 import dataclasses
 import tomllib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from reviewer import assets, output
+from reviewer import assets, output, prompt
 from reviewer.config import Settings
 from reviewer.engine.manager import AIModelManager
 from reviewer.evaluation import cases as sets
@@ -25,60 +26,113 @@ from reviewer.evaluation.record import Record, read_log
 from reviewer.evaluation.render import interval_text, value_text
 from reviewer.evaluation.report import ModelReport, make_report
 from reviewer.evaluation.run import evaluate
+from reviewer.reply import review_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from reviewer.engine.profile import ModelProfile
 
-SHOTS = "prompts/base/shots.toml"
 SHOWN = ("valid_first", "recall", "precision", "false_alarms", "skill", "explained", "overlap", "chance")
 COSTS = ("completion_tokens", "seconds")
 
-
-def _bounds(**changes: int) -> Callable[[ModelProfile], ModelProfile]:
-    return lambda profile: dataclasses.replace(profile, bounds=dataclasses.replace(profile.bounds, **changes))
+DEFECT, CLEAN, OTHER_DEFECT, OTHER_CLEAN = range(4)
 
 
-# name -> (what the profile becomes, in which order the worked examples stand)
-VARIANTS: dict[str, tuple[Callable[[ModelProfile], ModelProfile], tuple[int, ...] | None]] = {
-    "as shipped": (lambda profile: profile, None),
-    "no examples": (lambda profile: dataclasses.replace(profile, few_shot=False), None),
-    "only the clean example": (lambda profile: profile, (1,)),
-    "defect example last": (lambda profile: profile, (1, 0)),
-    "no repetition penalty": (lambda profile: dataclasses.replace(profile, sampling={}), None),
-    "longer explanations": (_bounds(explanation_chars=400), None),
-    "three findings": (_bounds(max_findings=3), None),
+@dataclass(frozen=True)
+class Variant:
+    """One thing that is asked for in another way.
+
+    Attributes:
+        profile: Fields of the model's profile that are changed.
+        bounds: Fields of its reply bounds that are changed.
+        shots: Which worked examples are given, in order; None gives those that are shipped.
+        first: The field that the reply begins with.
+        templates: Templates that stand in for the shipped ones.
+    """
+
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    bounds: Mapping[str, int] = field(default_factory=dict)
+    shots: tuple[int, ...] | None = None
+    first: str = "explanation"
+    templates: Mapping[str, str] = field(default_factory=dict)
+
+    def changed(self, profile: ModelProfile) -> ModelProfile:
+        """The profile as this variant has it."""
+        bounds = dataclasses.replace(profile.bounds, **self.bounds)
+        return dataclasses.replace(profile, **{"bounds": bounds, **self.profile})
+
+
+_PLAIN = """\
+You read a change to {{ language.title }} code. The - lines were taken out, the + lines were put in. You answer in JSON.
+explanation: one sentence on what the new lines do now that the old ones did not.
+findings: mistakes in the + lines, [] when there are none.
+"""
+
+VARIANTS: dict[str, Variant] = {
+    "as shipped": Variant(),
+    "no examples": Variant(profile={"few_shot": False}),
+    "one example, clean": Variant(shots=(CLEAN,)),
+    "one example, defect": Variant(shots=(DEFECT,)),
+    "two examples, defect last": Variant(shots=(CLEAN, DEFECT)),
+    "three examples, clean last": Variant(shots=(DEFECT, OTHER_DEFECT, CLEAN)),
+    "four examples, clean last": Variant(shots=(DEFECT, CLEAN, OTHER_DEFECT, OTHER_CLEAN)),
+    "four examples, defect last": Variant(shots=(CLEAN, DEFECT, OTHER_CLEAN, OTHER_DEFECT)),
+    "findings first": Variant(first="findings"),
+    "no repetition penalty": Variant(profile={"sampling": {}}),
+    "shorter explanations": Variant(bounds={"explanation_chars": 100}),
+    "longer explanations": Variant(bounds={"explanation_chars": 400}),
+    "three findings": Variant(bounds={"max_findings": 3}),
+    "no fix": Variant(bounds={"fix_chars": 0}),
+    "plain words, no language notes": Variant(templates={"base/review.j2": _PLAIN}),
 }
 
 
-def manager_for(variant: str) -> type[AIModelManager]:
+def manager_for(name: str) -> type[AIModelManager]:
     """A manager whose model is described otherwise, and named so that it stands for itself in the report."""
-    change, _ = VARIANTS[variant]
+    variant = VARIANTS[name]
 
     class Varied(AIModelManager):
         async def profile(self) -> ModelProfile:
-            profile = change(await super().profile())
-            return dataclasses.replace(profile, id=variant)
+            return dataclasses.replace(variant.changed(await super().profile()), id=name)
 
         def _extra(self) -> dict[str, Any]:
-            return dict(change(self._loaded_engine().profile).sampling)
+            return dict(variant.changed(self._loaded_engine().profile).sampling)
 
     return Varied
 
 
 @contextlib.contextmanager
-def examples(order: tuple[int, ...] | None) -> Iterator[None]:
-    """Give the worked examples in another order."""
-    read = assets.read
-    if order is None:
+def asking(variant: Variant) -> Iterator[None]:
+    """Give other worked examples, and put the reply's fields in another order."""
+    with contextlib.ExitStack() as patches:
+        if variant.shots is not None or variant.first != "explanation":
+            chosen = [_in_order(_all_shots()[index], variant.first) for index in variant.shots or (DEFECT, CLEAN)]
+            patches.enter_context(mock.patch.object(prompt.Prompts, "_shot_data", chosen))
+        if variant.first != "explanation":
+            patches.enter_context(mock.patch.object(prompt, "review_schema", _schema_beginning_with(variant.first)))
         yield
-        return
-    parts = read(SHOTS).split("[[shot]]\n")
-    changed = parts[0] + "".join("[[shot]]\n" + parts[1 + index] for index in order)
-    assert [shot["path"] for shot in tomllib.loads(changed)["shot"]]
-    with mock.patch.object(assets, "read", lambda name: changed if name == SHOTS else read(name)):
-        yield
+
+
+def _all_shots() -> list[dict[str, Any]]:
+    further = Path(__file__).with_name("shots.toml").read_text(encoding="utf-8")
+    return [shot for text in (assets.read(prompt.SHOTS), further) for shot in tomllib.loads(text)["shot"]]
+
+
+def _in_order(shot: dict[str, Any], first: str) -> dict[str, Any]:
+    return {**shot, "reply": _beginning_with(shot["reply"], first)}
+
+
+def _beginning_with(fields: dict[str, Any], first: str) -> dict[str, Any]:
+    return {first: fields[first], **fields}
+
+
+def _schema_beginning_with(first: str) -> Any:
+    def schema(*args: Any) -> dict[str, Any]:
+        made = review_schema(*args)
+        return {**made, "properties": _beginning_with(made["properties"], first)}
+
+    return schema
 
 
 async def run(names: list[str], cases: tuple[sets.Case, ...], settings: Settings, log: Path) -> tuple[Record, ...]:
@@ -86,8 +140,16 @@ async def run(names: list[str], cases: tuple[sets.Case, ...], settings: Settings
     with output.progress() as progress:
         for name in names:
             progress.step(name)
-            with examples(VARIANTS[name][1]):
-                await evaluate(cases, settings, log, progress=progress, make_manager=manager_for(name))
+            variant = VARIANTS[name]
+            with asking(variant):
+                await evaluate(
+                    cases,
+                    settings,
+                    log,
+                    overrides=variant.templates,
+                    progress=progress,
+                    make_manager=manager_for(name),
+                )
     known = {case.id: case.digest for case in cases}
     return tuple(r for r in read_log(log) if r.model in names and known.get(r.case) == r.digest)
 
@@ -98,8 +160,8 @@ def row(model: ModelReport) -> str:
     cells = []
     for key in (*SHOWN, *COSTS):
         figure = figures[key]
-        bounds = f" ({interval_text(figure)})" if key in ("recall", "false_alarms", "skill") else ""
-        cells.append(value_text(figure, figure.value) + bounds)
+        bounds = interval_text(figure) if key in ("recall", "false_alarms", "skill", "overlap") else ""
+        cells.append(value_text(figure, figure.value) + (f" ({bounds})" if bounds else ""))
     return " | ".join(["", model.model, *cells, ""]).strip()
 
 

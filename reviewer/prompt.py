@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reviewer.engine.wire import Message
     from reviewer.gaps import Gap
 
-_SHOTS = "prompts/base/shots.toml"
+SHOTS = "prompts/base/shots.toml"
 # Two empty lines end a body; what a small model writes after them is chatter, at 40 ms a token.
 _AFTER_BODY = "\n\n\n"
 # A unit may fill the context, but no unit is read well at any length: a model's attention thins out.
@@ -133,7 +133,7 @@ class Prompts:
     @cached_property
     def _shot_data(self) -> list[dict[str, Any]]:
         """The worked examples, for a model that needs them."""
-        return list(tomllib.loads(assets.read(_SHOTS))["shot"]) if self._profile.few_shot else []
+        return list(tomllib.loads(assets.read(SHOTS))["shot"]) if self._profile.few_shot else []
 
     @cached_property
     def _shots(self) -> tuple[Message, ...]:
