@@ -169,7 +169,7 @@ class Answerer:
             if again:
                 raise
             await self._manager.revive(progress=self._progress)
-            completion = await self._chat(request, again=True)
+            completion = await self._chat(request, again=False)
         self._count(
             requests=1,
             retried=int(again),

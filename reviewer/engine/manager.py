@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from reviewer.engine import tasks
 from reviewer.engine.config import ModelConfig
 from reviewer.engine.health import EndpointState, HealthReport, judge
+from reviewer.engine.link import Link
 from reviewer.engine.performance import Performance
 from reviewer.errors import EngineDiedError, EngineError, ModelNotLoadedError, PromptTooLongError
 from reviewer.progress import SILENT, Progress
@@ -59,10 +60,11 @@ class AIModelManager:
         self._keep_warm = keep_warm
         self._performance = Performance()
         self._engine: OwnEngine | AttachedEngine | None = None
-        self._client: EngineClient | EnginePool | None = None
-        self._notes: dict[str, None] = {}
+        self._link = Link()
         self._loaded_at: float | None = None
         self._lifecycle = asyncio.Lock()
+        self._revival: asyncio.Task[None] | None = None
+        self._lost: EngineError | None = None
 
     async def __aenter__(self) -> Self:
         """Load the model."""
@@ -78,14 +80,13 @@ class AIModelManager:
     @property
     def loaded(self) -> bool:
         """Whether ``load_model`` has succeeded and nothing unloaded it since."""
-        return self._client is not None
+        return self._link.client is not None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know of the engine, one line each: endpoints that are left out, or died meanwhile."""
         left_out = [f"{state.endpoint} is left out: {state.problem}" for state in self._left_out()]
-        now = self._client.notes if self._client is not None else ()
-        return tuple(dict.fromkeys((*left_out, *self._notes, *now)))
+        return tuple(dict.fromkeys((*left_out, *self._link.notes)))
 
     async def profile(self) -> ModelProfile:
         """What is known of the model without loading it.
@@ -108,18 +109,12 @@ class AIModelManager:
             EngineError: It cannot be started at all.
         """
         async with self._lifecycle:
-            if self.loaded:
-                return
-            engine = await self._prepared()
-            with self._noting_errors():
-                endpoint = await _in_thread(engine.start, progress, wait)
-            from reviewer.engine.pool import connect
-
-            self._client = connect(endpoint, timeout=self.config.timeout)
-            self._loaded_at = time.time()
+            if not self.loaded:
+                await self._load(progress, wait)
 
     async def unload_model(self) -> None:
         """Stop the engine's whole process tree and free its memory; a server attached by URL is only let go of."""
+        await self._give_up_revival()
         async with self._lifecycle:
             await self._close()
             if self._engine is not None:
@@ -127,6 +122,7 @@ class AIModelManager:
 
     async def detach(self) -> None:
         """Let go of the engine and leave it running."""
+        await self._give_up_revival()
         async with self._lifecycle:
             await self._close()
 
@@ -138,12 +134,17 @@ class AIModelManager:
         await self.load_model(progress=progress)
 
     async def revive(self, *, progress: Progress = SILENT) -> None:
-        """Bring back an engine that died; does nothing to one that answers."""
-        async with self._lifecycle:
-            if self._client is not None and await self._client.health():
-                return
-            await self._close()
-        await self.load_model(progress=progress)
+        """Bring back an engine that died, once for all who ask for it meanwhile; does nothing to one that answers.
+
+        Requests that are made while it comes back wait for it. Those that are still open keep their connection.
+
+        Raises:
+            EngineError: It cannot be brought back.
+        """
+        if self._revival is None:
+            self._revival = asyncio.create_task(self._bring_back(progress))
+        # One request's cancellation is no reason for the others to lose their engine.
+        await asyncio.shield(self._revival)
 
     async def chat(
         self,
@@ -158,8 +159,7 @@ class AIModelManager:
         extra: Mapping[str, Any] | None = None,
     ) -> Completion:
         """Ask for one answer to a conversation; the other generating calls are made of this one."""
-        client = self._loaded_client()
-        with self._counted():
+        async with self._asking() as client:
             completion = await client.chat(
                 messages,
                 max_tokens=max_tokens,
@@ -179,11 +179,10 @@ class AIModelManager:
 
     async def stream_text(self, prompt: str, timeout: float = 30.0) -> AsyncIterator[str]:
         """Answer a prompt piece by piece, as the pieces are decoded."""
-        client = self._loaded_client()
         messages = tasks.text_messages(prompt)
         limit = self._reply_cap(messages)
         began, pieces = time.perf_counter(), 0
-        with self._counted():
+        async with self._asking() as client:
             async for piece in client.stream(
                 messages, max_tokens=limit, temperature=self.config.temperature, timeout=timeout, extra=self._extra()
             ):
@@ -210,9 +209,8 @@ class AIModelManager:
         task = tasks.completion(code_context, cursor_position, language)
         profile = (await self._prepared()).profile
         if profile.fim is not None:
-            client = self._loaded_client()
             limit = self._reply_cap([{"role": "user", "content": code_context}], profile.bounds.code_chars)
-            with self._counted():
+            async with self._asking() as client:
                 done = await client.complete(
                     tasks.fim_prompt(task, profile.fim),
                     max_tokens=limit,
@@ -255,7 +253,7 @@ class AIModelManager:
     async def health_check(self) -> HealthReport:
         """Look at the process, the endpoint, the model's files, the memory and the latest errors; never raises."""
         engine = self._engine
-        endpoints = await self._client.survey() if self._client is not None else ()
+        endpoints = await self._link.client.survey() if self._link.client is not None else ()
         facts = await asyncio.to_thread(engine.facts) if engine is not None else None
         return judge(
             loaded=self.loaded,
@@ -315,17 +313,20 @@ class AIModelManager:
         return {**thinking, **profile.sampling}
 
     def _seen(self) -> tuple[EndpointState, ...]:
-        return self._client.states() if self._client is not None else ()
+        return self._link.client.states() if self._link.client is not None else ()
 
     def _left_out(self) -> tuple[EndpointState, ...]:
         return self._engine.left_out if self._engine is not None else ()
 
     def _loaded_client(self) -> EngineClient | EnginePool:
-        if self._client is None:
-            raise ModelNotLoadedError(
-                "the model is not loaded", hint="await manager.load_model() first, or use `async with AIModelManager()`"
-            )
-        return self._client
+        if self._link.client is not None:
+            return self._link.client
+        if self._lost is not None:
+            message = f"the engine could not be brought back: {self._lost.message}"
+            raise ModelNotLoadedError(message, hint=self._lost.hint)
+        raise ModelNotLoadedError(
+            "the model is not loaded", hint="await manager.load_model() first, or use `async with AIModelManager()`"
+        )
 
     def _loaded_engine(self) -> OwnEngine | AttachedEngine:
         self._loaded_client()
@@ -342,11 +343,48 @@ class AIModelManager:
                 self._engine = await asyncio.to_thread(engines.prepare, self.config)
         return self._engine
 
+    async def _load(self, progress: Progress, wait: float | None) -> None:
+        """Start or join the engine and connect to it; the lock is held."""
+        engine = await self._prepared()
+        with self._noting_errors():
+            endpoint = await _in_thread(engine.start, progress, wait)
+        from reviewer.engine.pool import connect
+
+        await self._link.change(connect(endpoint, timeout=self.config.timeout))
+        self._loaded_at, self._lost = time.time(), None
+
+    async def _bring_back(self, progress: Progress) -> None:
+        try:
+            async with self._lifecycle:
+                if self._link.client is not None and await self._link.client.health():
+                    return
+                try:
+                    await self._load(progress, None)
+                except EngineError as error:
+                    # Not tried anew by each request that is still to come.
+                    await self._link.change(None)
+                    self._lost = error
+                    raise
+        finally:
+            self._revival = None
+
+    async def _give_up_revival(self) -> None:
+        if self._revival is not None:
+            self._revival.cancel()
+            await asyncio.wait([self._revival])
+
     async def _close(self) -> None:
-        client, self._client, self._loaded_at = self._client, None, None
-        if client is not None:
-            self._notes.update(dict.fromkeys(client.notes))
-            await client.aclose()
+        self._loaded_at = self._lost = None
+        await self._link.close()
+
+    @contextlib.asynccontextmanager
+    async def _asking(self) -> AsyncIterator[EngineClient | EnginePool]:
+        """The client for one request, which is counted; an engine that is coming back is waited for."""
+        if self._revival is not None:
+            await asyncio.wait([self._revival])
+        async with self._link.using(self._loaded_client()) as client:
+            with self._counted():
+                yield client
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
