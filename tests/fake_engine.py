@@ -162,6 +162,8 @@ class FakeEngine:
 
     def start(self) -> Self:
         """Start it; a test that needs no restart uses ``with`` instead."""
+        if self.uds is not None:
+            self.uds.unlink(missing_ok=True)
         where = ["--uds", str(self.uds)] if self.uds else ["--port", str(self.port)]
         where += ["--served-model-name", self._name]
         where += ["--ssl-certfile", str(self._certificate)] if self._certificate else []
@@ -559,8 +561,7 @@ def main() -> None:
     _Handler.state = _State(arguments.script, arguments.served_model_name, key, arguments.script.parent)
     _give_up_after(900)
     _start_up(script)
-    if arguments.uds:
-        Path(arguments.uds).unlink(missing_ok=True)
+    if arguments.uds:  # like vLLM's, it does not start where a socket was left
         server: _Server = _UnixServer(arguments.uds, _Handler)
     else:
         server = _Server((arguments.host, arguments.port), _Handler)

@@ -71,6 +71,7 @@ class Supervisor:
 
     def _start(self, phase: Phase) -> bool:
         """Start the engine as this process's child."""
+        self._free_socket()
         # The only moment with one thread: a pump ends with its engine. What runs between fork and exec stays safe.
         try:
             self._engine = subprocess.Popen(
@@ -89,6 +90,13 @@ class Supervisor:
         self._memory.forget()
         self._tell(phase=phase, since=time.time(), pid=self._engine.pid)
         return True
+
+    def _free_socket(self) -> None:
+        """Remove the socket of an engine that was killed; vLLM does not bind to one that is there."""
+        socket = self._job.endpoint.uds
+        if socket is not None:
+            with suppress(OSError):
+                socket.unlink()
 
     def _look(self) -> bool:
         """One look at everything; False when it is over."""
