@@ -13,7 +13,7 @@ import gc
 import importlib
 import os
 import signal
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -68,12 +68,15 @@ async def _serve(args: Any) -> None:
 async def _warm_up(engine: Any) -> None:
     """Let it make one token under a schema: the first such request loads libraries and reads the vocabulary.
 
-    An engine that cannot is not ended for it; its log tells.
+    It is left before its end, or it would count as a request that somebody has made. An engine that cannot is not
+    ended for it; its log tells.
     """
     sampling = _part("vllm.sampling_params")
     schema = sampling.StructuredOutputsParams(json={"type": "object"})
-    async for _ in engine.generate("{", sampling.SamplingParams(max_tokens=1, structured_outputs=schema), "warm-up"):
-        pass
+    asked = sampling.SamplingParams(max_tokens=8, structured_outputs=schema)
+    async with aclosing(engine.generate("{", asked, "warm-up")) as pieces:
+        async for _ in pieces:
+            break
 
 
 @contextmanager

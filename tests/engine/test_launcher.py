@@ -102,7 +102,12 @@ _FAKES = {
                 return engine
             async def generate(self, prompt, params, request_id):
                 note("warm-up", **params)
-                yield
+                try:
+                    yield
+                except GeneratorExit:
+                    note("left")
+                    raise
+                note("counted as a request")
             def shutdown(self, timeout):
                 self.child.terminate()
                 self.child.join()
@@ -195,7 +200,7 @@ def test_socket_is_opened_after_the_fork_and_a_signal_ends_both(launched: Callab
     server.wait_for("scheduler")
     noted = server.wait_for("serving")
     order = [name for name in noted if name != "scheduler"]
-    assert order == ["configuration", "engine", "socket", "warm-up", "serving"]
+    assert order == ["configuration", "engine", "socket", "warm-up", "left", "serving"]
     assert noted["warm-up"]["structured_outputs"] == {"json": {"type": "object"}}
     server.process.terminate()
     assert server.process.wait(30) == 0
