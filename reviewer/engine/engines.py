@@ -156,7 +156,7 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
                 *launch.server_command(engine.python, engine.vllm_version, plan.device),
                 *plan.server_args(model.path, model.id),
             ),
-            env=plan.server_env(engine.prefix),
+            env=plan.server_env(engine.prefix) | launch.warm_up_env(_bounds(catalog.family(model.id))),
             memory_limit_bytes=plan.limit_bytes,
             planned_bytes=plan.total_bytes,
             facts=dataclasses.asdict(serving),
@@ -220,10 +220,14 @@ def _profile(name: str, digest: str, context: int, max_num_seqs: int) -> ModelPr
         prefill=known.prefill if known else False,
         reasoning=known.reasoning if known else False,
         embedded=known is not None and known.id == EMBEDDED_MODEL,
-        bounds=known.reply if known else ReplyBounds(),
+        bounds=_bounds(known),
         fim=known.fim if known else None,
         sampling=known.sampling if known else {},
     )
+
+
+def _bounds(known: catalog.CatalogModel | None) -> ReplyBounds:
+    return known.reply if known else ReplyBounds()
 
 
 def _digest(*parts: object) -> str:

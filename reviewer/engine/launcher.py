@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import json
 import os
 import signal
 from contextlib import aclosing, contextmanager
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Only the scheduler needs these; imported before it parts, their pages and objects are there when it starts.
 _SCHEDULER_MODULES = ("vllm.v1.engine.core", "vllm.v1.executor.uniproc_executor", "vllm.v1.worker.cpu_worker")
+
+_WARM_UP_VARIABLE = "REVIEWER_WARM_UP_SCHEMA"  # launch.py sets it
 
 
 def main() -> None:
@@ -66,13 +69,14 @@ async def _serve(args: Any) -> None:
 
 
 async def _warm_up(engine: Any) -> None:
-    """Let it make one token under a schema: the first such request loads libraries and reads the vocabulary.
+    """Let it make one token under a schema like those to come.
 
-    It is left before its end, or it would count as a request that somebody has made. An engine that cannot is not
-    ended for it; its log tells.
+    The first such request loads libraries, reads the vocabulary and compiles what all grammars share. It is left before
+    its end, or it would count as a request that somebody has made. An engine that cannot is not ended for it; its log
+    tells.
     """
     sampling = _part("vllm.sampling_params")
-    schema = sampling.StructuredOutputsParams(json={"type": "object"})
+    schema = sampling.StructuredOutputsParams(json=json.loads(os.environ.get(_WARM_UP_VARIABLE, '{"type": "object"}')))
     asked = sampling.SamplingParams(max_tokens=8, structured_outputs=schema)
     async with aclosing(engine.generate("{", asked, "warm-up")) as pieces:
         async for _ in pieces:

@@ -16,6 +16,8 @@ import psutil
 import pytest
 
 from reviewer.engine import launch
+from reviewer.engine.profile import ReplyBounds
+from reviewer.reply import review_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -196,12 +198,16 @@ def test_scheduler_is_forked_with_a_workers_threads(launched: Callable[..., Laun
 
 
 def test_socket_is_opened_after_the_fork_and_a_signal_ends_both(launched: Callable[..., Launched]) -> None:
-    server = launched()
+    bounds = ReplyBounds(explanation_chars=70, message_chars=50, fix_chars=0)
+    server = launched(**launch.warm_up_env(bounds))
     server.wait_for("scheduler")
     noted = server.wait_for("serving")
     order = [name for name in noted if name != "scheduler"]
     assert order == ["configuration", "engine", "socket", "warm-up", "left", "serving"]
-    assert noted["warm-up"]["structured_outputs"] == {"json": {"type": "object"}}
+    warmed = noted["warm-up"]["structured_outputs"]["json"]["properties"].values()
+    wanted = review_schema(3, bounds)["properties"]
+    for text in (wanted["explanation"], wanted["findings"]["items"]["properties"]["message"]):
+        assert text in warmed, "what a review will be decoded to has been compiled"
     server.process.terminate()
     assert server.process.wait(30) == 0
     noted = server.wait_for("shutdown")
