@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # -P: the folder under review must not be imported from.
 REVIEWER = [sys.executable, "-P", "-m", "reviewer"]
-MAX_REVIEW_SECONDS = 900
+MAX_REVIEW_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,22 @@ def captured_requests(repo: Path) -> list[dict[str, Any]]:
     if code != 0 or not seen:
         raise RuntimeError(f"the review to capture ended with {code} after {len(seen)} requests")
     return seen
+
+
+def send_bare(engine: Engine, requests: list[dict[str, Any]]) -> None:
+    """Send captured requests all at once with bare httpx, in a process of its own, and wait for every reply."""
+    endpoint = engine.endpoint
+    env = {**os.environ, "URL": endpoint.url, "UDS": str(endpoint.uds or ""), "KEY": endpoint.api_key or ""}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "requests.json"
+        file.write_text(json.dumps(requests))
+        subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("bare.py")), str(file)],
+            env=env,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=MAX_REVIEW_SECONDS,
+        )
 
 
 @contextmanager

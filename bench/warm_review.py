@@ -12,16 +12,12 @@ the answer cache serves. Real vLLM, embedded model. POSIX only.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import alternate, machine, spread, stopwatch, table, verdict
-from serving import MAX_REVIEW_SECONDS, captured_requests, change_of, forget_answers, review, warm_engine
+from serving import captured_requests, change_of, forget_answers, review, send_bare, warm_engine
 
 if TYPE_CHECKING:
     from serving import Engine
@@ -80,20 +76,9 @@ def _ours(engine: Engine, repo: Path) -> float:
 
 def _bare(engine: Engine, requests: list[dict[str, Any]]) -> float:
     engine.forget_prompts()
-    endpoint = engine.endpoint
-    env = {**os.environ, "URL": endpoint.url, "UDS": str(endpoint.uds or ""), "KEY": endpoint.api_key or ""}
     values: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "requests.json"
-        file.write_text(json.dumps(requests))
-        with stopwatch(values):
-            subprocess.run(
-                [sys.executable, str(Path(__file__).with_name("bare.py")), str(file)],
-                env=env,
-                check=True,
-                stdout=subprocess.DEVNULL,
-                timeout=MAX_REVIEW_SECONDS,
-            )
+    with stopwatch(values):
+        send_bare(engine, requests)
     return values[0]
 
 
