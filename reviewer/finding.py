@@ -57,6 +57,27 @@ class Mark(StrEnum):
     NO_CHANGE = "no-change"  # suggestion: the text stays the same
 
 
+class SilencedBy(StrEnum):
+    """How a person asked not to hear of a finding."""
+
+    COMMENT = "ignore comment"
+    BASELINE = "baseline"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A person's wish not to hear of a finding.
+
+    Attributes:
+        by: How it was said.
+        reason: Why, in that person's words; may be empty.
+    """
+
+    by: SilencedBy
+    reason: str = ""
+
+
 class SuggestionKind(StrEnum):
     """Whether a suggestion mends a defect or finishes unfinished code."""
 
@@ -103,6 +124,7 @@ class Finding:
         scope: Enclosing function or class as git's hunk heading or the parser names it; may be empty.
         confidence: Probability that it is right, 0 to 1, where a second opinion was asked for.
         marks: Why it is not shown as fact; empty means shown.
+        silence: Who asked not to hear of it; goes with ``Mark.SUPPRESSED``.
     """
 
     path: str
@@ -115,6 +137,7 @@ class Finding:
     suggestion: Suggestion | None = None
     confidence: float | None = None
     marks: frozenset[Mark] = frozenset()
+    silence: Silence | None = None
 
     @property
     def shown(self) -> bool:
@@ -132,6 +155,10 @@ class Finding:
     def marked(self, *marks: Mark) -> Finding:
         """Return a copy with further marks."""
         return dataclasses.replace(self, marks=self.marks | frozenset(marks))
+
+    def silenced(self, silence: Silence) -> Finding:
+        """Return a copy that a person asked not to hear of."""
+        return dataclasses.replace(self, marks=self.marks | {Mark.SUPPRESSED}, silence=silence)
 
 
 @functools.lru_cache(maxsize=4096)

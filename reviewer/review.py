@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from reviewer import context, gaps, paths, verify
+from reviewer import context, gaps, paths, suppression, verify
 from reviewer.answers import Answer, Answerer
 from reviewer.cache import AnswerCache
 from reviewer.diff import LineKind
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reviewer.context import ReadText, ReviewUnit
     from reviewer.diff import Change
     from reviewer.engine.manager import AIModelManager
-    from reviewer.finding import Finding
+    from reviewer.finding import Finding, Silence
 
 _EMBEDDED_NOTE = (
     "The embedded model shows that everything works offline. It is far too small to judge code: "
@@ -39,6 +39,7 @@ async def review_change(
     settings: Settings,
     *,
     overrides: Mapping[str, str] | None = None,
+    known: Mapping[str, Silence] | None = None,
     progress: Progress = SILENT,
     wait: float | None = None,
     deadline: float | None = None,
@@ -51,6 +52,7 @@ async def review_change(
         read: Gives the new side's text of a path; None where there is none.
         settings: The configuration in force.
         overrides: The repository's own prompt templates by name.
+        known: Findings that nobody wants to hear of again (a baseline, dismissals), by fingerprint.
         progress: Hears of the steps.
         wait: Longest time to wait for a cold engine, in seconds; it is left warming after that.
         deadline: Longest time for all answers together, in seconds; units without one by then are reported as not read.
@@ -83,7 +85,8 @@ async def review_change(
         began = time.perf_counter()
         units = await _read_units(selection.units, read, prompts, answerer, completions=settings.completions)
         usage = dataclasses.replace(answerer.usage, seconds=time.perf_counter() - began, model=profile.id)
-        notes = (*((_EMBEDDED_NOTE,) if profile.embedded and selection.units else ()), *manager.notes)
+        units, remarks = suppression.apply(units, read, known or {})
+        notes = (*((_EMBEDDED_NOTE,) if profile.embedded and selection.units else ()), *manager.notes, *remarks)
     finally:
         await manager.detach()
     return Review(

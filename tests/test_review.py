@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewer import diff
+from reviewer import diff, gate
 from reviewer.config import Settings
 from reviewer.errors import EngineUnreachableError
-from reviewer.finding import Mark, Review, UnitStatus
+from reviewer.finding import Mark, Review, Severity, Silence, SilencedBy, UnitStatus
 from reviewer.review import review_change
 from tests.fake_engine import FakeEngine, Rule, Script
 
@@ -48,9 +48,9 @@ def change_of(repo: Repo, before: Mapping[str, str], after: Mapping[str, str]) -
 
 
 async def run(engine: FakeEngine, change: diff.Change, texts: Mapping[str, str], **options: Any) -> Review:
-    deadline = options.pop("deadline", None)
+    deadline, known = options.pop("deadline", None), options.pop("known", None)
     settings = Settings(url=engine.endpoint.url, **options)
-    return await review_change(change, texts.get, settings, deadline=deadline)
+    return await review_change(change, texts.get, settings, known=known, deadline=deadline)
 
 
 async def test_a_finding_arrives_with_its_line_and_a_fix_that_applies(repo: Repo) -> None:
@@ -99,6 +99,21 @@ async def test_what_is_not_in_the_change_is_marked(repo: Repo, changes: dict[str
         review = await run(engine, change, {"stats.py": AFTER})
     assert review.shown == ()
     assert mark in review.findings[0].marks
+
+
+async def test_what_people_silenced_is_marked_and_kept(repo: Repo) -> None:
+    text = AFTER.replace("len(values)\n", "len(values)  # reviewer: ignore[bug] never empty\n")
+    change = change_of(repo, {"stats.py": BEFORE}, {"stats.py": text})
+    with FakeEngine(Script(rules=[reply(finding())]), tcp=True) as engine:
+        commented = await run(engine, change, {"stats.py": text})
+        plain = await run(engine, change, {"stats.py": AFTER})
+        (known,) = plain.shown
+        again = await run(engine, change, {"stats.py": AFTER}, known={known.fingerprint: Silence(SilencedBy.BASELINE)})
+    assert [(found.shown, found.silence) for found in (*commented.findings, *again.findings)] == [
+        (False, Silence(SilencedBy.COMMENT, "never empty")),
+        (False, Silence(SilencedBy.BASELINE)),
+    ]
+    assert gate.exit_code(again, fail_on=Severity.INFO, require=True) == 0
 
 
 async def test_an_unusable_reply_is_asked_for_once_more(repo: Repo) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reviewer.config import Settings
     from reviewer.diff import Change
     from reviewer.errors import ExitCode
-    from reviewer.finding import Review, Severity
+    from reviewer.finding import Review, Severity, Silence
     from reviewer.git import Repository, Target
     from reviewer.progress import Progress
 
@@ -85,6 +85,7 @@ def make_review(
     settings: Settings,
     overrides: Mapping[str, str],
     *,
+    known: Mapping[str, Silence] | None = None,
     wait: float | None = None,
     deadline: float | None = None,
     install: bool = False,
@@ -108,6 +109,7 @@ def make_review(
                 source.read,
                 settings,
                 overrides=overrides,
+                known=known,
                 progress=progress,
                 wait=wait,
                 deadline=deadline,

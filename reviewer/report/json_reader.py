@@ -17,6 +17,8 @@ from reviewer.finding import (
     Mark,
     Review,
     Severity,
+    Silence,
+    SilencedBy,
     Skipped,
     Suggestion,
     SuggestionKind,
@@ -106,7 +108,12 @@ def _finding(one: _Json) -> Finding:
         suggestion=None if suggestion is None else _suggestion(suggestion),
         confidence=None if confidence is None else float(confidence),
         marks=_marks(one),
+        silence=_silence(one.get("silenced")),
     )
+
+
+def _silence(one: _Json | None) -> Silence | None:
+    return None if one is None else Silence(SilencedBy(one["by"]), _get(one, "reason", str))
 
 
 def _suggestion(one: _Json) -> Suggestion:

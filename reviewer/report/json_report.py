@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reviewer.finding import Finding, Mark, Review, Suggestion, UnitReview
     from reviewer.report.options import RenderOptions
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 _OUTCOMES = {ExitCode.PASSED: "passed", ExitCode.FINDINGS: "findings", ExitCode.INCOMPLETE: "incomplete"}
 
@@ -104,6 +104,7 @@ def _finding(finding: Finding, numbers: Mapping[int, str]) -> dict[str, Any]:
         "confidence": finding.confidence,
         "shown": finding.shown,
         "marks": _marks(finding.marks),
+        "silenced": finding.silence and {"by": finding.silence.by.value, "reason": _text(finding.silence.reason)},
         "suggestion": finding.suggestion and _suggestion(finding.suggestion),
     }
 

@@ -82,13 +82,13 @@ def set_aside(review: Review) -> str:
     suggestions = [f.suggestion for f in review.shown if f.suggestion and not f.suggestion.shown]
     explanations = [unit.explanation for unit in review.units if unit.explanation and unit.explanation.marks]
     parts = [
-        f"{plural(len(marks), noun)} ({_reasons(marks)})"
-        for noun, marks in (
-            ("finding", [finding.marks for finding in findings]),
-            ("suggestion", [suggestion.marks for suggestion in suggestions]),
-            ("explanation", [explanation.marks for explanation in explanations]),
+        f"{plural(len(reasons), noun)} ({_counted(reasons)})"
+        for noun, reasons in (
+            ("finding", [_finding_reason(finding) for finding in findings]),
+            ("suggestion", [_reason(suggestion.marks) for suggestion in suggestions]),
+            ("explanation", [_reason(explanation.marks) for explanation in explanations]),
         )
-        if marks
+        if reasons
     ]
     return ", ".join(parts)
 
@@ -125,7 +125,15 @@ def _worst(findings: Iterable[Finding]) -> Severity | None:
     return max((finding.severity for finding in findings), key=lambda severity: severity.rank, default=None)
 
 
-def _reasons(marks: Iterable[frozenset[Mark]]) -> str:
+def _finding_reason(finding: Finding) -> str:
+    # What a person asked for comes first: they want to see that they were heard.
+    return finding.silence.by.value if finding.silence else _reason(finding.marks)
+
+
+def _reason(marks: frozenset[Mark]) -> str:
     # One reason each, the first in the order of Mark, so that the numbers add up.
-    numbers = Counter(next(mark for mark in Mark if mark in one) for one in marks)
-    return ", ".join(f"{mark.value.replace('-', ' ')} {count}" for mark, count in numbers.items())
+    return next(mark for mark in Mark if mark in marks).value.replace("-", " ")
+
+
+def _counted(reasons: Iterable[str]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in Counter(reasons).items())

@@ -1,4 +1,4 @@
-"""What a file's syntax tree says: new syntax errors, enclosing scopes, functions and their bodies.
+"""What a file's syntax tree says: new syntax errors, enclosing scopes, functions and their bodies, comments.
 
 Every question answers "nothing known" rather than failing: for a language without a packaged grammar, and for a text
 too large to parse while somebody waits. Lines are counted from 1 and split at line feeds alone, as git does.
@@ -9,10 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from reviewer.languages import LANGUAGES, Language
+from reviewer.syntax import comments as _comments
+from reviewer.syntax.comments import Comment
 from reviewer.syntax.definitions import Definition, Function, Scope, read
 from reviewer.syntax.tree import MAX_BYTES, count_errors, encoded, parse
 
-__all__ = ["MAX_BYTES", "Function", "Scope", "enclosing", "functions", "new_errors"]
+__all__ = ["MAX_BYTES", "Comment", "Function", "Scope", "comments", "enclosing", "functions", "new_errors"]
 
 
 def new_errors(language: Language | str, before: str, after: str) -> int | None:
@@ -44,6 +46,14 @@ def enclosing(language: Language | str, text: str, line: int) -> Scope | None:
 def functions(language: Language | str, text: str) -> tuple[Function, ...]:
     """Return every function and method that has a body, nested ones too, in order of their first line."""
     return tuple(d.function for d in _definitions(_grammar(language), text) if d.function is not None)
+
+
+def comments(language: Language | str, text: str) -> tuple[Comment, ...] | None:
+    """Return every comment, in order; None where it cannot be known."""
+    grammar = _grammar(language)
+    data = encoded(text)
+    tree = None if grammar is None else parse(grammar, data)
+    return None if tree is None else _comments.read(tree, data)
 
 
 def _grammar(language: Language | str) -> str | None:

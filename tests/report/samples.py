@@ -13,6 +13,8 @@ from reviewer.finding import (
     Mark,
     Review,
     Severity,
+    Silence,
+    SilencedBy,
     Skipped,
     Suggestion,
     SuggestionKind,
@@ -196,6 +198,10 @@ MARKED = Review(
             ),
             dataclasses.replace(EMPTY, message="SECRETLY MARKED").marked(Mark.UNGROUNDED, Mark.DUPLICATE),
             dataclasses.replace(EMPTY, line=11, message="SECRETLY MARKED").marked(Mark.ECHO),
+            dataclasses.replace(EMPTY, line=11, message="SECRETLY MARKED").silenced(
+                Silence(SilencedBy.COMMENT, "token=ghp_aB3dE5gH7jK9mN1pQ4sT6vX8zA2cD0fG5iJ7")
+            ),
+            dataclasses.replace(EMPTY, line=10, message="SECRETLY MARKED").silenced(Silence(SilencedBy.BASELINE)),
             scope="average()",
         ),
     ),

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from reviewer.errors import ExitCode
-from reviewer.finding import Category, Mark, Severity, SuggestionKind, UnitStatus
+from reviewer.finding import Category, Mark, Severity, SilencedBy, SuggestionKind, UnitStatus
 from reviewer.report import RenderOptions
 from reviewer.report.json_report import SCHEMA_VERSION, render, schema
 from tests.report.samples import FINDINGS, HOSTILE, MARKED, SAMPLES
@@ -59,6 +59,7 @@ def test_the_schema_can_fail(path: str) -> None:
         (Severity, SCHEMA["$defs"]["severity"]["enum"]),
         (Mark, SCHEMA["$defs"]["marks"]["items"]["enum"]),
         (Category, SCHEMA["$defs"]["finding"]["properties"]["category"]["enum"]),
+        (SilencedBy, SCHEMA["$defs"]["finding"]["properties"]["silenced"]["anyOf"][0]["properties"]["by"]["enum"]),
         (SuggestionKind, SCHEMA["$defs"]["suggestion"]["properties"]["kind"]["enum"]),
         (UnitStatus, SCHEMA["$defs"]["unit"]["properties"]["status"]["enum"]),
     ],
@@ -79,11 +80,13 @@ def test_ids_are_those_of_the_other_formats_and_only_of_shown_findings() -> None
     ]
     marked = report("marked")["findings"]
     assert [(one["shown"], one["id"], one["marks"]) for one in marked] == [
+        (False, None, ["suppressed"]),
         (False, None, ["echo"]),
+        (False, None, ["suppressed"]),
         (False, None, ["duplicate", "ungrounded"]),
         (True, "r1", []),
     ]
-    assert report("marked")["counts"]["not_shown"] == 2
+    assert report("marked")["counts"]["not_shown"] == 4
 
 
 def test_findings_know_their_unit_and_keep_their_fingerprint() -> None:

@@ -1,0 +1,58 @@
+"""Where a text's comments stand, as its grammar has it: what looks like one inside a string literal is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewer.syntax.tree import decoded, nodes
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Tree
+
+_TYPES = frozenset(("comment", "line_comment", "block_comment", "html_comment"))
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One comment.
+
+    Attributes:
+        start: Its first line, 1-based.
+        end: Its last line.
+        text: All of it, its tokens included, without a final line feed.
+        before: What stands before it on its first line.
+        after: What stands behind it on its last line.
+    """
+
+    start: int
+    end: int
+    text: str
+    before: str
+    after: str
+
+
+def read(tree: Tree, data: bytes) -> tuple[Comment, ...]:
+    """Return every comment of a parsed text, in order.
+
+    Args:
+        tree: The text's tree.
+        data: What was parsed.
+    """
+    return tuple(_comment(node, data) for node in nodes(tree, _TYPES))
+
+
+def _comment(node: Node, data: bytes) -> Comment:
+    # Some grammars count the line feed that ends a comment as a part of it.
+    text = decoded(data[node.start_byte : node.end_byte]).rstrip("\r\n")
+    start = node.start_point.row + 1
+    line_start = data.rfind(b"\n", 0, node.start_byte) + 1
+    end = node.start_byte + len(text.encode("utf-8", "surrogatepass"))
+    line_end = data.find(b"\n", end)
+    return Comment(
+        start,
+        start + text.count("\n"),
+        text,
+        decoded(data[line_start : node.start_byte]),
+        decoded(data[end : line_end if line_end >= 0 else len(data)]),
+    )
