@@ -113,6 +113,7 @@ def counted(engine: Engine, run: Callable[[], object]) -> Run:
     run()
     seconds = time.perf_counter() - began
     after = figures(engine)
+    print(f"{seconds:.0f} s, {after[_GENERATED] - before.get(_GENERATED, 0):.0f} tokens", file=sys.stderr, flush=True)
     return Run(seconds, {name: after[name] - before.get(name, 0.0) for name in (_GENERATED, _PROMPT, _QUERIES, _HITS)})
 
 
