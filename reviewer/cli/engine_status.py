@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reviewer.engine.state import ServerState
 
 _FOLLOW_SECONDS = 0.3
+_FAST = 10.0  # tokens a second that need no decimals
 _TOLD_SECONDS = 86_400.0  # what ended longer ago is no news
 
 
@@ -91,7 +92,7 @@ def _work(state: ServerState) -> list[str]:
         facts = [f"{figures['requests']} requests answered"]
         facts += [f"{count} {name}" for name in ("running", "waiting") if (count := figures[f"requests_{name}"])]
         rate, hits = figures["tokens_per_second"], figures["prefix_cache_hit_rate"]
-        facts += [f"{rate:.0f} tokens a second when it worked last"] if rate is not None else []
+        facts += [f"{rate:.{0 if rate >= _FAST else 1}f} tokens a second when it worked last"] if rate is not None else []
         facts += [f"{hits:.0%} of the prompt tokens from the prefix cache"] if hits is not None else []
         found.append(f"  {', '.join(facts)}")
     if figures["idle_left"] is not None:
