@@ -92,7 +92,9 @@ def _work(state: ServerState) -> list[str]:
         facts = [f"{figures['requests']} requests answered"]
         facts += [f"{count} {name}" for name in ("running", "waiting") if (count := figures[f"requests_{name}"])]
         rate, hits = figures["tokens_per_second"], figures["prefix_cache_hit_rate"]
-        facts += [f"{rate:.{0 if rate >= _FAST else 1}f} tokens a second when it worked last"] if rate is not None else []
+        facts += (
+            [f"{rate:.{0 if rate >= _FAST else 1}f} tokens a second when it worked last"] if rate is not None else []
+        )
         facts += [f"{hits:.0%} of the prompt tokens from the prefix cache"] if hits is not None else []
         found.append(f"  {', '.join(facts)}")
     if figures["idle_left"] is not None:
@@ -100,6 +102,10 @@ def _work(state: ServerState) -> list[str]:
     if state.supervisor_bytes:
         found.append(f"  supervisor {output.byte_size(state.supervisor_bytes)}")
     return found
+
+
+def _speed(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= _FAST else f"{rate:.1f}"
 
 
 def _figures(state: ServerState) -> dict[str, Any]:

@@ -1,45 +1,31 @@
-"""The HTTP client to a model server: requests, time-outs, and every transport error translated in one place.
+"""The client to a model server: what can be asked of it, over the connections of ``transport.py``.
 
 It imports httpx, so import it only where a request will really be sent.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
-
-from reviewer.engine import prometheus, tls, wire
+from reviewer.engine import prometheus, wire
 from reviewer.engine.health import EndpointState
+from reviewer.engine.transport import OK, Transport
 from reviewer.engine.wire import Completion, Message, Sampling
-from reviewer.errors import (
-    EngineDiedError,
-    EngineError,
-    EngineRequestError,
-    EngineUnreachableError,
-    InferenceTimeoutError,
-)
+from reviewer.errors import EngineError, EngineRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from types import TracebackType
+
+    import httpx
 
     from reviewer.engine.endpoint import Endpoint
 
 __all__ = ["Completion", "EngineClient", "Message"]
 
-# With what surrounds it, an endpoint that is not there is told within a second.
-_CONNECT_SECONDS = 0.9
 _PROBE_SECONDS = 5.0
-# All units of a review go out at once, for vLLM to batch; macOS lets a process open 256 files, sockets included.
-_MAX_CONNECTIONS = 160
-# vLLM closes an idle connection after 5 s; a request sent into that moment would look like a dead engine.
-_KEEPALIVE_SECONDS = 3.0
-_MAX_REPLY_BYTES = 16 * 2**20
-_OK = 200
 
 
 class EngineClient:
@@ -60,27 +46,8 @@ class EngineClient:
     ) -> None:
         self.endpoint = endpoint
         self._timeout = timeout
-        self._answered = False
         self._model = endpoint.served_name
-        limits = httpx.Limits(
-            max_connections=_MAX_CONNECTIONS,
-            max_keepalive_connections=_MAX_CONNECTIONS,
-            keepalive_expiry=_KEEPALIVE_SECONDS,
-        )
-        if transport is None and endpoint.uds is not None:
-            transport = httpx.AsyncHTTPTransport(uds=str(endpoint.uds), limits=limits)
-        self._http = httpx.AsyncClient(
-            base_url=endpoint.url,
-            transport=transport,
-            verify=tls.context(endpoint),
-            limits=limits,
-            # The time for the whole answer is kept by _translated; httpx would only bound the gaps between bytes.
-            timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
-            headers=_headers(endpoint),
-            follow_redirects=False,
-            # A proxy from the environment must not see what is meant for this machine.
-            trust_env=not endpoint.is_local,
-        )
+        self._transport = Transport(endpoint, transport)
 
     def __repr__(self) -> str:
         """Show where it leads, without the key."""
@@ -89,7 +56,7 @@ class EngineClient:
     @property
     def answered(self) -> bool:
         """Whether the server has answered anything yet."""
-        return self._answered
+        return self._transport.answered
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -98,7 +65,7 @@ class EngineClient:
 
     def states(self) -> tuple[EndpointState, ...]:
         """The server as it was when last seen."""
-        return (EndpointState(str(self.endpoint), self._answered),)
+        return (EndpointState(str(self.endpoint), self.answered),)
 
     async def survey(self) -> tuple[EndpointState, ...]:
         """Look at the server now."""
@@ -117,7 +84,7 @@ class EngineClient:
 
     async def aclose(self) -> None:
         """Close the connections; unfinished requests are given up, and the server stops decoding them."""
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def chat(
         self,
@@ -178,45 +145,29 @@ class EngineClient:
             max_tokens=max_tokens, temperature=temperature, schema=schema, seed=seed, stop=stop, extra=extra
         )
         body = wire.chat_body(await self._model_name(), messages, sampling) | {"stream": True}
-        allowed = timeout or self._timeout
-        deadline = asyncio.get_running_loop().time() + allowed
-        request = self._http.build_request("POST", "/v1/chat/completions", json=body)
-        async with self._translated(allowed, deadline):
-            response = await self._http.send(request, stream=True)
-        self._answered = True
-        try:
-            if response.status_code != _OK:
-                async with self._translated(allowed, deadline):
-                    content = await _bounded(response)
-                raise self._refused(response, content)
-            lines = _lines(response)
-            while True:
-                # A deadline must not span a yield: it would cancel whoever consumes the pieces.
-                async with self._translated(allowed, deadline):
-                    line = await anext(lines, None)
-                if line is None:
-                    raise self._died("it broke off its answer")
+        lines = self._transport.lines("/v1/chat/completions", body, timeout=timeout or self._timeout)
+        async with aclosing(lines):
+            async for line in lines:
                 piece = wire.read_delta(line)
                 if piece is None:
                     return
                 if piece:
                     yield piece
-        finally:
-            await response.aclose()
+        raise self._transport.died("it broke off its answer")
 
     async def health(self, *, timeout: float = _PROBE_SECONDS) -> bool:
         """Whether the server is there and ready; never raises for one that is not."""
         try:
-            response, _ = await self._send("GET", "/health", timeout=timeout)
+            response, _ = await self._transport.send("GET", "/health", timeout=timeout)
             if response.status_code == 404:  # noqa: PLR2004 - an OpenAI-compatible server without vLLM's health route
-                response, _ = await self._send("GET", "/v1/models", timeout=timeout)
+                response, _ = await self._transport.send("GET", "/v1/models", timeout=timeout)
         except EngineError:
             return False
-        return response.status_code == _OK
+        return response.status_code == OK
 
     async def models(self, *, timeout: float = _PROBE_SECONDS) -> list[dict[str, Any]]:
         """The models served: each with its ``id`` and, from vLLM, ``max_model_len``."""
-        data = await self._json("GET", "/v1/models", timeout=timeout)
+        data = await self._transport.json("GET", "/v1/models", timeout=timeout)
         listed = data.get("data") if isinstance(data, dict) else None
         if not isinstance(listed, list):
             raise wire.unexpected("a list of models", data)
@@ -225,7 +176,7 @@ class EngineClient:
     async def count_tokens(self, messages: Sequence[Message]) -> int:
         """The length of a conversation in tokens, chat template included (vLLM's ``/tokenize``)."""
         body = {"model": await self._model_name(), "messages": list(messages), "add_generation_prompt": True}
-        data = await self._json("POST", "/tokenize", body, timeout=self._timeout)
+        data = await self._transport.json("POST", "/tokenize", body, timeout=self._timeout)
         count = data.get("count") if isinstance(data, dict) else None
         if not isinstance(count, int):
             raise wire.unexpected("a token count", data)
@@ -233,9 +184,9 @@ class EngineClient:
 
     async def metrics(self, *, timeout: float = _PROBE_SECONDS) -> dict[str, float]:
         """The server's own figures, summed over labels; see ``prometheus.parse``."""
-        response, content = await self._send("GET", "/metrics", timeout=timeout)
-        if response.status_code != _OK:
-            raise self._refused(response, content)
+        response, content = await self._transport.send("GET", "/metrics", timeout=timeout)
+        if response.status_code != OK:
+            raise self._transport.refused(response, content)
         return prometheus.parse(content.decode("utf-8", "replace"))
 
     async def _model_name(self) -> str:
@@ -248,91 +199,5 @@ class EngineClient:
 
     async def _answer(self, path: str, body: dict[str, Any], timeout: float | None) -> Completion:
         started = time.perf_counter()
-        data = await self._json("POST", path, body, timeout=timeout or self._timeout)
+        data = await self._transport.json("POST", path, body, timeout=timeout or self._timeout)
         return wire.read_completion(data, time.perf_counter() - started)
-
-    async def _json(self, method: str, path: str, body: object = None, *, timeout: float) -> object:
-        response, content = await self._send(method, path, body, timeout=timeout)
-        if response.status_code != _OK:
-            raise self._refused(response, content)
-        return wire.load_json(content)
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        timeout: float,
-    ) -> tuple[httpx.Response, bytes]:
-        deadline = asyncio.get_running_loop().time() + timeout
-        async with self._translated(timeout, deadline), self._http.stream(method, path, json=body) as response:
-            content = await _bounded(response)
-        self._answered = True
-        return response, content
-
-    def _refused(self, response: httpx.Response, content: bytes) -> EngineError:
-        return wire.refusal(self.endpoint, response.status_code, content, response.headers.get("location"))
-
-    def _died(self, how: str) -> EngineDiedError:
-        return EngineDiedError(f"the engine at {self.endpoint} died: {how}", hint=self._logs_hint())
-
-    def _logs_hint(self) -> str | None:
-        return "reviewer engine logs shows its last words" if self.endpoint.uds else None
-
-    @asynccontextmanager
-    async def _translated(self, allowed: float, deadline: float) -> AsyncIterator[None]:
-        """Keep the time and turn httpx's errors into ours."""
-        if self._http.is_closed:  # by another task, which found the engine dead
-            raise self._died("it was given up")
-        try:
-            async with asyncio.timeout_at(deadline):
-                yield
-        except TimeoutError:
-            raise InferenceTimeoutError(
-                f"no complete answer within {allowed:g} s",
-                hint="raise timeout, or ask for a shorter reply (max_tokens)",
-            ) from None
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            untrusted = tls.failure(self.endpoint, error)
-            if untrusted is not None:
-                raise untrusted from error
-            if self._answered:
-                raise self._died("it answered before, and does not any more") from error
-            raise EngineUnreachableError(
-                f"nothing answers at {self.endpoint}: {wire.quoted(str(error)) or type(error).__name__}",
-                hint="reviewer engine start" if self.endpoint.is_local else "check engine.url and the network",
-            ) from error
-        except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
-            raise self._died("the connection broke before the answer was complete") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise EngineRequestError(f"the engine's reply is unusable: {wire.quoted(str(error))}") from error
-
-
-def _headers(endpoint: Endpoint) -> dict[str, str]:
-    # Answers are small and near; a compressed one could unfold to any size.
-    headers = {"Accept-Encoding": "identity", "User-Agent": "vllm-reviewer"}
-    if endpoint.api_key:
-        headers["Authorization"] = f"Bearer {endpoint.api_key}"
-    return headers
-
-
-async def _bounded(response: httpx.Response) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > _MAX_REPLY_BYTES:
-            raise EngineRequestError(f"the engine's reply is longer than {_MAX_REPLY_BYTES // 2**20} MiB")
-    return bytes(content)
-
-
-async def _lines(response: httpx.Response) -> AsyncIterator[str]:
-    """The lines of a stream; bounded like any reply."""
-    total, rest = 0, b""
-    async for chunk in response.aiter_bytes():
-        total += len(chunk)
-        if total > _MAX_REPLY_BYTES:
-            raise EngineRequestError(f"the engine's reply is longer than {_MAX_REPLY_BYTES // 2**20} MiB")
-        *complete, rest = (rest + chunk).split(b"\n")
-        for line in complete:
-            yield line.decode("utf-8", "replace").rstrip("\r")
