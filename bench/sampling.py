@@ -18,12 +18,13 @@ _KINDS = ("pss", "uss", "rss")
 class Sampler:
     """Weighs a tree several times a second and keeps the heaviest moment, by phase.
 
-    The weight is what the tree takes from a machine where it is alone: every process's own pages (USS), and once what
-    they share, which is the same libraries in all of them. PSS, each shared page divided among those who map it, is
-    that too while no other engine runs, and less when one does. RSS counts shared pages once for each process.
+    The weight is what the tree takes from a machine where it is alone: PSS, each page divided among those who map it.
+    That is too little where a program outside of the tree maps the same libraries, so an engine that is weighed has an
+    environment of its own; where it has not, every process's own pages (USS) and the largest share that any of them has
+    in others' are a lower bound too. RSS counts shared pages once for each process.
     """
 
-    def __init__(self, pid: int, every: float = 0.2) -> None:
+    def __init__(self, pid: int, every: float = 0.4) -> None:
         self.phase = "start"
         self.peaks: dict[str, dict[str, Any]] = {}
         self.count = 0
@@ -51,9 +52,8 @@ class Sampler:
     def _sample(self) -> None:
         rows = []
         for process in (self._root, *self._root.children(recursive=True)):
-            with suppress(psutil.Error):
-                memory = process.memory_full_info()
-                rows.append((_role(process), {kind: int(getattr(memory, kind)) for kind in _KINDS}))
+            with suppress(psutil.Error, OSError):
+                rows.append((_role(process), _weigh(process.pid)))
         self.count += 1
         best = self.peaks.setdefault(self.phase, {**dict.fromkeys(_KINDS, 0), "processes": []})
         total = {kind: sum(row[kind] for _, row in rows) for kind in _KINDS}
@@ -63,17 +63,27 @@ class Sampler:
 
 
 def alone(rows: Sequence[Mapping[str, Any]]) -> int:
-    """The weight of a tree; a lower bound of what is shared: the largest share of any process."""
-    return sum(row["uss"] for row in rows) + max(row["rss"] - row["uss"] for row in rows)
+    """The weight of a tree where it is alone; see ``Sampler``."""
+    own = sum(row["uss"] for row in rows) + max(row["rss"] - row["uss"] for row in rows)
+    return max(own, sum(row.get("pss", 0) for row in rows))
+
+
+def _weigh(pid: int) -> dict[str, int]:
+    """One process in bytes, from the kernel's own sum over its mappings."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
+    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
+    return {"pss": sizes["Pss"], "uss": sizes["Private_Clean"] + sizes["Private_Dirty"], "rss": sizes["Rss"]}
 
 
 def _role(process: psutil.Process) -> str:
     line = " ".join(process.cmdline())
     for mark, role in (
+        ("reviewer.engine.supervisor", "supervisor"),
         ("EngineCore", "engine core"),
         ("Worker", "worker"),
         ("tracker", "tracker"),
         ("api_s", "server"),
+        ("launcher.py", "server"),
     ):
         if mark in line:
             return role
@@ -82,7 +92,7 @@ def _role(process: psutil.Process) -> str:
 
 @contextmanager
 def control_group(limit: int) -> Iterator[Path]:
-    """A memory control group with that limit; yields the file that takes the ids of its processes.
+    """A memory control group with that limit; yields its folder.
 
     Raises:
         OSError: Only root may make one.
@@ -93,10 +103,28 @@ def control_group(limit: int) -> Iterator[Path]:
     group.mkdir()
     try:
         (group / ("memory.limit_in_bytes" if old else "memory.max")).write_text(str(limit), encoding="ascii")
-        yield group / "cgroup.procs"
+        yield group
     finally:
         for _ in range(50):
             with suppress(OSError):
                 group.rmdir()
                 break
             threading.Event().wait(0.2)
+
+
+def killed(group: Path) -> int:
+    """How many processes of a control group the kernel has killed for its limit."""
+    return _count(group, ("memory.events", "memory.oom_control"), "oom_kill")
+
+
+def major_faults(group: Path) -> int:
+    """How often a page had to be read again from a file."""
+    return _count(group, ("memory.stat",), "pgmajfault")
+
+
+def _count(group: Path, files: Sequence[str], what: str) -> int:
+    for name in files:
+        if (group / name).is_file():
+            rows = (line.split() for line in (group / name).read_text(encoding="ascii").splitlines())
+            return next((int(row[1]) for row in rows if row[0] == what), 0)
+    return 0

@@ -20,10 +20,18 @@ if TYPE_CHECKING:
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json")
 
 
+_CLASSES = {
+    "llama": "LlamaForCausalLM",
+    "mistral": "MistralForCausalLM",
+    "qwen2": "Qwen2ForCausalLM",
+    "qwen3_moe": "Qwen3MoeForCausalLM",
+}
+
+
 def _config(family: str, layers: int, widths: tuple[int, int], heads: tuple[int, int], vocab: int, **more: Any) -> Any:
     (hidden, inner), (query, kv) = widths, heads
     return {
-        "architectures": [{"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}[family]],
+        "architectures": [_CLASSES[family]],
         "model_type": family,
         "num_hidden_layers": layers,
         "hidden_size": hidden,
@@ -50,7 +58,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "1.2B": _config("llama", 16, (2048, 8192), (32, 8), 128256, head_dim=64),
     "1.5B": _config("qwen2", 28, (1536, 8960), (12, 2), 151936, use_sliding_window=False),
     "1.7B": _config("llama", 24, (2048, 8192), (16, 8), 49152, head_dim=128, tie_word_embeddings=False),
-}
+    "0.5B experts": _config(
+        "qwen3_moe", 12, (1024, 2048), (16, 4), 151936, head_dim=64, num_experts=16, num_experts_per_tok=4,
+        moe_intermediate_size=512, decoder_sparse_step=1, norm_topk_prob=True, mlp_only_layers=[],
+    ),
+    "0.4B window": _config(
+        "mistral", 24, (1024, 3584), (16, 4), 65536, head_dim=64, sliding_window=512,
+        layer_types=["full_attention" if i % 4 == 3 else "sliding_attention" for i in range(24)],
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +77,12 @@ class Case:
         slow: Plan as for a CPU without bfloat16 instructions: in float32.
         held_out: Not looked at while the constants of the budget were set.
         ceiling: ``max_memory_gb`` as a multiple of the least that any plan for this shape takes; None sets none.
-        refused: Run the smallest plan in a control group with a limit that the plan refuses, this part of what it
-            asks for at the least; 0 runs no such thing.
+        group: Run the smallest plan in a control group of this part of what it asks for at the least, so that the
+            kernel is the judge; a part below 1 is a limit that the plan refuses. 0 runs no such thing.
         files: Load the installed model's own files, which are mapped while they are read, instead of random weights.
+        launcher: Start it as reviewer does here; else by vLLM's own program, as elsewhere.
+        env: Variables on top of the plan's.
+        idle: Weigh it when it has answered one request; no load.
     """
 
     name: str
@@ -73,22 +92,47 @@ class Case:
     slow: bool = False
     held_out: bool = False
     ceiling: float | None = None
-    refused: float = 0.0
+    group: float = 0.0
     files: bool = False
+    launcher: bool = True
+    env: tuple[tuple[str, str], ...] = ()
+    idle: bool = False
 
 
-CASES = (
+GRID = (
     Case(name="0.1B-bf16-2k", model="0.1B", context=2048),
+    Case(name="0.1B-bf16-2k-module", model="0.1B", context=2048, launcher=False),
+    Case(name="0.36B-fp32-2k", model="0.36B", context=2048, seqs=8, slow=True),
     Case(name="1.2B-bf16-1k", model="1.2B", context=1024, seqs=8),
-    Case(name="0.36B-fp32-2k-limit", model="0.36B", context=2048, slow=True, ceiling=1.1),
+    Case(name="installed-8k", model="installed", context=8192, files=True, held_out=True),
     Case(name="0.5B-bf16-4k", model="0.5B", context=4096, seqs=16, held_out=True),
-    Case(name="0.1B-refused", model="0.1B", context=1024, refused=0.85),
+    Case(name="0.5B-experts-2k", model="0.5B experts", context=2048, seqs=8, held_out=True),
+    Case(name="0.4B-window-4k", model="0.4B window", context=4096, seqs=8, held_out=True),
     Case(name="1.7B-bf16-2k-limit", model="1.7B", context=2048, seqs=4, ceiling=1.02, held_out=True),
-    Case(name="0.1B-fp32-8k", model="0.1B", context=8192, seqs=8, slow=True),
-    Case(name="1.5B-bf16-2k", model="1.5B", context=2048, seqs=4, held_out=True),
-    Case(name="installed-8k", model="installed", context=8192, seqs=4, files=True, held_out=True),
-    Case(name="0.36B-killed", model="0.36B", context=1024, refused=0.7),
     Case(name="0.36B-bf16-4k-limit", model="0.36B", context=4096, ceiling=1.05, held_out=True),
+    Case(name="0.1B-fp32-8k", model="0.1B", context=8192, seqs=8, slow=True, held_out=True),
+    Case(name="1.5B-bf16-2k", model="1.5B", context=2048, seqs=4, held_out=True),
+    Case(name="0.5B-fp32-1k-module", model="0.5B", context=1024, seqs=4, slow=True, launcher=False, held_out=True),
+)
+
+
+# A limit that the plan accepts holds, and one that it refuses does not.
+REFUSED = (
+    Case(name="0.1B, bfloat16: all of it", model="0.1B", context=1024, group=1.0),
+    Case(name="0.1B, bfloat16: 0.8", model="0.1B", context=1024, group=0.8),
+    Case(name="0.36B, float32: all of it", model="0.36B", context=1024, slow=True, group=1.0),
+    Case(name="0.36B, float32: 0.8", model="0.36B", context=1024, slow=True, group=0.8),
+)
+
+# The same engine with one thing changed; an empty preload is malloc of glibc and OpenMP of torch.
+SWITCHES = (
+    Case(name="as planned", model="0.1B", context=2048, seqs=8, idle=True),
+    Case(name="vLLM's own program", model="0.1B", context=2048, seqs=8, idle=True, launcher=False),
+    Case(name="two arenas", model="0.1B", context=2048, seqs=8, idle=True, env=(("MALLOC_ARENA_MAX", "2"),)),
+    Case(name="one arena", model="0.1B", context=2048, seqs=8, idle=True, env=(("MALLOC_ARENA_MAX", "1"),)),
+    Case(name="early trim", model="0.1B", context=2048, seqs=8, idle=True, env=(("MALLOC_TRIM_THRESHOLD_", "131072"),)),
+    Case(name="no plugins", model="0.1B", context=2048, seqs=8, idle=True, env=(("VLLM_PLUGINS", ""),)),
+    Case(name="no preload", model="0.1B", context=2048, seqs=8, idle=True, env=(("LD_PRELOAD", ""),)),
 )
 
 

@@ -52,13 +52,13 @@ def plan(*, as_json: bool, **flags: Any) -> None:
     from reviewer.engine.plan import PlanRefusedError, make_plan
 
     figures, machine = _look(flags)
+    python, version, prefix = _engine(figures)
     try:
-        made = make_plan(machine, figures.model, figures.config)
+        made = make_plan(machine, figures.model, figures.config, vllm_version=version)
     except PlanRefusedError as refusal:
         if as_json:
             output.say(json.dumps(_refused(figures, refusal), indent=2))
         raise
-    python, version, prefix = _engine(figures)
     program = launch.server_command(python, version, made.device)
     args = made.server_args(figures.loaded_from(made), figures.name)
     env = made.server_env(prefix)

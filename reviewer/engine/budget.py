@@ -21,7 +21,14 @@ Device = Literal["cpu", "cuda", "metal"]
 MB = 10**6
 GB = 10**9
 
-# What the engine's processes hold each for itself before there is a model, and the libraries that all of them map.
+# Our own process that looks after the engine; it counts itself when it watches the limit.
+SUPERVISOR_BYTES = 16 * MB
+# The two processes of our launcher before there is a model. The scheduler, which computes too, is forked off the API
+# server, so that each page of what was imported before is there once until one of them writes to it; a half of every
+# page that both still hold is in each of these.
+FORKED_SERVER_BYTES = 612 * MB
+FORKED_CORE_BYTES = 455 * MB
+# What the processes of vLLM's own program hold each for itself, and the libraries that all of them map.
 API_SERVER_BYTES = 570 * MB
 ENGINE_CORE_BYTES = 490 * MB
 TRACKER_BYTES = 12 * MB
@@ -31,8 +38,9 @@ LIBRARY_BYTES = 205 * MB
 # 512 MiB fills up in a review of sixty units), and those that running requests hold, one row of bits and indices for
 # every token of the vocabulary (7.07 MB each at 49152 tokens).
 GRAMMAR_CACHE_MIB = 128
-_GRAMMAR_BYTES_PER_TOKEN = 144
-_PROCESS_BYTES = API_SERVER_BYTES + ENGINE_CORE_BYTES + TRACKER_BYTES + WORKER_BYTES + LIBRARY_BYTES
+GRAMMAR_BYTES_PER_TOKEN = 144
+_PROCESS_BYTES = SUPERVISOR_BYTES + API_SERVER_BYTES + ENGINE_CORE_BYTES + TRACKER_BYTES + WORKER_BYTES + LIBRARY_BYTES
+_FORKED_BYTES = SUPERVISOR_BYTES + FORKED_SERVER_BYTES + FORKED_CORE_BYTES
 # CUDA context, kernels and graphs of one GPU: "about 2 GB" in GitLab's guide to serving gpt-oss. Not measured.
 GPU_OVERHEAD_BYTES = 2 * GB
 
@@ -66,6 +74,7 @@ class Workload:
         max_num_seqs: Sequences decoded at once.
         max_num_batched_tokens: Tokens of one step.
         gpus: GPUs that share the model by tensor parallelism.
+        forked: Whether ``launcher.py`` starts it, whose processes share what they imported; never on a GPU.
     """
 
     device: Device
@@ -76,6 +85,7 @@ class Workload:
     max_num_seqs: int
     max_num_batched_tokens: int
     gpus: int = 1
+    forked: bool = False
 
     @property
     def dtype_bytes(self) -> int:
@@ -125,7 +135,9 @@ class Workload:
     def inner_bytes(self, kv_bytes: int) -> int:
         """The part that has to fit in one place: the GPU's share of unified memory, the NUMA node of the worker."""
         model = self._weight_bytes + kv_bytes + self._activation_bytes
-        return model if self.device == "metal" else model + WORKER_BYTES + LIBRARY_BYTES
+        if self.device == "metal":
+            return model
+        return model + (FORKED_CORE_BYTES if self.forked else WORKER_BYTES + LIBRARY_BYTES)
 
     @property
     def _weight_bytes(self) -> int:
@@ -158,8 +170,8 @@ class Workload:
         if self.device == "cuda":
             return GPU_OVERHEAD_BYTES * self.gpus
         # The Metal plugin runs the same processes; its own buffers were not measured.
-        held = self.max_num_seqs * self.shape.vocab * _GRAMMAR_BYTES_PER_TOKEN
-        return _PROCESS_BYTES + max(GRAMMAR_CACHE_MIB * 2**20, held)
+        held = self.max_num_seqs * self.shape.vocab * GRAMMAR_BYTES_PER_TOKEN
+        return (_FORKED_BYTES if self.forked else _PROCESS_BYTES) + max(GRAMMAR_CACHE_MIB * 2**20, held)
 
 
 def host_bytes() -> int:

@@ -148,7 +148,7 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
     plan = None
     serving = _served(Server(spec).running_facts())
     if serving is None:
-        plan = _plan(config, model, machine)
+        plan = _plan(config, model, machine, engine.vllm_version)
         serving = _serving(plan)
         spec = dataclasses.replace(
             spec,
@@ -172,11 +172,12 @@ def _identity(config: ModelConfig, model: InstalledModel, engine: EngineEnvironm
     return _digest(model.id, model.digest, str(engine.python), engine.vllm_version, *asked)
 
 
-def _plan(config: ModelConfig, model: InstalledModel, machine: Hardware | None) -> MemoryPlan:
+def _plan(config: ModelConfig, model: InstalledModel, machine: Hardware | None, vllm_version: str) -> MemoryPlan:
     from reviewer.engine import hardware, shape
     from reviewer.engine.plan import make_plan
 
-    return make_plan(machine or hardware.detect(), shape.from_folder(model.path), config)
+    found = shape.from_folder(model.path)
+    return make_plan(machine or hardware.detect(), found, config, vllm_version=vllm_version)
 
 
 def _serving(plan: MemoryPlan) -> Serving:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,14 +39,19 @@ _FEW_CORES = 4  # up to here a core that is kept free for the scheduler costs mo
 
 
 def server_command(python: Path, vllm_version: str, device: str) -> tuple[str, ...]:
-    """The program that takes ``server_args``: vLLM's own, or ours that imports vLLM once instead of three times.
-
-    Forking needs Linux. On a GPU vLLM's scheduler computes itself already, and a process that has met CUDA cannot fork.
-    """
-    if device == "cpu" and sys.platform == "linux" and vllm_version.startswith(_LAUNCHER_SERIES):
+    """The program that takes ``server_args``: vLLM's own, or ours that imports vLLM once instead of three times."""
+    if forks(vllm_version, device, platform.system()):
         # Isolated: the modules beside the launcher must not be taken for those of the standard library.
         return (str(python), "-I", "-u", str(_LAUNCHER))
     return (str(python), "-m", SERVER_MODULE)
+
+
+def forks(vllm_version: str, device: str, system: str) -> bool:
+    """Whether the launcher is used, which takes less memory than vLLM's own program.
+
+    Forking needs Linux. On a GPU vLLM's scheduler computes itself already, and a process that has met CUDA cannot fork.
+    """
+    return device == "cpu" and system == "Linux" and vllm_version.startswith(_LAUNCHER_SERIES)
 
 
 def server_args(plan: MemoryPlan, model_path: str | Path, served_name: str) -> list[str]:

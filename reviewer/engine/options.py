@@ -64,6 +64,7 @@ class Wish:
         options: Forms of the weights that can run here, in the order in which they are tried.
         blocked: Forms whose kernels are missing here.
         notes: Why a preferred form is not among them.
+        forked: Whether the launcher starts it; see ``Workload``.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Wish:
     max_model_len: int
     max_num_seqs: int
     notes: tuple[str, ...]
+    forked: bool = False
 
     def workload(self, option: Option, max_model_len: int, max_num_seqs: int) -> Workload:
         """One form with a context length and a concurrency."""
@@ -85,10 +87,13 @@ class Wish:
             max_model_len=max_model_len,
             max_num_seqs=max_num_seqs,
             max_num_batched_tokens=max(_BATCHED_TOKENS, max_num_seqs),
+            forked=self.forked,
         )
 
 
-def wish_for(hardware: Hardware, model: CatalogModel | ModelShape, config: ModelConfig, limit: Limit) -> Wish:
+def wish_for(
+    hardware: Hardware, model: CatalogModel | ModelShape, config: ModelConfig, limit: Limit, *, forked: bool = False
+) -> Wish:
     """Put together what the plan tries."""
     known = model if isinstance(model, CatalogModel) else catalog.family(config.model_id)
     shape = model.shape if isinstance(model, CatalogModel) else model
@@ -126,6 +131,7 @@ def wish_for(hardware: Hardware, model: CatalogModel | ModelShape, config: Model
         max_model_len=length,
         max_num_seqs=config.max_num_seqs or _concurrency(shape, limit.device),
         notes=tuple(notes),
+        forked=forked,
     )
 
 

@@ -122,7 +122,9 @@ class MemoryPlan:
         return {**dataclasses.asdict(self), "total_bytes": self.total_bytes}
 
 
-def make_plan(hardware: Hardware, model: CatalogModel | ModelShape, config: ModelConfig) -> MemoryPlan:
+def make_plan(
+    hardware: Hardware, model: CatalogModel | ModelShape, config: ModelConfig, *, vllm_version: str = ""
+) -> MemoryPlan:
     """Fit a model to a machine.
 
     Args:
@@ -130,13 +132,16 @@ def make_plan(hardware: Hardware, model: CatalogModel | ModelShape, config: Mode
         model: A model of the catalog, or the measured shape of an installed folder (``shape.from_folder``), whose
             weights are what they are: no other quantization is tried.
         config: What the caller asks for; ``max_memory_gb`` is a hard ceiling, the rest are preferences.
+        vllm_version: Of the vLLM that will be started; tells whether ``launch.server_command`` starts fewer processes.
+            Without one the plan is for vLLM's own program.
 
     Raises:
         PlanRefusedError: Nothing fits; names the bytes needed, the bytes there and what would fit.
         ConfigError: The device asked for is not there.
     """
     limit = limit_for(hardware, config)
-    wish = options.wish_for(hardware, model, config, limit)
+    forked = launch.forks(vllm_version, limit.device, hardware.system)
+    wish = options.wish_for(hardware, model, config, limit, forked=forked)
     found = fit.search(wish, limit)
     if isinstance(found, Miss):
         raise _refusal(hardware, config, wish, limit, found)
@@ -201,7 +206,7 @@ def _refusal(hardware: Hardware, config: ModelConfig, wish: Wish, limit: Limit, 
         message = (
             f"{wish.name} cannot run on this machine: {wish.notes[-1]} (for its {gigabytes(needed)} there is room)"
         )
-    others = _alternatives(hardware, config, fit.least_bytes(load) if load else 0)
+    others = _alternatives(hardware, config, fit.least_bytes(load) if load else 0, forked=wish.forked)
     return PlanRefusedError(
         message,
         hint=plan_text.refusal_hint(hardware, limit, wish, budget=budget, inner=inner, others=others),
@@ -212,7 +217,7 @@ def _refusal(hardware: Hardware, config: ModelConfig, wish: Wish, limit: Limit, 
     )
 
 
-def _alternatives(hardware: Hardware, config: ModelConfig, needed: int) -> tuple[MemoryPlan, ...]:
+def _alternatives(hardware: Hardware, config: ModelConfig, needed: int, *, forked: bool) -> tuple[MemoryPlan, ...]:
     """The largest smaller models of the catalog that fit instead; the embedded one where no other does."""
     refused = catalog.get(config.model_id)
     found: list[MemoryPlan] = []
@@ -223,7 +228,7 @@ def _alternatives(hardware: Hardware, config: ModelConfig, needed: int) -> tuple
             config, model=model.id, embedded=False, quantization="auto", max_model_len=None, max_num_seqs=None
         )
         limit = limit_for(hardware, free)
-        wish = options.wish_for(hardware, model, free, limit)
+        wish = options.wish_for(hardware, model, free, limit, forked=forked)
         fitting = fit.search(wish, limit)
         if isinstance(fitting, Fit) and fitting.workload.total_bytes(fitting.kv_bytes) < max(needed, limit.bytes + 1):
             found.append(_plan(hardware, wish, limit, fitting))

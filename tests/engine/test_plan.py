@@ -245,6 +245,65 @@ def test_a_folder_that_no_catalog_knows() -> None:
     assert (chosen.model, chosen.source, chosen.steps) == ("/models/own", "/models/own", ())
 
 
+# The launcher, whose processes share what they imported
+
+LAUNCHER_TABLE = [
+    # machine, vLLM's version, whether it takes less than with vLLM's own program
+    pytest.param(pc(12, flags="avx512_bf16"), "0.32.0", True, id="CPU on Linux"),
+    pytest.param(pc(12), "0.32.1", True, id="float32, a later fix"),
+    pytest.param(pc(12, flags="avx512_bf16"), "0.33.0", False, id="another vLLM"),
+    pytest.param(pc(12, flags="avx512_bf16"), "", False, id="vLLM is not installed"),
+    pytest.param(replace(pc(12), system="Windows"), "0.32.0", False, id="Windows"),
+    pytest.param(mac(32), "0.32.0", False, id="Mac"),
+    pytest.param(pc(12, gpus=(gpu(24),)), "0.32.0", False, id="GPU"),
+]
+
+
+@pytest.mark.parametrize(("machine", "version", "less"), LAUNCHER_TABLE)
+def test_the_plan_knows_whether_the_launcher_is_used(machine: Hardware, version: str, *, less: bool) -> None:
+    config = ModelConfig(embedded=True)
+    plain = make_plan(machine, known(catalog.EMBEDDED), config)
+    chosen = make_plan(machine, known(catalog.EMBEDDED), config, vllm_version=version)
+    saved = {old.name: old.bytes - new.bytes for old, new in zip(plain.budget, chosen.budget, strict=True)}
+    assert (saved["process overhead"] > 500 * 10**6) == less
+    assert saved["weights"] == saved["KV cache"] == saved["activations"] == 0
+    assert (chosen.total_bytes < plain.total_bytes) == less
+    assert less == launch.forks(version, chosen.device, machine.system), "the command is chosen so too"
+
+
+def test_a_limit_that_only_the_launcher_keeps() -> None:
+    machine, model = pc(12, flags="avx512_bf16"), known(catalog.EMBEDDED)
+    config = ModelConfig(embedded=True, max_memory_gb=2)
+    with pytest.raises(PlanRefusedError) as caught:
+        make_plan(machine, model, config)
+    with pytest.raises(PlanRefusedError) as tighter:
+        make_plan(machine, model, replace(config, max_memory_gb=1), vllm_version="0.32.0")
+    assert tighter.value.needed_bytes < 2 * GB < caught.value.needed_bytes
+    assert make_plan(machine, model, config, vllm_version="0.32.0").total_bytes <= 2 * GB
+
+
+def test_a_smaller_model_is_advised_for_the_program_that_will_run_it() -> None:
+    machine = pc(30, flags="avx512_bf16")
+    config = ModelConfig(model="qwen2.5-coder-7b", max_memory_gb=2)
+    with pytest.raises(PlanRefusedError) as plain:
+        make_plan(machine, known("qwen2.5-coder-7b"), config)
+    with pytest.raises(PlanRefusedError) as forked:
+        make_plan(machine, known("qwen2.5-coder-7b"), config, vllm_version="0.32.0")
+    assert plain.value.alternatives == ()
+    assert catalog.EMBEDDED in forked.value.alternatives
+
+
+def test_the_node_of_a_forked_scheduler_holds_no_other_process() -> None:
+    model = known("qwen2.5-coder-7b")
+    machine = replace(pc(60, flags="avx512_bf16"), numa_available_bytes=(8 * GB, 46 * GB))
+    needed = []
+    for version in ("", "0.32.0"):
+        with pytest.raises(PlanRefusedError, match="one NUMA node") as caught:
+            make_plan(machine, model, ModelConfig(quantization="none"), vllm_version=version)
+        needed.append(caught.value.needed_bytes)
+    assert 100 * 10**6 < needed[0] - needed[1] < 500 * 10**6
+
+
 # Refusals
 
 

@@ -1,0 +1,101 @@
+"""Real vLLM by our launcher under ``max_memory_gb``: what is planned holds, and what crosses it is made smaller."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reviewer.engine import hardware, launch, process, registry, shape
+from reviewer.engine.client import EngineClient
+from reviewer.engine.config import ModelConfig
+from reviewer.engine.job import Watch
+from reviewer.engine.life import Life, Phase
+from reviewer.engine.plan import make_plan
+from reviewer.engine.server import Server, ServerSpec
+from reviewer.engine.state import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewer.engine.environment import EngineEnvironment
+    from reviewer.engine.plan import MemoryPlan
+
+pytestmark = [
+    pytest.mark.real_engine,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(sys.platform != "linux", reason="the launcher forks, and is used on Linux only"),
+]
+
+_LIMIT_GB = 2.3
+_TOO_MUCH = 700_000_000  # of KV cache that nobody has planned
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="real-"))
+    yield path
+    registry.stop_all(path)
+    assert process.marked(registry.Place.at(path).marker) == []
+    shutil.rmtree(path)
+
+
+def spec(engine: EngineEnvironment, model: Path, plan: MemoryPlan) -> ServerSpec:
+    assert launch.forks(engine.vllm_version, plan.device, "Linux"), "the engine is no vLLM that the launcher knows"
+    return ServerSpec(
+        argv=(*launch.server_command(engine.python, engine.vllm_version, plan.device), *plan.server_args(model, "m")),
+        env=plan.server_env(engine.prefix), model="smollm2-135m-instruct", served_name="m", key="planned",
+        planned_bytes=plan.total_bytes, memory_limit_bytes=plan.limit_bytes,
+        watch=Watch(idle_timeout=None, low_memory_bytes=0),
+    )  # fmt: skip
+
+
+async def ask(server: Server, times: int) -> None:
+    async with EngineClient(server.start(), timeout=600) as client:
+        questions = [[{"role": "user", "content": f"{number}: {'word ' * 300}"}] for number in range(times)]
+        await asyncio.gather(*(client.chat(question, max_tokens=8) for question in questions))
+
+
+def life_of(server: Server) -> Life:
+    found = server.state(measure=False).life
+    assert found is not None
+    return found
+
+
+def test_limit_holds_and_crossing_it_makes_it_smaller(
+    engine: EngineEnvironment, embedded_model: Path, folder: Path
+) -> None:
+    config = ModelConfig(embedded=True, max_memory_gb=_LIMIT_GB, device="cpu")
+    plan = make_plan(hardware.detect(), shape.from_folder(embedded_model), config, vllm_version=engine.vllm_version)
+    planned = spec(engine, embedded_model, plan)
+    server = Server(planned, folder)
+    asyncio.run(ask(server, 2 * plan.max_num_seqs))
+    state = server.state()
+    assert state.memory_bytes is not None
+    assert 0.7 * plan.total_bytes < state.memory_bytes < plan.limit_bytes == _LIMIT_GB * 10**9
+    assert life_of(server).reductions == 0, "the plan keeps the limit by itself"
+    assert len(state.processes) == 3, "the supervisor, the API server and the scheduler"
+    server.stop()
+
+    argv = list(planned.argv)
+    place = argv.index("--kv-cache-memory-bytes") + 1
+    argv[place] = str(int(argv[place]) + _TOO_MUCH)
+    greedy = Server(dataclasses.replace(planned, key="greedy", argv=tuple(argv)), folder)
+    greedy.start()
+    deadline = time.monotonic() + 600
+    while not (life_of(greedy).reductions and life_of(greedy).phase is Phase.READY):
+        assert time.monotonic() < deadline, life_of(greedy)
+        time.sleep(0.5)
+    asyncio.run(ask(greedy, plan.max_num_seqs))
+    state = greedy.state()
+    assert state.status is Status.READY
+    assert state.memory_bytes is not None
+    assert state.memory_bytes < plan.limit_bytes
+    assert "restarted smaller" in life_of(greedy).message
