@@ -21,6 +21,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -33,7 +34,7 @@ import httpx
 import memory_report
 from common import machine
 from sampling import Sampler, control_group, killed, major_faults
-from shapes import GRID, REFUSED, SWITCHES, Case, shape_of, write
+from shapes import GRID, REFUSED, SWITCHES, Case, shape_of, with_allocator, write
 
 from reviewer.engine import environment, hardware, launch
 from reviewer.engine.budget import GRAMMAR_BYTES_PER_TOKEN, GRAMMAR_CACHE_MIB
@@ -66,15 +67,19 @@ def main() -> int:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--refused", action="store_true", help="limits that the plan refuses, with the kernel as judge")
     which.add_argument("--switches", action="store_true", help="what each way to take less saves")
+    parser.add_argument("--cores", type=int, help="plan for so many, where other programs keep the rest busy")
+    parser.add_argument("--allocator", type=Path, help="with --switches: a libtcmalloc to try too")
     parser.add_argument("--case", action="append", default=[], help="only this one; may be given several times")
     parser.add_argument("--list", action="store_true", help="name the cases that have no result yet")
     parser.add_argument("--report", action="store_true", help="only show what was measured, against the plan of today")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the engine must not be left behind
     cases, report = GRID, memory_report.grid
     if args.refused:
         cases, report = REFUSED, memory_report.refused
     elif args.switches:
         cases, report = SWITCHES, memory_report.switches
+        cases += (with_allocator(args.allocator),) if args.allocator else ()
     done = json.loads(args.results.read_text(encoding="utf-8")) if args.results.is_file() else {}
     waiting = [case for case in cases if case.name not in done and (not args.case or case.name in args.case)]
     if args.list:
@@ -82,7 +87,7 @@ def main() -> int:
         return 0
     engine = environment.find(python=str(args.python)) if waiting and not args.report else None
     for case in waiting if engine else []:
-        done[case.name] = result = run(case, engine, args.tokenizer)
+        done[case.name] = result = run(case, engine, args.tokenizer, args.cores)
         args.results.write_text(json.dumps(done, indent=1), encoding="utf-8")
         print(case.name, json.dumps({key: result[key] for key in ("measured", "outcome", "seconds")}), flush=True)
     print(machine())
@@ -131,15 +136,19 @@ def least_plan(found: ModelShape, machine_: Hardware, config: ModelConfig, versi
     return best
 
 
-def run(case: Case, engine: EngineEnvironment, tokenizer: Path) -> dict[str, Any]:
+def run(case: Case, engine: EngineEnvironment, tokenizer: Path, cores: int | None) -> dict[str, Any]:
     """Start one engine as a review does, load it, weigh it, end it."""
     found = shape_of(case, tokenizer)
     version = engine.vllm_version if case.launcher else ""
-    plan, config = planned(case, found, hardware.detect(), version)
+    here = hardware.detect()
+    plan, config = planned(case, found, replace(here, cpu_cores=cores or here.cpu_cores), version)
     folder = Path(tempfile.mkdtemp(prefix="rb-"))
     model = tokenizer if case.files else write(case.model, folder / "model", tokenizer)
     argv = [*launch.server_command(engine.python, version, plan.device), *plan.server_args(model, "bench")]
     argv += [] if case.files else ["--load-format", "dummy"]
+    env = plan.server_env(engine.prefix) | dict(case.env)
+    if case.preload:
+        env["LD_PRELOAD"] = f"{env['LD_PRELOAD']}:{case.preload}"
     limit = int(config.max_memory_gb * GB) if config.max_memory_gb else None
     began = time.monotonic()
     with ExitStack() as stack:
@@ -153,7 +162,7 @@ def run(case: Case, engine: EngineEnvironment, tokenizer: Path) -> dict[str, Any
         server = Server(
             ServerSpec(
                 argv=tuple(argv),
-                env=plan.server_env(engine.prefix) | dict(case.env),
+                env=env,
                 model=case.model,
                 served_name="bench",
                 key=case.name,

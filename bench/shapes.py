@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reviewer.engine import shape
@@ -82,6 +82,7 @@ class Case:
         files: Load the installed model's own files, which are mapped while they are read, instead of random weights.
         launcher: Start it as reviewer does here; else by vLLM's own program, as elsewhere.
         env: Variables on top of the plan's.
+        preload: A library to load before all others, beside the plan's; it stands for an allocator.
         idle: Weigh it when it has answered one request; no load.
     """
 
@@ -96,6 +97,7 @@ class Case:
     files: bool = False
     launcher: bool = True
     env: tuple[tuple[str, str], ...] = ()
+    preload: str = ""
     idle: bool = False
 
 
@@ -104,8 +106,8 @@ GRID = (
     Case(name="0.1B-bf16-2k-module", model="0.1B", context=2048, launcher=False),
     Case(name="0.36B-fp32-2k", model="0.36B", context=2048, seqs=8, slow=True),
     Case(name="1.2B-bf16-1k", model="1.2B", context=1024, seqs=8),
-    Case(name="installed-8k", model="installed", context=8192, files=True, held_out=True),
-    Case(name="0.5B-bf16-4k", model="0.5B", context=4096, seqs=16, held_out=True),
+    Case(name="installed-8k", model="installed", context=8192, seqs=8, files=True),
+    Case(name="0.5B-bf16-4k", model="0.5B", context=4096, seqs=4, held_out=True),
     Case(name="0.5B-experts-2k", model="0.5B experts", context=2048, seqs=8, held_out=True),
     Case(name="0.4B-window-4k", model="0.4B window", context=4096, seqs=8, held_out=True),
     Case(name="1.7B-bf16-2k-limit", model="1.7B", context=2048, seqs=4, ceiling=1.02, held_out=True),
@@ -124,16 +126,23 @@ REFUSED = (
     Case(name="0.36B, float32: 0.8", model="0.36B", context=1024, slow=True, group=0.8),
 )
 
-# The same engine with one thing changed; an empty preload is malloc of glibc and OpenMP of torch.
-SWITCHES = (
-    Case(name="as planned", model="0.1B", context=2048, seqs=8, idle=True),
-    Case(name="vLLM's own program", model="0.1B", context=2048, seqs=8, idle=True, launcher=False),
-    Case(name="two arenas", model="0.1B", context=2048, seqs=8, idle=True, env=(("MALLOC_ARENA_MAX", "2"),)),
-    Case(name="one arena", model="0.1B", context=2048, seqs=8, idle=True, env=(("MALLOC_ARENA_MAX", "1"),)),
-    Case(name="early trim", model="0.1B", context=2048, seqs=8, idle=True, env=(("MALLOC_TRIM_THRESHOLD_", "131072"),)),
-    Case(name="no plugins", model="0.1B", context=2048, seqs=8, idle=True, env=(("VLLM_PLUGINS", ""),)),
-    Case(name="no preload", model="0.1B", context=2048, seqs=8, idle=True, env=(("LD_PRELOAD", ""),)),
+# The same engine with one thing changed; without the preload it takes the OpenMP that torch brings.
+SWITCHES = tuple(
+    Case(name=name, model="0.36B", context=2048, seqs=8, idle=True, launcher=name != "vLLM's own program", env=env)
+    for name, env in (
+        ("as planned", ()),
+        ("vLLM's own program", ()),
+        ("malloc in two arenas", (("MALLOC_ARENA_MAX", "2"),)),
+        ("malloc: 1 MB and more apart", (("MALLOC_MMAP_THRESHOLD_", "1048576"),)),
+        ("no plug-ins", (("VLLM_PLUGINS", ""),)),
+        ("no preload", (("LD_PRELOAD", ""),)),
+    )
 )
+
+
+def with_allocator(file: Path) -> Case:
+    """The switch that is only there where the allocator is."""
+    return replace(SWITCHES[0], name=file.name.split(".")[0], preload=str(file))
 
 
 def shape_of(case: Case, installed: Path) -> shape.ModelShape:

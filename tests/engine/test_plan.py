@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewer.engine import catalog, launch
+from reviewer.engine import catalog, launch, pins
 from reviewer.engine.config import ModelConfig
 from reviewer.engine.hardware import GIB, Gpu, Hardware
 from reviewer.engine.plan import MemoryPlan, PlanRefusedError, make_plan
@@ -59,6 +59,7 @@ def gpu(gigabytes: int, *, free: float = 0.97, capability: tuple[int, int] = (8,
     return Gpu(name="GPU", total_bytes=total, free_bytes=int(total * free), compute_capability=capability)
 
 
+VLLM = pins.environment_pin("cpu").version
 AMX = "avx2 avx512f avx512_bf16 amx_bf16"
 
 
@@ -69,7 +70,8 @@ def known(name: str) -> CatalogModel:
 
 
 def plan(machine: Hardware, name: str = catalog.DEFAULT, **config: object) -> MemoryPlan:
-    return make_plan(machine, known(name), ModelConfig(model=name, **config))  # type: ignore[arg-type]
+    asked = ModelConfig(model=name, **config)  # type: ignore[arg-type]
+    return make_plan(machine, known(name), asked, vllm_version=VLLM)
 
 
 DEFAULT_TABLE = [
