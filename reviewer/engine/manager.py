@@ -1,7 +1,7 @@
 """``AIModelManager``: one object that loads, watches, restarts and unloads a local model, and asks it things.
 
-It is a façade. What to run is decided in ``engines.py``, the process is kept by ``server.py``, requests travel through
-``client.py``, and the words around a request come from ``tasks.py``.
+It is a façade. What to run is decided in ``engines.py``, the engine is held by ``holder.py`` and its process kept by
+``server.py``, requests travel through ``client.py``, and the words around a request come from ``tasks.py``.
 """
 
 from __future__ import annotations
@@ -9,24 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 from reviewer.engine import tasks
 from reviewer.engine.config import ModelConfig
-from reviewer.engine.health import EndpointState, HealthReport, judge
-from reviewer.engine.link import Link
+from reviewer.engine.health import HealthReport, judge
+from reviewer.engine.holder import Holder
 from reviewer.engine.performance import Performance
-from reviewer.errors import EngineDiedError, EngineError, ModelNotLoadedError, PromptTooLongError
+from reviewer.errors import EngineDiedError, PromptTooLongError
 from reviewer.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from types import TracebackType
 
     from reviewer.engine.client import EngineClient
-    from reviewer.engine.engines import AttachedEngine, OwnEngine
     from reviewer.engine.pool import EnginePool
     from reviewer.engine.profile import ModelProfile
     from reviewer.engine.wire import Completion, Message
@@ -59,12 +57,7 @@ class AIModelManager:
         self.config = dataclasses.replace(base, **options) if options else base
         self._keep_warm = keep_warm
         self._performance = Performance()
-        self._engine: OwnEngine | AttachedEngine | None = None
-        self._link = Link()
-        self._loaded_at: float | None = None
-        self._lifecycle = asyncio.Lock()
-        self._revival: asyncio.Task[None] | None = None
-        self._lost: EngineError | None = None
+        self._held = Holder(self.config, self._performance)
 
     async def __aenter__(self) -> Self:
         """Load the model."""
@@ -80,13 +73,12 @@ class AIModelManager:
     @property
     def loaded(self) -> bool:
         """Whether ``load_model`` has succeeded and nothing unloaded it since."""
-        return self._link.client is not None
+        return self._held.loaded
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know of the engine, one line each: endpoints that are left out, or died meanwhile."""
-        left_out = [f"{state.endpoint} is left out: {state.problem}" for state in self._left_out()]
-        return tuple(dict.fromkeys((*left_out, *self._link.notes)))
+        return self._held.notes
 
     async def profile(self) -> ModelProfile:
         """What is known of the model without loading it.
@@ -94,7 +86,7 @@ class AIModelManager:
         Raises:
             EngineError: It is not installed, nothing fits, or the configured URL does not answer.
         """
-        return (await self._prepared()).profile
+        return (await self._held.prepared()).profile
 
     async def load_model(self, *, progress: Progress = SILENT, wait: float | None = None) -> None:
         """Start the engine, or join one that already serves this configuration, and wait until it answers.
@@ -108,29 +100,21 @@ class AIModelManager:
             EngineStartError: It died or hung; the message quotes its last lines.
             EngineError: It cannot be started at all.
         """
-        async with self._lifecycle:
-            if not self.loaded:
-                await self._load(progress, wait)
+        await self._held.load(progress, wait)
 
     async def unload_model(self) -> None:
         """Stop the engine's whole process tree and free its memory; a server attached by URL is only let go of."""
-        await self._give_up_revival()
-        async with self._lifecycle:
-            await self._close()
-            if self._engine is not None:
-                await asyncio.to_thread(self._engine.stop)
+        await self._held.stop()
 
     async def detach(self) -> None:
         """Let go of the engine and leave it running."""
-        await self._give_up_revival()
-        async with self._lifecycle:
-            await self._close()
+        await self._held.let_go()
 
     async def restart(self, *, progress: Progress = SILENT) -> None:
         """Stop the engine, also one that an earlier command left, and start it from the files as they are now."""
-        await self._prepared()
+        await self._held.prepared()
         await self.unload_model()
-        self._engine = None
+        self._held.engine = None
         await self.load_model(progress=progress)
 
     async def revive(self, *, progress: Progress = SILENT) -> None:
@@ -141,10 +125,7 @@ class AIModelManager:
         Raises:
             EngineError: It cannot be brought back.
         """
-        if self._revival is None:
-            self._revival = asyncio.create_task(self._bring_back(progress))
-        # One request's cancellation is no reason for the others to lose their engine.
-        await asyncio.shield(self._revival)
+        await self._held.revive(progress)
 
     async def chat(
         self,
@@ -207,7 +188,7 @@ class AIModelManager:
             timeout: In seconds.
         """
         task = tasks.completion(code_context, cursor_position, language)
-        profile = (await self._prepared()).profile
+        profile = (await self._held.prepared()).profile
         if profile.fim is not None:
             limit = self._reply_cap([{"role": "user", "content": code_context}], profile.bounds.code_chars)
             async with self._asking() as client:
@@ -252,12 +233,12 @@ class AIModelManager:
 
     async def health_check(self) -> HealthReport:
         """Look at the process, the endpoint, the model's files, the memory and the latest errors; never raises."""
-        engine = self._engine
-        endpoints = await self._link.client.survey() if self._link.client is not None else ()
+        engine = self._held.engine
+        endpoints = await self._held.survey()
         facts = await asyncio.to_thread(engine.facts) if engine is not None else None
         return judge(
             loaded=self.loaded,
-            endpoints=(*endpoints, *self._left_out()),
+            endpoints=endpoints,
             facts=facts,
             performance=self._performance.summary(),
             errors=tuple(self._performance.errors),
@@ -265,21 +246,21 @@ class AIModelManager:
 
     def get_model_status(self) -> dict[str, Any]:
         """The state of the model as plain values, ready for JSON; bytes and seconds throughout."""
-        engine = self._engine
+        engine, loaded_at = self._held.engine, self._held.loaded_at
         facts = engine.facts(verify=False) if engine is not None else None
         profile = engine.profile if engine is not None else None
         return {
             "model": profile.id if profile else self.config.model_id,
             "loaded": self.loaded,
             "state": facts.state if facts else "not loaded",
-            "uptime_seconds": time.time() - self._loaded_at if self._loaded_at else 0.0,
+            "uptime_seconds": time.time() - loaded_at if loaded_at else 0.0,
             "context_tokens": profile.context_tokens if profile else None,
             "quantization": facts.quantization if facts else None,
             "dtype": facts.dtype if facts else None,
             "engine": {
                 "pid": facts.pid if facts else None,
                 "endpoint": facts.endpoint if facts else None,
-                "endpoints": [dataclasses.asdict(state) for state in (*self._seen(), *self._left_out())],
+                "endpoints": [dataclasses.asdict(state) for state in self._held.endpoints()],
                 "log": facts.log if facts else None,
             },
             "memory": {
@@ -295,7 +276,7 @@ class AIModelManager:
 
     def _reply_cap(self, messages: Sequence[Message], chars: int | None = None) -> int:
         """Longest reply that the context length leaves room for, in tokens."""
-        profile = self._loaded_engine().profile
+        profile = self._held.require().profile
         prompt = profile.prompt_tokens(sum(len(message["content"]) for message in messages))
         room = profile.context_tokens - prompt
         if room < 16:  # noqa: PLR2004 - less is no answer
@@ -307,110 +288,18 @@ class AIModelManager:
         return min(wanted, room)
 
     def _extra(self) -> dict[str, Any]:
-        profile = self._loaded_engine().profile
+        profile = self._held.require().profile
         # A hook wants an answer, not an essay: the least thinking that a reasoning model offers.
         thinking = {"reasoning_effort": "low"} if profile.reasoning else {}
         return {**thinking, **profile.sampling}
 
-    def _seen(self) -> tuple[EndpointState, ...]:
-        return self._link.client.states() if self._link.client is not None else ()
-
-    def _left_out(self) -> tuple[EndpointState, ...]:
-        return self._engine.left_out if self._engine is not None else ()
-
-    def _loaded_client(self) -> EngineClient | EnginePool:
-        if self._link.client is not None:
-            return self._link.client
-        if self._lost is not None:
-            message = f"the engine could not be brought back: {self._lost.message}"
-            raise ModelNotLoadedError(message, hint=self._lost.hint)
-        raise ModelNotLoadedError(
-            "the model is not loaded", hint="await manager.load_model() first, or use `async with AIModelManager()`"
-        )
-
-    def _loaded_engine(self) -> OwnEngine | AttachedEngine:
-        self._loaded_client()
-        assert self._engine is not None  # noqa: S101 - a client is only made from an engine
-        return self._engine
-
-    async def _prepared(self) -> OwnEngine | AttachedEngine:
-        if self._engine is None:
-            from reviewer.engine import engines
-
-            if self.config.engine_url:
-                self._engine = await engines.attach(self.config)
-            else:
-                self._engine = await asyncio.to_thread(engines.prepare, self.config)
-        return self._engine
-
-    async def _load(self, progress: Progress, wait: float | None) -> None:
-        """Start or join the engine and connect to it; the lock is held."""
-        engine = await self._prepared()
-        with self._noting_errors():
-            endpoint = await _in_thread(engine.start, progress, wait)
-        from reviewer.engine.pool import connect
-
-        await self._link.change(connect(endpoint, timeout=self.config.timeout))
-        self._loaded_at, self._lost = time.time(), None
-
-    async def _bring_back(self, progress: Progress) -> None:
-        try:
-            async with self._lifecycle:
-                if self._link.client is not None and await self._link.client.health():
-                    return
-                try:
-                    await self._load(progress, None)
-                except EngineError as error:
-                    # Not tried anew by each request that is still to come.
-                    await self._link.change(None)
-                    self._lost = error
-                    raise
-        finally:
-            self._revival = None
-
-    async def _give_up_revival(self) -> None:
-        if self._revival is not None:
-            self._revival.cancel()
-            await asyncio.wait([self._revival])
-
-    async def _close(self) -> None:
-        self._loaded_at = self._lost = None
-        await self._link.close()
-
     @contextlib.asynccontextmanager
     async def _asking(self) -> AsyncIterator[EngineClient | EnginePool]:
-        """The client for one request, which is counted; an engine that is coming back is waited for."""
-        if self._revival is not None:
-            await asyncio.wait([self._revival])
-        async with self._link.using(self._loaded_client()) as client:
-            with self._counted():
-                yield client
-
-    @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        self._performance.begin()
-        try:
-            with self._noting_errors():
-                yield
-        finally:
-            self._performance.end()
-
-    @contextlib.contextmanager
-    def _noting_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except EngineDiedError as error:
-            self._performance.failure(error.message)
-            raise EngineDiedError(error.message, hint="await manager.restart(), or: reviewer engine restart") from error
-        except EngineError as error:
-            self._performance.failure(error.message)
-            raise
-
-
-async def _in_thread(start: Any, progress: Progress, wait: float | None) -> Any:
-    """Run a blocking start in a thread that stops waiting when this task is cancelled, so that Ctrl-C is at once."""
-    cancelled = threading.Event()
-    try:
-        return await asyncio.to_thread(start, progress, wait, cancelled)
-    finally:
-        cancelled.set()
+        """The client for one request, which is counted."""
+        async with self._held.using() as client:
+            with self._performance.counted():
+                try:
+                    yield client
+                except EngineDiedError as error:
+                    hint = "await manager.restart(), or: reviewer engine restart"
+                    raise EngineDiedError(error.message, hint=hint) from error

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reviewer.errors import EngineError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from reviewer.engine.wire import Completion
 
@@ -38,18 +41,29 @@ class Performance:
     _in_flight: int = 0
     _busy_seconds: float = 0.0
 
-    def begin(self) -> None:
-        """Note that a request goes out."""
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """While a request is under way; its failure is counted."""
         if self._in_flight == 0:
             self._busy_since = time.perf_counter()
         self._in_flight += 1
+        try:
+            with self.noting():
+                yield
+        finally:
+            self._in_flight -= 1
+            if self._in_flight == 0 and self._busy_since is not None:
+                self._busy_seconds += time.perf_counter() - self._busy_since
+                self._busy_since = None
 
-    def end(self) -> None:
-        """Note that a request came back, answered or not."""
-        self._in_flight -= 1
-        if self._in_flight == 0 and self._busy_since is not None:
-            self._busy_seconds += time.perf_counter() - self._busy_since
-            self._busy_since = None
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Count what the engine fails at."""
+        try:
+            yield
+        except EngineError as error:
+            self.failure(error.message)
+            raise
 
     def answered(self, completion: Completion) -> None:
         """Count one answer."""

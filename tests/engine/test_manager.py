@@ -159,10 +159,10 @@ async def test_fill_in_the_middle_uses_both_sides() -> None:
 
             from reviewer.engine.profile import FimTokens
 
-            held = manager._engine
+            held = manager._held.engine
             assert held is not None
             profile = dataclasses.replace(held.profile, fim=FimTokens("<P>", "<S>", "<M>"))
-            manager._engine = dataclasses.replace(held, profile=profile)
+            manager._held.engine = dataclasses.replace(held, profile=profile)
             code = "def add(a, b):\n    \nprint(add(1, 2))"
             assert await manager.generate_code_completion(code, 19) == "return a + b"
         (request,) = engine.requests("/v1/completions")

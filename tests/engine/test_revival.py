@@ -60,7 +60,7 @@ class Own:
         )  # fmt: skip
         self.server = Server(spec, folder / "run")
         self.manager = AIModelManager(ModelConfig(embedded=True))
-        self.manager._engine = cast("OwnEngine", self)  # in place of one with a model and a plan
+        self.manager._held.engine = cast("OwnEngine", self)  # in place of one with a model and a plan
         self.profile = PROFILE
         self.left_out = ()
 
