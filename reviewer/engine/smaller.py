@@ -20,9 +20,12 @@ _SEQS = "--max-num-seqs"
 _KV = "--kv-cache-memory-bytes"
 _ROOM = 1.05  # blocks are whole; a cache for exactly one request may come out a block short
 _MARGIN = 1.25  # what it took too much may not have been all
+# An engine is seen when it has just crossed its limit, and grows on: what it took too much then says little of how much
+# it will take. So each time gives up at the least such a share of the cache, and a few times are enough.
+_SHARES = (0.125, 0.25, 0.5)
 
 
-def smaller(argv: Sequence[str], concurrency: float | None, excess: int) -> tuple[str, ...] | None:
+def smaller(argv: Sequence[str], concurrency: float | None, excess: int, *, times: int = 0) -> tuple[str, ...] | None:
     """A command that takes less by more than ``excess`` bytes; None where the KV cache does not hold that much.
 
     Args:
@@ -30,13 +33,17 @@ def smaller(argv: Sequence[str], concurrency: float | None, excess: int) -> tupl
         concurrency: How many requests of full length its KV cache holds; None where it had not been laid out yet, and
             cannot be the cause.
         excess: In bytes.
+        times: How often it was made smaller before.
     """
     seqs, kv_bytes = _number(argv, _SEQS), _number(argv, _KV)
     if not kv_bytes or not concurrency:
         return None
+    least = int(kv_bytes / concurrency * _ROOM)
     left = int(kv_bytes - excess * _MARGIN)
-    if left < kv_bytes / concurrency * _ROOM:
+    if left < least:
         return None
+    share = _SHARES[min(times, len(_SHARES) - 1)]
+    left = max(least, min(left, int(kv_bytes * (1 - share))))
     made = list(argv)
     made[made.index(_KV) + 1] = str(left)
     if seqs is not None:

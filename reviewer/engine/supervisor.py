@@ -149,12 +149,13 @@ class Supervisor:
 
     def _make_smaller(self, taken: int, limit: int) -> bool:
         """It takes too much: start it again with less where there is less to be had, else stop it."""
-        less = smaller.smaller(self._argv, self._pump.concurrency, taken - limit)
-        if less is None or self._life.reductions == _REDUCTIONS:
+        times = self._life.reductions
+        less = smaller.smaller(self._argv, self._pump.concurrency, taken - limit, times=times)
+        if less is None or times == _REDUCTIONS:
             return self._stop(endings.over_limit(taken, limit, self._job.planned_bytes))
         ending = endings.made_smaller(taken, limit, smaller.described(less))
         self._note(ending)
-        self._tell(phase=Phase.RESTARTING, since=time.time(), reductions=self._life.reductions + 1, **ending.as_dict())
+        self._tell(phase=Phase.RESTARTING, since=time.time(), reductions=times + 1, **ending.as_dict())
         self._end_engine()
         self._pause(0)  # who wanted it to end meanwhile is heard
         self._write_down(less)

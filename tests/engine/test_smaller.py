@@ -8,21 +8,26 @@ ARGV = ("python", "-m", "x", "--max-num-seqs", "16", "--kv-cache-memory-bytes", 
 
 
 @pytest.mark.parametrize(
-    ("concurrency", "excess", "expected"),
+    ("concurrency", "excess", "times", "expected"),
     [
-        (4.0, 100, ("14", "875")),
-        (4.0, 400, ("8", "500")),
-        (4.0, 580, ("4", "275")),
-        (4.0, 600, None),  # less than one request of full length would be left
-        (1.0, 1, None),
-        (None, 100, None),  # the cache was not there yet
-        (0.0, 100, None),
+        (4.0, 100, 0, ("14", "875")),
+        (4.0, 400, 0, ("8", "500")),
+        (4.0, 580, 0, ("4", "275")),
+        (4.0, 600, 0, None),  # less than one request of full length would be left
+        (1.0, 1, 0, None),
+        (None, 100, 0, None),  # the cache was not there yet
+        (0.0, 100, 0, None),
+        (4.0, 1, 0, ("14", "875")),  # it has just crossed its limit, and grows on
+        (4.0, 1, 1, ("12", "750")),
+        (4.0, 1, 2, ("8", "500")),
+        (4.0, 1, 9, ("8", "500")),
+        (1.5, 1, 2, ("11", "700")),  # a request of full length always fits
     ],
 )
 def test_cache_gives_up_what_was_too_much(
-    concurrency: float | None, excess: int, expected: tuple[str, str] | None
+    concurrency: float | None, excess: int, times: int, expected: tuple[str, str] | None
 ) -> None:
-    found = smaller.smaller(ARGV, concurrency, excess)
+    found = smaller.smaller(ARGV, concurrency, excess, times=times)
     if expected is None:
         assert found is None
         return
