@@ -50,6 +50,11 @@ class ReviewUnit:
         return max((line.new for line in self.lines if line.new is not None), default=self.anchors[-1])
 
     @property
+    def chars(self) -> int:
+        """Length of its numbered rendering, in characters."""
+        return _size(self.lines)
+
+    @property
     def added(self) -> tuple[int, ...]:
         """New-side numbers of the added lines."""
         return tuple(line.new for line in self.lines if line.kind is LineKind.ADDED and line.new is not None)

@@ -52,18 +52,25 @@ class Source:
 
     Attributes:
         path: The unit's file.
-        text: All text that was shown for the unit, its path and scope included.
+        text: All text of the unit itself, its path and scope included.
         lines: Every line number shown, of both sides.
+        around: What was shown beside the unit. A sentence may name what stands there, but has to be about the unit.
     """
 
     path: str
     text: str
     lines: frozenset[int]
+    around: str = ""
 
     @property
     def words(self) -> frozenset[str]:
-        """Every name in the text."""
+        """Every name of the unit."""
         return frozenset(_WORD.findall(self.text)) | frozenset(_WORD.findall(self.path))
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every name that was shown."""
+        return self.words.union(_WORD.findall(self.around))
 
 
 def is_ungrounded(sentence: str, source: Source) -> bool:
@@ -90,7 +97,7 @@ def says_nothing(sentence: str, source: Source) -> bool:
     words = _WORD.findall(sentence.lower())
     if len(words) < 2 or _runs_in_circles(words):  # noqa: PLR2004 - one word is no statement
         return True
-    return any(normal in "".join(line.split()) for line in source.text.splitlines())
+    return any(normal in "".join(line.split()) for line in (*source.text.splitlines(), *source.around.splitlines()))
 
 
 def _runs_in_circles(words: list[str]) -> bool:
@@ -107,14 +114,14 @@ def _names_other_line(sentence: str, lines: frozenset[int]) -> bool:
 def _names_other_file(sentence: str, source: Source) -> bool:
     for match in _PATH.finditer(sentence):
         name = match.group().replace("\\", "/").rsplit("/", 1)[-1]
-        if name not in source.text and not source.path.endswith(name):
+        if name not in source.text and name not in source.around and not source.path.endswith(name):
             return True
     return False
 
 
 def _names_other_code(sentence: str, source: Source) -> bool:
     known = unknown = 0
-    words = source.words
+    words = source.known
     for name in _code_names(sentence):
         parts = _WORD.findall(name)
         if not parts or name in _PROSE or all(part in _COMMON_NAMES for part in parts):

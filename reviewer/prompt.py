@@ -21,12 +21,13 @@ from reviewer.secret import marker
 from reviewer.templates import Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from reviewer.context import ReviewUnit
     from reviewer.engine.profile import ModelProfile
     from reviewer.engine.wire import Message
     from reviewer.gaps import Gap
+    from reviewer.surroundings import Extent, Piece
 
 SHOTS = "prompts/base/shots.toml"
 # Two empty lines end a body; what a small model writes after them is chatter, at 40 ms a token.
@@ -34,6 +35,8 @@ _AFTER_BODY = "\n\n\n"
 # A unit may fill the context, but no unit is read well at any length: a model's attention thins out.
 _MAX_UNIT_CHARS = 12_000
 _MAX_UNIT_CHARS_SMALL = 3_500
+# What is around a unit is never most of what is read.
+_MAX_CONTEXT_SHARE = 0.4
 
 
 class ReadReply(Protocol):
@@ -93,9 +96,23 @@ class Prompts:
     @property
     def unit_chars(self) -> int:
         """Longest numbered rendering of one unit, in characters."""
-        fixed = sum(len(message["content"]) for message in self._shots) + 1_500
         most = _MAX_UNIT_CHARS_SMALL if self._profile.few_shot else _MAX_UNIT_CHARS
-        return max(400, min(most, self._profile.prompt_chars - fixed))
+        return max(400, min(most, self._free_chars))
+
+    @property
+    def extent(self) -> Extent:
+        """How far this model is shown the surroundings of a unit where nothing else is asked for."""
+        # Measured (docs/evaluation.md): a model that needs examples to stay on topic is led away from it by more code.
+        return "none" if self._profile.few_shot else "scope"
+
+    def room_beside(self, unit: ReviewUnit) -> int:
+        """Characters that the unit's own lines leave for what is around it."""
+        return max(0, min(int(_MAX_CONTEXT_SHARE * self.unit_chars), self._free_chars - unit.chars))
+
+    @property
+    def _free_chars(self) -> int:
+        """What the prompt's own words leave of the model's context length."""
+        return self._profile.prompt_chars - sum(len(message["content"]) for message in self._shots) - 1_500
 
     @cached_property
     def examples(self) -> tuple[str, ...]:
@@ -106,10 +123,15 @@ class Prompts:
             for sentence in (shot["reply"]["explanation"], *(f["message"] for f in shot["reply"]["findings"]))
         )
 
-    def review(self, unit: ReviewUnit) -> Request:
-        """Write the request for one unit's review."""
+    def review(self, unit: ReviewUnit, pieces: Sequence[Piece] = ()) -> Request:
+        """Write the request for one unit's review.
+
+        Args:
+            unit: The lines under review.
+            pieces: What is shown beside them.
+        """
         return Request(
-            messages=(*self._prefix("review", unit.language.name), self._unit_message(unit)),
+            messages=(*self._prefix("review", unit.language.name), self._unit_message(unit, pieces)),
             schema=review_schema(len(unit.anchors), self._profile.bounds),
             max_tokens=self._profile.review_reply_tokens,
             read=read_review,
@@ -152,20 +174,29 @@ class Prompts:
             self._systems[task, language] = system
         return ({"role": "system", "content": system.strip()}, *self._shots)
 
-    def _unit_message(self, unit: ReviewUnit) -> Message:
+    def _unit_message(self, unit: ReviewUnit, pieces: Sequence[Piece]) -> Message:
         labels = {number: str(label) for label, number in enumerate(unit.anchors, 1)}
         lines = tuple(
             UnitLine("" if line.new is None else labels.get(line.new, ""), line.kind, printable(line.text))
             for line in unit.lines
         )
-        return self._render_unit(printable(unit.path), printable(unit.scope), lines)
+        around = "\n".join(_written(piece) for piece in pieces)
+        return self._render_unit(printable(unit.path), printable(unit.scope), lines, around)
 
-    def _render_unit(self, path: str, scope: str, lines: tuple[UnitLine, ...]) -> Message:
+    def _render_unit(self, path: str, scope: str, lines: tuple[UnitLine, ...], around: str = "") -> Message:
         body = "\n".join(f"{line.kind}{line.text}" for line in lines)
+        fence = marker(path, f"{body}\n{around}" if around else body)
         content = self._templates.render(
-            "base/unit.j2", path=path, scope=scope, lines=lines, marker=marker(path, body), context=""
+            "base/unit.j2", path=path, scope=scope, lines=lines, marker=fence, context=around
         )
         return {"role": "user", "content": content.strip()}
+
+
+def _written(piece: Piece) -> str:
+    """Write one piece; the bar keeps its lines apart from those under review, whatever they hold."""
+    within = f", {printable(piece.name)}" if piece.name else ""
+    lines = printable(piece.text).split("\n")
+    return "\n".join((f"{printable(piece.path)}:{piece.line}{within}", *(f"| {line}".rstrip() for line in lines)))
 
 
 def _shot_line(text: str) -> UnitLine:

@@ -17,6 +17,7 @@ from reviewer.diff import LineKind
 from reviewer.finding import Review, UnitReview, UnitStatus
 from reviewer.progress import SILENT, Progress
 from reviewer.prompt import Prompts
+from reviewer.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from reviewer.diff import Change
     from reviewer.engine.manager import AIModelManager
     from reviewer.finding import Finding, Silence
+    from reviewer.index import DefinitionIndex
+    from reviewer.surroundings import Extent, Piece
 
 _EMBEDDED_NOTE = (
     "The embedded model shows that everything works offline. It is far too small to judge code: "
@@ -44,6 +47,7 @@ async def review_change(
     wait: float | None = None,
     deadline: float | None = None,
     manager: AIModelManager | None = None,
+    index: DefinitionIndex | None = None,
 ) -> Review:
     """Review one change.
 
@@ -57,6 +61,7 @@ async def review_change(
         wait: Longest time to wait for a cold engine, in seconds; it is left warming after that.
         deadline: Longest time for all answers together, in seconds; units without one by then are reported as not read.
         manager: The model to ask; None makes one from the settings, and leaves its engine warm.
+        index: Finds definitions in files that the change leaves alone; None where there are none to be had.
 
     Raises:
         EngineError: Answers are needed and no engine can give any.
@@ -83,7 +88,9 @@ async def review_change(
             timeout=settings.timeout,
         )
         began = time.perf_counter()
-        units = await _read_units(selection.units, read, prompts, answerer, completions=settings.completions)
+        around = Surroundings(_extent(settings, prompts), read, index)
+        around.prepare(selection.units)
+        units = await _read_units(selection.units, read, prompts, answerer, around, completions=settings.completions)
         usage = dataclasses.replace(answerer.usage, seconds=time.perf_counter() - began, model=profile.id)
         units, remarks = suppression.apply(units, read, known or {})
         notes = (*((_EMBEDDED_NOTE,) if profile.embedded and selection.units else ()), *manager.notes, *remarks)
@@ -102,21 +109,44 @@ def _select(change: Change, read: ReadText, settings: Settings, max_chars: int) 
     return context.select(change, read, max_chars=max_chars, include=settings.include, exclude=settings.exclude)
 
 
+def _extent(settings: Settings, prompts: Prompts) -> Extent:
+    return prompts.extent if settings.context == "auto" else settings.context
+
+
 async def _read_units(
-    units: tuple[ReviewUnit, ...], read: ReadText, prompts: Prompts, answerer: Answerer, *, completions: bool
+    units: tuple[ReviewUnit, ...],
+    read: ReadText,
+    prompts: Prompts,
+    answerer: Answerer,
+    around: Surroundings,
+    *,
+    completions: bool,
 ) -> tuple[UnitReview, ...]:
     """Ask about every unit, and about every piece of unfinished code, all at once: the engine batches them."""
     texts = {path: read(path) or "" for path in {unit.path for unit in units}}
     holes = gaps.find(units, texts) if completions else ()
-    answers = await answerer.ask([*(prompts.review(unit) for unit in units), *(prompts.complete(gap) for gap in holes)])
+    beside = [around.of(unit, prompts.room_beside(unit)) for unit in units]
+    reviewing = [prompts.review(unit, pieces) for unit, pieces in zip(units, beside, strict=True)]
+    answers = await answerer.ask([*reviewing, *(prompts.complete(gap) for gap in holes)])
     asked, filled = answers[: len(units)], answers[len(units) :]
     completed = [verify.completion(gap, said.value, texts[gap.path]) for gap, said in zip(holes, filled, strict=True)]
     reviews: list[UnitReview] = []
-    for unit, answer in zip(units, asked, strict=True):
-        pieces = [(unit, answer)] if not answer.too_long else await _in_halves(unit, answer, prompts, answerer)
-        found = [_unit_review(piece, said, texts[piece.path], prompts.examples) for piece, said in pieces]
+    for unit, answer, pieces in zip(units, asked, beside, strict=True):
+        parts = [(unit, answer, pieces)]
+        if answer.too_long:
+            parts = [(part, said, ()) for part, said in await _shorter(unit, answer, prompts, answerer, bool(pieces))]
+        found = [_unit_review(part, said, texts[part.path], prompts.examples, seen) for part, said, seen in parts]
         reviews.extend(_with_completions(review, completed) for review in found)
     return tuple(reviews)
+
+
+async def _shorter(
+    unit: ReviewUnit, answer: Answer, prompts: Prompts, answerer: Answerer, had_pieces: bool
+) -> list[tuple[ReviewUnit, Answer]]:
+    """Ask again about a unit that was too long: without what is around it, then in halves."""
+    if had_pieces:
+        (answer,) = await answerer.ask([prompts.review(unit)])
+    return [(unit, answer)] if not answer.too_long else await _in_halves(unit, answer, prompts, answerer)
 
 
 async def _in_halves(
@@ -133,7 +163,9 @@ async def _in_halves(
     return result
 
 
-def _unit_review(unit: ReviewUnit, answer: Answer, text: str, examples: tuple[str, ...]) -> UnitReview:
+def _unit_review(
+    unit: ReviewUnit, answer: Answer, text: str, examples: tuple[str, ...], pieces: tuple[Piece, ...]
+) -> UnitReview:
     review = UnitReview(
         path=unit.path,
         start=unit.start,
@@ -149,8 +181,8 @@ def _unit_review(unit: ReviewUnit, answer: Answer, text: str, examples: tuple[st
         return review
     return dataclasses.replace(
         review,
-        explanation=verify.explanation(answer.value, unit, examples),
-        findings=verify.findings(answer.value, unit, text, examples),
+        explanation=verify.explanation(answer.value, unit, examples, pieces),
+        findings=verify.findings(answer.value, unit, text, examples, pieces),
     )
 
 

@@ -18,24 +18,28 @@ if TYPE_CHECKING:
     from reviewer.context import ReviewUnit
     from reviewer.gaps import Gap
     from reviewer.reply import RawFinding, Reply
+    from reviewer.surroundings import Piece
 
 
 _LINE_LABEL = re.compile(r"\b(lines?\s+)(\d{1,7})\b", re.IGNORECASE)
 
 
-def explanation(reply: Reply, unit: ReviewUnit, examples: Sequence[str]) -> Explanation:
+def explanation(reply: Reply, unit: ReviewUnit, examples: Sequence[str], pieces: Sequence[Piece] = ()) -> Explanation:
     """Check one unit's explanation.
 
     Args:
         reply: What the model wrote.
         unit: What it was shown.
         examples: The sentences of the prompt's own examples, to catch their echo.
+        pieces: What it was shown beside the unit.
     """
     text = _with_real_lines(whole_sentences(reply.explanation), unit)
-    return Explanation(text, _sentence_marks(text, _source(unit), examples))
+    return Explanation(text, _sentence_marks(text, _source(unit, pieces), examples))
 
 
-def findings(reply: Reply, unit: ReviewUnit, text: str, examples: Sequence[str]) -> tuple[Finding, ...]:
+def findings(
+    reply: Reply, unit: ReviewUnit, text: str, examples: Sequence[str], pieces: Sequence[Piece] = ()
+) -> tuple[Finding, ...]:
     """Check one unit's findings, in the reply's order.
 
     Args:
@@ -43,8 +47,9 @@ def findings(reply: Reply, unit: ReviewUnit, text: str, examples: Sequence[str])
         unit: What it was shown.
         text: The whole new side of the file, for trying suggestions; empty where it is not known.
         examples: The sentences of the prompt's own examples.
+        pieces: What it was shown beside the unit.
     """
-    source = _source(unit)
+    source = _source(unit, pieces)
     return tuple(_finding(raw, unit, text, source, examples) for raw in reply.findings)
 
 
@@ -155,7 +160,8 @@ def _sentence_marks(sentence: str, source: Source, examples: Sequence[str]) -> f
     return frozenset(marks)
 
 
-def _source(unit: ReviewUnit) -> Source:
+def _source(unit: ReviewUnit, pieces: Sequence[Piece]) -> Source:
     text = "\n".join((unit.path, unit.scope, *(line.text for line in unit.lines)))
     numbers = {number for line in unit.lines for number in (line.old, line.new) if number is not None}
-    return Source(unit.path, text, frozenset(numbers))
+    around = "\n".join(f"{piece.path} {piece.name}\n{piece.text}" for piece in pieces)
+    return Source(unit.path, text, frozenset(numbers), around)

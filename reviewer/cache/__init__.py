@@ -9,27 +9,21 @@ be no file at all the cache is off, says why in ``AnswerCache.problem``, and eve
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from reviewer.cache import database
-from reviewer.cache.files import CacheFiles
+from reviewer.cache.store import Store
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    _Work = Callable[["sqlite3.Connection"], "_T"]
-
 __all__ = ["DEFAULT_MAX_BYTES", "AnswerCache", "CacheStats", "default_path", "key"]
-
-_T = TypeVar("_T")
 
 DEFAULT_MAX_BYTES: Final = 256 * 1024 * 1024
 
@@ -103,17 +97,19 @@ class AnswerCache:
     ) -> None:
         self.path = path
         self.max_bytes = max_bytes
-        self.problem: str | None = None
-        self._files = CacheFiles(path)
+        self._store = Store(path, database.prepare, busy_seconds=_BUSY_SECONDS)
         self._clock = clock
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
         self._hits = 0
         self._misses = 0
 
+    @property
+    def problem(self) -> str | None:
+        """Why the cache is off; None when it works."""
+        return self._store.problem
+
     def get(self, key: str) -> str | None:
         """Return the answer stored under ``key``, or None."""
-        data = self._run(lambda connection: self._read(connection, key), None)
+        data = self._store.run(lambda connection: self._read(connection, key), None)
         if data is None:
             self._misses += 1
             return None
@@ -125,22 +121,22 @@ class AnswerCache:
         # A reply decoded from JSON may hold a lone surrogate, which SQLite's TEXT refuses.
         data = value.encode("utf-8", "surrogatepass")
         if database.cost(data) <= self.max_bytes:
-            self._run(lambda connection: self._write(connection, key, data), None)
+            self._store.run(lambda connection: self._write(connection, key, data), None)
 
     def stats(self) -> CacheStats:
         """Count what is there; of a cache that does not exist yet, without making it."""
         nothing = database.Totals(entries=0, bytes=0, oldest=None)
-        totals = self._run(database.totals, nothing) if self.path.exists() else nothing
+        totals = self._store.run(database.totals, nothing) if self.path.exists() else nothing
         return CacheStats(
             path=self.path,
             entries=totals.entries,
             bytes=totals.bytes,
             max_bytes=self.max_bytes,
-            file_bytes=self._files.size(),
+            file_bytes=self._store.files.size(),
             oldest=totals.oldest,
             hits=self._hits,
             misses=self._misses,
-            set_aside=self._files.set_aside_files(),
+            set_aside=self._store.files.set_aside_files(),
             problem=self.problem,
         )
 
@@ -150,51 +146,19 @@ class AnswerCache:
         Returns:
             How many answers were removed.
         """
-        removed = self._run(database.erase, 0) if self.path.exists() else 0
-        self._files.remove(self._files.set_aside_files())
+        removed = self._store.run(database.erase, 0) if self.path.exists() else 0
+        self._store.files.remove(self._store.files.set_aside_files())
         return removed
 
     def close(self) -> None:
         """Close the file; the next call opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                with contextlib.suppress(OSError, *database.errors()):
-                    self._connection.close()
-                self._connection = None
+        self._store.close()
 
     def __enter__(self) -> AnswerCache:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _run(self, work: _Work[_T], missed: _T) -> _T:
-        """Do ``work``; a damaged file is replaced and the work done once more; any other trouble gives ``missed``."""
-        with self._lock:
-            for attempt in (1, 2):
-                if self.problem is not None:
-                    break
-                try:
-                    return work(self._open())
-                except database.errors() as trouble:
-                    if database.is_busy(trouble):
-                        break
-                    self.close()
-                    if attempt == 1 and (database.is_damage(trouble) or self.path.is_dir()):
-                        self._replace_file(str(trouble))
-                    else:
-                        self.problem = f"{self.path}: {trouble}"
-                except OSError as trouble:
-                    self.close()
-                    self.problem = f"{self.path}: {trouble.strerror or trouble}"
-        return missed
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._files.make()
-            self._connection = database.connect(self.path, _BUSY_SECONDS)
-            database.prepare(self._connection)
-        return self._connection
 
     def _read(self, connection: sqlite3.Connection, key: str) -> bytes | None:
         row = database.read(connection, key)
@@ -208,11 +172,3 @@ class AnswerCache:
 
     def _write(self, connection: sqlite3.Connection, key: str, data: bytes) -> None:
         database.store(connection, key, data, self._clock(), self.max_bytes)
-
-    def _replace_file(self, reason: str) -> None:
-        from filelock import Timeout
-
-        try:
-            self._files.set_aside(_BUSY_SECONDS)
-        except (OSError, Timeout) as trouble:
-            self.problem = f"{self.path} is damaged ({reason}) and cannot be moved: {trouble}"

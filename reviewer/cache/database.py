@@ -104,25 +104,34 @@ def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables where the file is new.
+    """Make the tables of the answers where the file is new.
+
+    Raises:
+        DamageError: The file is another program's or version's.
+    """
+    make_tables(connection, _SCHEMA, _VERSION)
+
+
+def make_tables(connection: sqlite3.Connection, schema: str, version: int) -> None:
+    """Make the tables of a schema where the file is new.
 
     Raises:
         DamageError: The file is another program's or version's.
     """
     connection.execute("PRAGMA synchronous = NORMAL")
-    if _version(connection) == _VERSION:
+    if _version(connection) == version:
         return
     with contextlib.suppress(*errors()):  # another process is switching it over at this moment
         connection.execute("PRAGMA journal_mode = WAL")
-    with _transaction(connection):
-        version = _version(connection)
+    with transaction(connection):
+        found = _version(connection)
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if version == 0 and tables == 0:
-            for statement in _statements(_SCHEMA):
+        if found == 0 and tables == 0:
+            for statement in _statements(schema):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-        elif version != _VERSION:
-            raise DamageError(f"schema version {version} instead of {_VERSION}")
+            connection.execute(f"PRAGMA user_version = {version}")
+        elif found != version:
+            raise DamageError(f"schema version {found} instead of {version}")
 
 
 def read(connection: sqlite3.Connection, key: str) -> tuple[bytes, float] | None:
@@ -156,7 +165,7 @@ def touch(connection: sqlite3.Connection, key: str, now: float) -> None:
 
 def store(connection: sqlite3.Connection, key: str, data: bytes, now: float, max_bytes: int) -> None:
     """Store an answer and evict the least recently used ones beyond the bound, in one transaction."""
-    with _transaction(connection):
+    with transaction(connection):
         connection.execute(_STORE, (key, data, zlib.crc32(data), cost(data), now))
         (total,) = connection.execute("SELECT bytes FROM total").fetchone()
         if total > max_bytes:
@@ -172,7 +181,7 @@ def totals(connection: sqlite3.Connection) -> Totals:
 
 def erase(connection: sqlite3.Connection) -> int:
     """Remove every answer, also from free pages and the log, and return how many there were."""
-    with _transaction(connection):
+    with transaction(connection):
         (entries,) = connection.execute("SELECT entries FROM total").fetchone()
         connection.execute("DELETE FROM answers")
     # Deleted rows stay readable until the file is rewritten; where others are reading it, that has to wait.
@@ -195,7 +204,8 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 @contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let a group of statements happen together or not at all."""
     # IMMEDIATE takes the write lock at once, so that the busy timeout applies; a later upgrade would fail instead.
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from reviewer.errors import ExitCode
     from reviewer.finding import Review, Severity, Silence
     from reviewer.git import Repository, Target
+    from reviewer.index import DefinitionIndex
     from reviewer.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A change, and the new side of its files."""
+    """A change, the new side of its files, and what the other files define."""
 
     change: Change
     read: Callable[[str], str | None]
+    index: DefinitionIndex | None = None
 
 
 def load_settings(
@@ -60,6 +62,7 @@ def here() -> Repository | None:
 def from_repository(repository: Repository, target: Target) -> Source:
     """Read a change from git; files are fetched together, when the first of them is asked for."""
     from reviewer import diff
+    from reviewer.index import DefinitionIndex
 
     change = diff.parse(repository.patch(target), target.subject)
     fetched: dict[str, bytes | None] = {}
@@ -70,7 +73,7 @@ def from_repository(repository: Repository, target: Target) -> Source:
         data = fetched[path] if path in fetched else repository.content(target, path)
         return None if data is None else diff.decode(data)
 
-    return Source(change, read)
+    return Source(change, read, DefinitionIndex(repository, target))
 
 
 def from_patch(patch: bytes, subject: str) -> Source:
@@ -113,6 +116,7 @@ def make_review(
                 progress=progress,
                 wait=wait,
                 deadline=deadline,
+                index=source.index,
             )
         )
 

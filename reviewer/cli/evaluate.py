@@ -34,6 +34,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--results", type=_FILE, help="Where results are kept [CASES.results.jsonl in this folder].")
 @click.option("--html", "page", type=_FILE, help="Also write a page that stands alone.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@options.context_option
 @options.model_options
 @options.install_option
 def evaluate(

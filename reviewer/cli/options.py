@@ -16,8 +16,7 @@ _F = TypeVar("_F", bound="Callable[..., Any]")
 
 def model_options(function: _F) -> _F:
     """Which model, and where it runs."""
-    quantization = BY_FIELD["quantization"].kind
-    words = quantization.words if isinstance(quantization, Choice) else ()
+    words = _words("quantization")
     return _with(
         function,
         click.option("--model", metavar="MODEL", help="A catalog name, a Hugging Face id or a local folder."),
@@ -57,9 +56,16 @@ def review_options(function: _F) -> _F:
         function,
         click.option("--include", multiple=True, metavar="GLOB", help="Only these files; may be given several times."),
         click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files; may be given several times."),
+        context_option,
         click.option("--cache/--no-cache", default=None, help="Use answers from before."),
         click.option("--completions/--no-completions", default=None, help="Suggest code for unfinished code."),
     )
+
+
+def context_option(function: _F) -> _F:
+    """How far to look around a change."""
+    what = "Shown beside a change: its scopes and imports, the file's definitions, the repository's."
+    return _with(function, click.option("--context", type=click.Choice(_words("context")), help=what))
 
 
 def format_option(function: _F) -> _F:
@@ -76,6 +82,11 @@ def install_option(function: _F) -> _F:
 def as_flags(values: dict[str, Any]) -> dict[str, object]:
     """Leave out what was not given, so that it does not hide a weaker source."""
     return {name: value for name, value in values.items() if value is not None and value != ()}
+
+
+def _words(field: str) -> tuple[str, ...]:
+    kind = BY_FIELD[field].kind
+    return kind.words if isinstance(kind, Choice) else ()
 
 
 def _with(function: _F, *options: Callable[[_F], _F]) -> _F:

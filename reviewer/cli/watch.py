@@ -80,7 +80,8 @@ async def _review(repository: Repository, target: Target, flags: Mapping[str, ob
 
     settings = config.load(repository.root, os.environ, flags)
     source = common.from_repository(repository, target)
-    return await review_change(source.change, source.read, settings, overrides=overrides.local(repository.root))
+    templates = overrides.local(repository.root)
+    return await review_change(source.change, source.read, settings, overrides=templates, index=source.index)
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

@@ -24,6 +24,7 @@ PYPROJECT = "pyproject.toml"
 DEFAULT = "default"
 
 FailOn = Literal["error", "warning", "info"]
+ContextExtent = Literal["auto", "none", "scope", "file", "repo"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Settings:
         fail_on: The least severity that fails a review; None never fails. (The value of ``finding.Severity``; the
             type itself stands in a layer above this one.)
         require: Fail where a review cannot be made, or is incomplete.
+        context: How far to look for what is shown beside a change; ``"auto"`` leaves it to what pays for the model.
         include, exclude: Patterns of paths, ``/`` between parts.
         url: Endpoints to attach to, with commas between them; ``api_key`` goes with them and is kept out of ``repr``.
         keyring: Take the key from the system's keyring where ``api_key`` is not set.
@@ -63,6 +65,7 @@ class Settings:
     format: str = "text"
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    context: ContextExtent = "auto"
     cache: bool = True
     completions: bool = True
     explanations: bool = True

@@ -230,6 +230,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("format", "format", Choice(FORMATS), "How the review is written."),
     Option("include", "include", Globs(), "Review only files that match one of these; empty means all."),
     Option("exclude", "exclude", Globs(), "Never review files that match one of these."),
+    Option(
+        "context",
+        "context",
+        Choice(("auto", "none", "scope", "file", "repo")),
+        "What is shown beside a change: enclosing signatures and imports, the file's definitions, the repository's.",
+    ),
     Option("cache", "cache", Switch(), "Keep answers, so that an unchanged hunk is not asked about twice."),
     Option("completions", "completions", Switch(), "Suggest code for unfinished code in the change."),
     Option("explanations", "explanations", Switch(), "Explain what each part of the change does."),

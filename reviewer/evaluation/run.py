@@ -140,7 +140,7 @@ def _setup(settings: Settings, overrides: Mapping[str, str]) -> str:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
-    parts = [FORMAT_VERSION, prompts, dict(overrides), settings.max_model_len, settings.quantization]
+    parts = [FORMAT_VERSION, prompts, dict(overrides), settings.max_model_len, settings.quantization, settings.context]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

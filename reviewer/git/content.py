@@ -24,14 +24,15 @@ def blobs(command: Command, tree: str, paths: Iterable[str]) -> dict[str, bytes 
     plain = [path for path in found if "\n" not in path]
     if plain:
         requests = b"".join(os.fsencode(f"{tree}:{path}\n") for path in plain)
-        found.update(zip(plain, _batch(command.run("cat-file", "--batch", stdin=requests)), strict=True))
+        found.update(zip(plain, batch(command.run("cat-file", "--batch", stdin=requests)), strict=True))
     for path in found.keys() - set(plain):
         result = command.attempt("cat-file", "blob", f"{tree}:{path}")
         found[path] = None if result.status else result.out
     return found
 
 
-def _batch(out: bytes) -> Iterator[bytes | None]:
+def batch(out: bytes) -> Iterator[bytes | None]:
+    """Read the output of ``cat-file --batch``; None stands for what is no blob, or not there."""
     position = 0
     while position < len(out):
         end = out.index(b"\n", position)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from reviewer.errors import GitError
 from reviewer.git.command import Command, Result, text
 from reviewer.git.content import blobs, worktree_file
+from reviewer.git.listing import listed
 from reviewer.git.revision import Revisions
 from reviewer.git.target import Target, TargetKind
 
@@ -94,6 +95,12 @@ class Repository:
     def hooks_dir(self) -> Path:
         """Where git looks for hooks: ``core.hooksPath``, or ``hooks`` in the common folder; it need not exist."""
         return self.root / text(self.command.run("rev-parse", "--git-path", "hooks"))
+
+    @cached_property
+    def offline(self) -> Command:
+        """The same git, which fetches nothing: in a partial clone what is not here counts as missing."""
+        environment = _environment(self.root, self.git_dir, self.common_dir)
+        return Command(self.root, environment | {"GIT_NO_LAZY_FETCH": "1"})
 
     def resolve(self, revision: str) -> str:
         """Return the object id of the commit that a revision names.
@@ -177,6 +184,20 @@ class Repository:
                 return blobs(self.command, ":0", paths)
             case TargetKind.COMMIT | TargetKind.RANGE:
                 return blobs(self.command, str(target.head), paths)
+
+    def files(self, target: Target) -> dict[str, str]:
+        """Return the blob id of every file of the new side by path; of what git has where that is the working tree.
+
+        Raises:
+            GitError: Git failed.
+        """
+        match target.kind:
+            case TargetKind.PATCH:
+                return {}
+            case TargetKind.STAGED | TargetKind.WORKTREE:
+                return listed(self.command, None)
+            case TargetKind.COMMIT | TargetKind.RANGE:
+                return listed(self.command, str(target.head))
 
     def show(self, revision: str, path: str) -> bytes | None:
         """Return a file of a revision; None where that has no such file.

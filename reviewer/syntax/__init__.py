@@ -1,4 +1,4 @@
-"""What a file's syntax tree says: new syntax errors, enclosing scopes, functions and their bodies, comments.
+"""What a file's syntax tree says: new syntax errors, scopes, functions, imports, comments, and the names lines use.
 
 Every question answers "nothing known" rather than failing: for a language without a packaged grammar, and for a text
 too large to parse while somebody waits. Lines are counted from 1 and split at line feeds alone, as git does.
@@ -10,11 +10,37 @@ from functools import lru_cache
 
 from reviewer.languages import LANGUAGES, Language
 from reviewer.syntax import comments as _comments
+from reviewer.syntax import imports as _imports
+from reviewer.syntax import outline, references
 from reviewer.syntax.comments import Comment
 from reviewer.syntax.definitions import Definition, Function, Scope, read
+from reviewer.syntax.imports import Import
+from reviewer.syntax.outline import Outline, excerpt
+from reviewer.syntax.references import Call, References
 from reviewer.syntax.tree import MAX_BYTES, count_errors, encoded, parse
 
-__all__ = ["MAX_BYTES", "Comment", "Function", "Scope", "comments", "enclosing", "functions", "new_errors"]
+__all__ = [
+    "MAX_BYTES",
+    "Call",
+    "Comment",
+    "Function",
+    "Import",
+    "Outline",
+    "References",
+    "Scope",
+    "comments",
+    "enclosing",
+    "enclosing_all",
+    "excerpt",
+    "functions",
+    "imports",
+    "new_errors",
+    "outlines",
+    "references_of",
+    "survey",
+]
+
+_NO_NAMES = References((), {})
 
 
 def new_errors(language: Language | str, before: str, after: str) -> int | None:
@@ -39,8 +65,14 @@ def enclosing(language: Language | str, text: str, line: int) -> Scope | None:
         text: The whole file.
         line: 1-based.
     """
+    around = enclosing_all(language, text, line)
+    return around[-1] if around else None
+
+
+def enclosing_all(language: Language | str, text: str, line: int) -> tuple[Scope, ...]:
+    """Return every function, method and class around a line, the outermost first."""
     around = [d for d in _definitions(_grammar(language), text) if d.scope.start <= line <= d.scope.end]
-    return max(around, key=lambda d: d.depth).scope if around else None
+    return tuple(d.scope for d in sorted(around, key=lambda d: d.depth))
 
 
 def functions(language: Language | str, text: str) -> tuple[Function, ...]:
@@ -56,6 +88,32 @@ def comments(language: Language | str, text: str) -> tuple[Comment, ...] | None:
     return None if tree is None else _comments.read(tree, data)
 
 
+def outlines(language: Language | str, text: str) -> tuple[Outline, ...]:
+    """Return every definition with the lines that show it to somebody who does not see the whole of it."""
+    return _outlines(_grammar(language), text)
+
+
+def imports(language: Language | str, text: str) -> tuple[Import, ...]:
+    """Return what a file imports, in its order."""
+    return _imported(_grammar(language), text)
+
+
+def references_of(language: Language | str, text: str) -> References:
+    """Return which names a file's lines say and call."""
+    return _references(_grammar(language), text)
+
+
+def survey(language: Language | str, text: str) -> tuple[tuple[Outline, ...], frozenset[str]]:
+    """Return a file's definitions and the names that it calls; for reading many files once, so nothing is kept."""
+    grammar = _grammar(language)
+    data = encoded(text)
+    tree = None if grammar is None else parse(grammar, data)
+    if grammar is None or tree is None:
+        return (), frozenset()
+    found = outline.read(tuple(read(grammar, tree, data)), text.split("\n"), python=_is_python(grammar))
+    return tuple(found), references.called(tree, data)
+
+
 def _grammar(language: Language | str) -> str | None:
     return (LANGUAGES[language] if isinstance(language, str) else language).grammar
 
@@ -66,3 +124,27 @@ def _definitions(grammar: str | None, text: str) -> tuple[Definition, ...]:
     data = encoded(text)
     tree = None if grammar is None else parse(grammar, data)
     return () if grammar is None or tree is None else tuple(read(grammar, tree, data))
+
+
+@lru_cache(maxsize=32)
+def _outlines(grammar: str | None, text: str) -> tuple[Outline, ...]:
+    lines = text.split("\n")
+    return tuple(outline.read(_definitions(grammar, text), lines, python=_is_python(grammar)))
+
+
+@lru_cache(maxsize=32)
+def _imported(grammar: str | None, text: str) -> tuple[Import, ...]:
+    data = encoded(text)
+    tree = None if grammar is None else parse(grammar, data)
+    return () if grammar is None or tree is None else tuple(_imports.read(grammar, tree, data))
+
+
+@lru_cache(maxsize=32)
+def _references(grammar: str | None, text: str) -> References:
+    data = encoded(text)
+    tree = None if grammar is None else parse(grammar, data)
+    return _NO_NAMES if tree is None else references.read(tree, data)
+
+
+def _is_python(grammar: str | None) -> bool:
+    return grammar is not None and grammar.startswith("tree_sitter_python")

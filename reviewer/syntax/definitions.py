@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ _HOLDERS = frozenset(
 _VALUES = frozenset(("arrow_function", "function_expression", "generator_function"))
 _BODIES = frozenset(("function_body", "class_body", "enum_class_body", "block", "field_declaration_list"))
 _COMMENTS = frozenset(("comment", "line_comment", "block_comment", "multiline_comment"))
+_LINE_END = re.compile(rb"\n")
 _DECORATED = "decorated_definition"
 _DEFINITIONS = _CLASSES | _FUNCTIONS | {_DECORATED}
 _PYTHON = "tree_sitter_python:language"
@@ -132,7 +134,7 @@ class _Reader:
         found = nodes(tree, wanted | _COMMENTS)
         self._definitions = [node for node in found if node.type in wanted]
         self._comments = [(node.start_byte, node.end_byte) for node in found if node.type in _COMMENTS]
-        self._line_ends = [index for index, byte in enumerate(data) if byte == ord("\n")]
+        self._line_ends = [found.start() for found in _LINE_END.finditer(data)]
 
     def read(self) -> Iterator[Definition]:
         around: list[_Around] = []

@@ -1,0 +1,54 @@
+"""Which files of a repository are worth reading for their definitions: source that people wrote."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from reviewer.languages import detect
+
+if TYPE_CHECKING:
+    from reviewer.languages import Language
+
+MAX_BYTES = 256 * 1024
+"""A larger blob is not read: it is data, or generated."""
+
+_MAX_LINE = 300  # characters of the average line of a file that no tool wrote
+_FOREIGN = frozenset(
+    (
+        *("node_modules", "bower_components", "vendor", "third_party", "third-party", "site-packages", "venv"),
+        *(".venv", "Pods", "dist", "generated", "__generated__", "__pycache__"),
+    )
+)
+_GENERATED = re.compile(
+    r"(?:\.min\.[mc]?js|\.bundle\.js|\.pb\.(?:go|cc|h)|_pb2(?:_grpc)?\.pyi?|\.g\.cs|\.designer\.cs|[._-]generated\.\w+)$",
+    re.IGNORECASE,
+)
+# Languages whose files speak to each other.
+_FAMILIES = {
+    "javascript": "script",
+    "typescript": "script",
+    "tsx": "script",
+    "c": "c",
+    "cpp": "c",
+    "java": "jvm",
+    "kotlin": "jvm",
+}
+
+
+def family(language: Language) -> str:
+    """Name the languages that a file of this one may call into; empty where nothing is known of it."""
+    return _FAMILIES.get(language.name, language.name) if language.grammar else ""
+
+
+def language_of(path: str) -> Language | None:
+    """The language of a file that is worth reading, by its name alone; None where it is not."""
+    if _FOREIGN.intersection(path.split("/")[:-1]) or _GENERATED.search(path):
+        return None
+    language = detect(path)
+    return language if language.grammar else None
+
+
+def is_written(text: str) -> bool:
+    """Whether the lines are as short as people write them."""
+    return len(text) <= _MAX_LINE * (text.count("\n") + 1)
