@@ -91,10 +91,10 @@ def _best(place: Place, candidates: list[Found], target: tuple[str, ...] | None,
         for one in candidates
         if match.same_folder(one.path, place.unit.path) or match.any_leads_to(place.file.imports, one.path)
     ]
-    if near:
-        return near[:1]
     telling = call is not None and len(call.name) >= _SHORTEST
-    return candidates if len(candidates) == 1 and telling else []
+    # Two that lie near, or one of a name that is also elsewhere: whose it is would be a guess.
+    meant = near or (candidates if telling else [])
+    return meant if len(meant) == 1 else []
 
 
 def _kin(path: str, place: Place) -> bool:

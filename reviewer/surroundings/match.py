@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 # Files that stand for their folder.
 _FOLDERS = frozenset(("__init__", "index", "mod", "lib", "main"))
-# What an import begins with when it says where it is, not what it is called.
-_HERE = frozenset(("crate", "self", "super"))
 _COMPARED = 2  # parts; a longer agreement says no more
 
 
@@ -26,10 +24,9 @@ def leads_to(target: tuple[str, ...], path: str) -> bool:
     *folders, name = path.split("/")
     stem = name.partition(".")[0]
     module = (*folders, *(() if stem in _FOLDERS and folders else (stem,)))
-    names = tuple(part for part in target if part not in _HERE)
     return any(
         _ends_alike(wanted, place)
-        for wanted in (names, names[:-1])
+        for wanted in (target, target[:-1])
         for place in (module, tuple(folders))
         if wanted and place
     )

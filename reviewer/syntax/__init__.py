@@ -7,6 +7,7 @@ too large to parse while somebody waits. Lines are counted from 1 and split at l
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from reviewer.languages import LANGUAGES, Language
 from reviewer.syntax import comments as _comments
@@ -18,6 +19,9 @@ from reviewer.syntax.imports import Import
 from reviewer.syntax.outline import Outline, excerpt
 from reviewer.syntax.references import Call, References
 from reviewer.syntax.tree import MAX_BYTES, count_errors, encoded, parse
+
+if TYPE_CHECKING:
+    from tree_sitter import Tree
 
 __all__ = [
     "MAX_BYTES",
@@ -118,11 +122,17 @@ def _grammar(language: Language | str) -> str | None:
     return (LANGUAGES[language] if isinstance(language, str) else language).grammar
 
 
+# A tree is asked several questions in a row, and takes many times the room of its text.
+@lru_cache(maxsize=2)
+def _parsed(grammar: str | None, text: str) -> tuple[Tree | None, bytes]:
+    data = encoded(text)
+    return (None if grammar is None else parse(grammar, data)), data
+
+
 # One file is asked about once per hunk, so the last few are kept.
 @lru_cache(maxsize=32)
 def _definitions(grammar: str | None, text: str) -> tuple[Definition, ...]:
-    data = encoded(text)
-    tree = None if grammar is None else parse(grammar, data)
+    tree, data = _parsed(grammar, text)
     return () if grammar is None or tree is None else tuple(read(grammar, tree, data))
 
 
@@ -134,15 +144,13 @@ def _outlines(grammar: str | None, text: str) -> tuple[Outline, ...]:
 
 @lru_cache(maxsize=32)
 def _imported(grammar: str | None, text: str) -> tuple[Import, ...]:
-    data = encoded(text)
-    tree = None if grammar is None else parse(grammar, data)
+    tree, data = _parsed(grammar, text)
     return () if grammar is None or tree is None else tuple(_imports.read(grammar, tree, data))
 
 
 @lru_cache(maxsize=32)
 def _references(grammar: str | None, text: str) -> References:
-    data = encoded(text)
-    tree = None if grammar is None else parse(grammar, data)
+    tree, data = _parsed(grammar, text)
     return _NO_NAMES if tree is None else references.read(tree, data)
 
 

@@ -104,7 +104,7 @@ class _Reading:
             self._base = tuple(self._path)
         elif text == "{":
             self._opened.append(self._base)
-            self._base = tuple(self._path)
+            self._base, self._renamed = tuple(self._path), False
         elif text == "}" and self._opened:
             self._base = self._opened.pop()
         elif text == "," or kind == "self":

@@ -39,10 +39,11 @@ _SAYS = frozenset(
         *("namespace_identifier", "shorthand_property_identifier", "name", "word", "variable_name"),
     )
 )
-_BRACKETS = re.compile(r"(?:::)?<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)")
+_BRACKETS = re.compile(r"(?:::)?<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)|\{[^{}]*\}")
+_NESTED = 8  # brackets in brackets that are taken out; more of them say that nothing can be told
 # Ruby's names may end in `?` or `!`; before a dot these are operators of other languages.
 _WORD = re.compile(r"\$?[^\W\d][\w$]*(?:[?!](?!\.))?")
-_LONGEST = 240  # of a callee's text; the end of a longer chain says enough
+_LONGEST = 2_000  # bytes of a callee; the end of a longer chain says enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,10 @@ def _call(node: Node, data: bytes) -> Call | None:
 
 def _chain(node: Node, data: bytes) -> tuple[str, ...]:
     """The names of ``a.b(1).c<T>``, without what stands in brackets."""
-    text = decoded(data[node.start_byte : node.end_byte])
-    while True:
+    text = data[max(node.start_byte, node.end_byte - _LONGEST) : node.end_byte].decode("utf-8", "replace")
+    for _ in range(_NESTED):
         shorter = _BRACKETS.sub("", text)
         if shorter == text:
-            return tuple(word.lstrip("$") for word in _WORD.findall(text[-_LONGEST:]))
+            return tuple(word.lstrip("$") for word in _WORD.findall(text))
         text = shorter
+    return ()
