@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,7 +64,7 @@ def test_each_extent_shows_what_the_one_before_shows(language: str) -> None:
     extents: tuple[Extent, ...] = ("none", "scope", "file", "repo")
     shown = [Surroundings(extent, {"till.x": snippet.text}.get).of(unit, ROOM) for extent in extents]
     assert shown[0] == ()
-    for less, more in zip(shown, shown[1:], strict=False):
+    for less, more in pairwise(shown):
         assert more[: len(less)] == less
     order = [list(Role).index(piece.role) for piece in shown[-1]]
     assert order == sorted(order)
