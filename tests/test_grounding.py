@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from reviewer.grounding import Source, is_echo, is_ungrounded, says_nothing
@@ -74,3 +76,29 @@ def test_a_copied_line_says_nothing(sentence: str, expected: bool) -> None:
 )
 def test_the_prompts_own_example_is_recognized(sentence: str, expected: bool) -> None:
     assert is_echo(sentence, ["The ferry timetable loses its last departure."]) is expected
+
+
+BESIDE = dataclasses.replace(SOURCE, around="util/sums.py sum_all\ndef sum_all(numbers, *, start=0):\n    return start")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "alone", "beside"),
+    [
+        # What was shown beside the unit may be named.
+        ("`sum_all` returns `start`, so the total is wrong, whatever `numbers` holds.", True, False),
+        ("The total ignores `numbers`.", True, False),
+        ("In util/sums.py the total stays at its start.", True, False),
+        # What was shown nowhere may not, and a sentence has to be about the unit all the same.
+        ("`load_config` swallows every exception.", True, True),
+        ("The helper in config/loader.py is not imported.", True, True),
+        ("A number starts.", True, True),
+    ],
+)
+def test_what_stands_beside_the_unit_may_be_named(sentence: str, alone: bool, beside: bool) -> None:
+    assert is_ungrounded(sentence, SOURCE) is alone
+    assert is_ungrounded(sentence, BESIDE) is beside
+
+
+def test_a_copied_line_of_what_stands_beside_says_nothing() -> None:
+    assert says_nothing("def sum_all(numbers, *, start=0):", BESIDE)
+    assert not says_nothing("def sum_all(numbers, *, start=0):", SOURCE)

@@ -91,7 +91,7 @@ def test_a_unit_in_full() -> None:
 def test_all_that_the_author_of_a_change_wrote_stands_between_the_markers() -> None:
     text = unit(path="PATH", scope="SCOPE", context="CONTEXT")
     before, inside, after = text.split("MARK\n", 1)[0], text.split("MARK\n", 1)[1], text.rsplit("MARK", 1)[1]
-    assert inside.startswith("PATH, in SCOPE\nCONTEXT\n  def f():\n")
+    assert inside.startswith("PATH, in SCOPE\nFor reference only:\nCONTEXT\nUnder review:\n  def f():\n")
     assert not any(word in before for word in ("PATH", "SCOPE", "CONTEXT"))
     assert not after
 

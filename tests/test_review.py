@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewer import diff, gate
+from reviewer.cli.common import from_repository
 from reviewer.config import Settings
 from reviewer.errors import EngineUnreachableError
 from reviewer.finding import Mark, Review, Severity, Silence, SilencedBy, UnitStatus
+from reviewer.git import Repository
 from reviewer.review import review_change
 from tests.fake_engine import FakeEngine, Rule, Script
 
@@ -238,3 +240,72 @@ async def test_the_change_cannot_close_its_fence(repo: Repo) -> None:
     fences = [line for line in content.split("\n") if len(line) >= 12 and content.count(line) >= 2]
     assert fences
     assert json.dumps(fences[-1]) not in change.files[0].hunks[0].lines[-1].text
+
+
+# As vLLM says it.
+TOO_LONG = "This model's maximum context length is 1600 tokens. However, your prompt contains 2000 input tokens."
+TAX = 'def rate(country):\n    """Percent, not a share."""\n    return 19\n'
+TILL = "from shop.tax import rate\n\n\ndef total(net):\n    return net\n"
+TILL_AFTER = TILL.replace("return net", "return net * rate('de')")
+
+
+async def in_context(repo: Repo, engine: FakeEngine, extent: str, **options: Any) -> Review:
+    """Review what is staged as the command line does, with the other files at hand."""
+    repository = Repository.discover(repo.root)
+    source = from_repository(repository, repository.target(None, staged=True))
+    settings = Settings(url=engine.endpoint.url, context=extent, **options)
+    return await review_change(source.change, source.read, settings, index=source.index)
+
+
+@pytest.mark.parametrize(
+    ("extent", "shown"), [("none", []), ("scope", ["import"]), ("file", ["import"]), ("repo", ["import", "rate"])]
+)
+async def test_a_definition_of_another_file_is_sent_where_it_is_asked_for(
+    repo: Repo, extent: str, shown: list[str]
+) -> None:
+    repo.commit("first", {"shop/tax.py": TAX, "shop/till.py": TILL.replace("\n\n\n", "\n" * 12)})
+    repo.stage({"shop/till.py": TILL_AFTER.replace("\n\n\n", "\n" * 12)})
+    grounded = finding(message="`rate` gives a percent and not a share, so the total of `net` is wrong.", fix="")
+    with FakeEngine(Script(rules=[reply(grounded, explanation="Taxes the net.")]), tcp=True) as engine:
+        await in_context(repo, engine, extent)
+        content = engine.requests(CHAT)[0]["body"]["messages"][-1]["content"]
+    assert ("| from shop.tax import rate" in content) is ("import" in shown)
+    assert ('|     """Percent, not a share."""' in content) is ("rate" in shown)
+
+
+async def test_a_finding_may_name_what_was_shown_beside_the_unit(repo: Repo) -> None:
+    repo.commit("first", {"shop/tax.py": TAX.replace("19", "PERCENT_OF_TAX"), "shop/till.py": TILL})
+    repo.stage({"shop/till.py": TILL_AFTER})
+    named = finding(message="The total grows by `PERCENT_OF_TAX`, which is no share.", fix="")
+    marks = {}
+    with FakeEngine(Script(rules=[reply(named, explanation="Taxes the net.")]), tcp=True) as engine:
+        for extent in ("none", "repo"):
+            review = await in_context(repo, engine, extent, cache=False)
+            marks[extent] = Mark.UNGROUNDED in review.findings[0].marks
+    assert marks == {"none": True, "repo": False}
+
+
+async def test_the_same_surroundings_are_the_same_request(repo: Repo) -> None:
+    repo.commit("first", {"shop/tax.py": TAX, "shop/till.py": TILL})
+    repo.stage({"shop/till.py": TILL_AFTER})
+    with FakeEngine(Script(rules=[reply()]), tcp=True) as engine:
+        await in_context(repo, engine, "repo")
+        again = await in_context(repo, engine, "repo")
+        assert (again.usage.requests, again.usage.cached) == (0, 1)
+        repo.stage({"shop/tax.py": TAX.replace("19", "0.19")})
+        other = await in_context(repo, engine, "repo")
+    assert other.usage.requests == 2, "another definition is another question"
+
+
+async def test_what_stands_beside_a_unit_is_the_first_to_go(repo: Repo) -> None:
+    helpers = "".join(f"def helper_{n}(a):\n    return [{','.join('9' * 60)}]\n\n\n" for n in range(5))
+    before = helpers + "def f(a):\n    a = 1\n    a = 2\n    a = 3\n    a = 4\n    return a\n"
+    after = before.replace("    return a\n", f"    return {' + '.join(f'helper_{n}(a)' for n in range(5))}\n")
+    change = change_of(repo, {"a.py": before}, {"a.py": after})
+    refused = Rule(path=CHAT, match="For reference", status=400, text=TOO_LONG)
+    with FakeEngine(Script(rules=[refused, reply()]), tcp=True) as engine:
+        review = await run(engine, change, {"a.py": after}, context="file")
+        first, second = engine.requests(CHAT)
+    assert [unit.status for unit in review.units] == [UnitStatus.READ], "the lines under review are read whole"
+    assert "For reference" in first["body"]["messages"][-1]["content"]
+    assert "For reference" not in second["body"]["messages"][-1]["content"]
