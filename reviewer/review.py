@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from reviewer.index import DefinitionIndex
     from reviewer.surroundings import Extent, Piece
 
+# For reading the definitions of a repository that is not known yet. What is left is read by the next reviews.
+_INDEX_SECONDS = 20.0
+_HOOK_SECONDS = 2.0
 _EMBEDDED_NOTE = (
     "The embedded model shows that everything works offline. It is far too small to judge code: "
     "read its words as a demonstration."
@@ -89,7 +92,7 @@ async def review_change(
         )
         began = time.perf_counter()
         around = Surroundings(_extent(settings, prompts), read, index)
-        around.prepare(selection.units)
+        around.prepare(selection.units, seconds=_INDEX_SECONDS if wait is None else _HOOK_SECONDS, progress=progress)
         units = await _read_units(selection.units, read, prompts, answerer, around, completions=settings.completions)
         usage = dataclasses.replace(answerer.usage, seconds=time.perf_counter() - began, model=profile.id)
         units, remarks = suppression.apply(units, read, known or {})

@@ -11,6 +11,7 @@ import pytest
 
 from reviewer.git import Repository
 from reviewer.index import DefinitionIndex, default_path, eligible, tables
+from tests.command import reviewer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,10 +26,10 @@ FILES: dict[str, str | bytes] = {
 }
 
 
-def index_of(repo: Repo, *, staged: bool = True, seconds: float = 60, path: Path | None = None) -> DefinitionIndex:
+def index_of(repo: Repo, *, staged: bool = True, path: Path | None = None) -> DefinitionIndex:
     repository = Repository.discover(repo.root)
     target = repository.target(None, staged=True) if staged else repository.target("HEAD", staged=False)
-    return DefinitionIndex(repository, target, path, seconds=seconds)
+    return DefinitionIndex(repository, target, path)
 
 
 def names(index: DefinitionIndex, *wanted: str) -> list[tuple[str, str, int]]:
@@ -122,8 +123,8 @@ def test_out_of_time_the_nearest_files_are_read_first_and_the_rest_another_time(
     repo.commit("first", {f"p{n}/a.py": f"def f{n}(): pass\n" for n in range(5)})
     clock = iter(range(1000))
     monkeypatch.setattr("reviewer.index.time.monotonic", lambda: next(clock))
-    index = index_of(repo, seconds=4)
-    left = index.prepare({"python"}, near=["p3/b.py"])
+    index = index_of(repo)
+    left = index.prepare({"python"}, near=["p3/b.py"], seconds=4)
     assert 0 < left < 5
     assert names(index, "f3") == [("p3/a.py", "f3", 1)]
     monkeypatch.undo()
@@ -176,7 +177,7 @@ def test_the_file_is_the_owners_alone(repo: Repo) -> None:
 
 def _prepare(root: Path, path: Path) -> None:
     repository = Repository.discover(root)
-    DefinitionIndex(repository, repository.target(None, staged=True), path, seconds=60).prepare({"python"})
+    DefinitionIndex(repository, repository.target(None, staged=True), path).prepare({"python"})
 
 
 def test_many_processes_read_at_once(repo: Repo) -> None:
@@ -226,3 +227,14 @@ def test_a_warm_index_answers_at_once(repo: Repo) -> None:
     index.prepare({"python"})
     index.find(["f1", "f2"])
     assert time.perf_counter() - began < 2
+
+
+def test_what_is_forgotten_is_gone_from_the_disk(repo: Repo) -> None:
+    repo.commit("first", FILES)
+    first = index_of(repo)
+    first.prepare({"python"})
+    first.close()
+    assert reviewer("cache", "clear", cwd=repo.root).returncode == 0
+    left = b"".join(file.read_bytes() for file in default_path().parent.glob("definitions.sqlite3*"))
+    assert b"lookup(country)" not in left
+    assert index_of(repo).find(["rate"]) == ()

@@ -184,12 +184,16 @@ def erase(connection: sqlite3.Connection) -> int:
     with transaction(connection):
         (entries,) = connection.execute("SELECT entries FROM total").fetchone()
         connection.execute("DELETE FROM answers")
-    # Deleted rows stay readable until the file is rewritten; where others are reading it, that has to wait.
+    compact(connection)
+    count: int = entries
+    return count
+
+
+def compact(connection: sqlite3.Connection) -> None:
+    """Rewrite the file: deleted rows stay readable until then. Where others are reading it, that has to wait."""
     with contextlib.suppress(*errors()):
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    count: int = entries
-    return count
 
 
 def _code(trouble: Exception) -> int:

@@ -7,6 +7,7 @@ time. The file is only a cache: damaged or locked, it costs the review its wider
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
 
     from reviewer.git import Repository, Target
 
-__all__ = ["DefinitionIndex", "Found", "default_path"]
+__all__ = ["DefinitionIndex", "Found", "default_path", "forget"]
 
-_SECONDS = 10.0
 _BUSY_SECONDS = 1.0
 _MOST_FILES = 20_000
 _CHUNK = 100  # blobs that are read, parsed and written together
@@ -41,6 +41,15 @@ _TOLD = 300  # missing files from which on the reading is worth a word
 def default_path() -> Path:
     """Return the file that all reviews of this user share."""
     return paths.cache_dir() / "definitions.sqlite3"
+
+
+def forget() -> None:
+    """Forget every definition of every repository, also on disk."""
+    store = Store(default_path(), tables.prepare, busy_seconds=_BUSY_SECONDS)
+    if store.path.exists():
+        store.run(tables.erase, None)
+    store.files.remove(store.files.set_aside_files())
+    store.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +77,31 @@ class DefinitionIndex:
         repository: Where the blobs are.
         target: Whose new side is asked about.
         path: The SQLite file; the user's own by default.
-        seconds: Longest time for reading what is not known yet.
-        progress: Hears of a reading that takes longer.
     """
 
-    def __init__(
-        self,
-        repository: Repository,
-        target: Target,
-        path: Path | None = None,
-        *,
-        seconds: float = _SECONDS,
-        progress: Progress = SILENT,
-    ) -> None:
+    def __init__(self, repository: Repository, target: Target, path: Path | None = None) -> None:
         self._repository = repository
         self._target = target
         self._store = Store(path or default_path(), tables.prepare, busy_seconds=_BUSY_SECONDS)
-        self._seconds = seconds
-        self._progress = progress
         self._files: dict[str, str] | None = None  # path -> blob id
         self._paths: dict[str, list[str]] = {}  # key -> paths
         self._ready: frozenset[str] = frozenset()
 
-    def prepare(self, families: Collection[str], near: Iterable[str] = ()) -> int:
+    def prepare(
+        self,
+        families: Collection[str],
+        near: Iterable[str] = (),
+        *,
+        seconds: float = math.inf,
+        progress: Progress = SILENT,
+    ) -> int:
         """Read what is not known yet of these languages, as far as the time allows.
 
         Args:
             families: As ``eligible.family`` names them.
             near: Paths; files beside them are read first.
+            seconds: Longest time for it.
+            progress: Hears of a reading that takes longer.
 
         Returns:
             How many files could not be read in time.
@@ -110,7 +116,7 @@ class DefinitionIndex:
         missing = [key for key in self._paths if key not in known]
         if not missing:
             return 0
-        left = self._read(_by_distance(missing, self._paths, near))
+        left = self._read(_by_distance(missing, self._paths, near), time.monotonic() + seconds, progress)
         self._store.run(lambda connection: tables.select(connection, self._paths), None)
         self._store.run(tables.trim, None)
         return left
@@ -161,15 +167,14 @@ class DefinitionIndex:
                     break
         return found
 
-    def _read(self, keys: Sequence[str]) -> int:
+    def _read(self, keys: Sequence[str], deadline: float, progress: Progress) -> int:
         """Read blobs until the time is over, and return how many were not."""
-        deadline = time.monotonic() + self._seconds
         try:
             sizes = listing.sizes(self._repository.offline, {_blob(key) for key in keys})
         except GitError:
             return len(keys)
         if len(keys) >= _TOLD:
-            self._progress.step(f"reading the definitions of {len(keys)} files")
+            progress.step(f"reading the definitions of {len(keys)} files")
         done = 0
         for chunk in _chunks(keys, sizes):
             if time.monotonic() > deadline:
@@ -179,7 +184,7 @@ class DefinitionIndex:
             self._store.run(lambda connection, found=facts: tables.add(connection, found), None)  # type: ignore[misc]
             done += len(facts)
             if len(keys) >= _TOLD:
-                self._progress.advance(done, len(keys), "files")
+                progress.advance(done, len(keys), "files")
         return len(keys) - done
 
     def _contents(self, blobs: Sequence[str]) -> dict[str, bytes]:

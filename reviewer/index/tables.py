@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewer.cache.database import DamageError, make_tables, transaction
+from reviewer.cache.database import DamageError, compact, make_tables, transaction
 
 if TYPE_CHECKING:
     import sqlite3
@@ -123,6 +123,14 @@ def trim(connection: sqlite3.Connection, keep: int = _KEPT) -> None:
             connection.execute(f"DELETE FROM {table} WHERE blob IN (SELECT id FROM leaving)")  # noqa: S608 - our names
         connection.execute("DELETE FROM blobs WHERE id IN (SELECT id FROM leaving)")
         connection.execute("DROP TABLE leaving")
+
+
+def erase(connection: sqlite3.Connection) -> None:
+    """Remove everything, also from free pages and the log."""
+    with transaction(connection):
+        for table in ("definitions", "calls", "blobs"):
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our names
+    compact(connection)
 
 
 def definitions(connection: sqlite3.Connection, names: Sequence[str], most: int) -> list[tuple[str, Row]]:

@@ -7,10 +7,12 @@ is worse than none.
 
 from __future__ import annotations
 
+import math
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
 
 from reviewer.index import eligible
+from reviewer.progress import SILENT, Progress
 from reviewer.surroundings import elsewhere, nearby
 from reviewer.surroundings.piece import Piece, Role
 
@@ -46,13 +48,20 @@ class Surroundings:
         self._index = index if extent == "repo" else None
         self._files: dict[str, nearby.File] = {}
 
-    def prepare(self, units: Sequence[ReviewUnit]) -> None:
-        """Bring the index up to date for the languages of the units."""
+    def prepare(self, units: Sequence[ReviewUnit], *, seconds: float = math.inf, progress: Progress = SILENT) -> None:
+        """Bring the index up to date for the languages of the units.
+
+        Args:
+            units: What will be asked about.
+            seconds: Longest time for it; what is not known by then is left out.
+            progress: Hears of a reading that takes longer.
+        """
         if self._index is None:
             return
         families = {eligible.family(unit.language) for unit in units} - {""}
         if families:
-            self._index.prepare(families, {unit.path for unit in units})
+            near = {unit.path for unit in units}
+            self._index.prepare(families, near, seconds=seconds, progress=progress)
 
     def of(self, unit: ReviewUnit, room: int) -> tuple[Piece, ...]:
         """Choose the pieces for one unit.

@@ -15,21 +15,27 @@ import psutil
 import pytest
 
 from reviewer import AIModelManager, ModelConfig, context, diff, verify
+from reviewer.cli.common import from_repository
+from reviewer.config import Settings
 from reviewer.engine import process, registry
 from reviewer.engine.client import EngineClient
 from reviewer.engine.state import Status
 from reviewer.errors import ModelNotLoadedError
-from reviewer.finding import Mark
+from reviewer.finding import Mark, UnitStatus
+from reviewer.git import Repository
 from reviewer.prompt import Prompts
 from reviewer.report.json_report import schema
+from reviewer.review import review_change
 from tests.command import reviewer
 from tests.engine_real.samples import BEFORE, CHANGED, STAGED, UNFINISHED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from reviewer.context import ReviewUnit
     from reviewer.engine.state import ServerState
+    from reviewer.engine.wire import Completion, Message
     from reviewer.finding import Finding
     from tests.repo import Repo
 
@@ -157,6 +163,34 @@ async def test_a_model_that_must_find_something_cannot_name_another_line(warm: S
         for finding in findings:
             assert finding.line in CHANGED[unit.path]
             assert Mark.OFF_CHANGE not in finding.marks, "no other line could be decoded"
+
+
+@pytest.mark.anyio
+async def test_a_definition_of_another_file_is_sent_and_the_reply_is_read(warm: ServerState, repo: Repo) -> None:
+    tax = 'def rate(country):\n    """Percent, not a share."""\n    return RATES[country]\n'
+    till = "from shop.tax import rate\n\n\ndef total(net, country):\n    return net\n"
+    repo.commit("first", {"shop/tax.py": tax, "shop/till.py": till})
+    repo.stage({"shop/till.py": till.replace("return net", "return net * rate(country)")})
+    sent: list[str] = []
+
+    class Told(AIModelManager):
+        """The real manager, which keeps what it is asked."""
+
+        async def chat(self, messages: Sequence[Message], **how: Any) -> Completion:
+            sent.append(messages[-1]["content"])
+            return await super().chat(messages, **how)
+
+    repository = Repository.discover(repo.root)
+    source = from_repository(repository, repository.target(None, staged=True))
+    settings = Settings(embedded=True, context="repo", cache=False)
+    manager = Told(settings.model_config)
+    review = await review_change(source.change, source.read, settings, manager=manager, index=source.index)
+    assert all("| " + tax.rstrip().replace("\n", "\n| ") in content for content in sent)
+    assert all("shop/tax.py:1, rate\n" in content for content in sent)
+    (unit,) = review.units
+    assert unit.status is UnitStatus.READ, unit.reason
+    assert unit.explanation is not None
+    assert {found.line for found in unit.findings} <= {5}
 
 
 @pytest.mark.anyio

@@ -94,6 +94,20 @@ async def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
+async def test_what_is_shown_beside_a_change_is_part_of_the_set_up(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    before = "import os\n" + "\n" * 9 + "def remove(x):\n    return 1\n"
+    after = before.replace("return 1", "return os.remove(x)")
+    case = bug("a", patch=patch(before, after), texts={PATH: after}, defects=())
+    with FakeEngine(Script(rules=[reply()]), tcp=True) as engine:
+        for extent in ("none", "scope", "scope"):
+            await evaluate([case], Settings(url=engine.endpoint.url, context=extent), log)
+        plain, around = (request["body"]["messages"][-1]["content"] for request in engine.requests(CHAT))
+    assert "| import os" in around
+    assert "| import os" not in plain
+
+
+@pytest.mark.anyio
 async def test_a_refused_case_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
     script = Script(rules=[Rule(match=IS_BUG, path=CHAT, status=400, text="no such thing"), reply()])
     with FakeEngine(script, tcp=True) as engine:
