@@ -201,6 +201,20 @@ def test_callers_of_a_changed_signature(repo: Repo) -> None:
     assert piece.text == "    return total(basket.net)"
 
 
+def test_a_signature_of_several_lines_changes_on_any_of_them(repo: Repo) -> None:
+    before = (
+        "def total(\n    net,\n):\n    return net\n\n\n" + "x = 1\n" * 9 + "\n\ndef pay(net):\n    return total(net)\n"
+    )
+    after = before.replace("    net,\n", "    net, country,\n")
+    found = reviewed(repo, {"a.py": before}, {"a.py": after})
+    assert [(one.role, one.line, one.name) for one in found if one.role is Role.CALLER] == [(Role.CALLER, 19, "pay")]
+
+
+def test_a_body_that_changes_calls_for_no_callers(repo: Repo) -> None:
+    text = str(FILES["shop/till.py"]).replace("return net", "return net + 1")
+    assert not [one for one in reviewed(repo, FILES, {"shop/till.py": text}) if one.role is Role.CALLER]
+
+
 def test_a_new_function_has_no_callers_yet(repo: Repo) -> None:
     text = str(FILES["shop/till.py"]) + "\n\ndef pay(net):\n    return net\n"
     assert not [one for one in reviewed(repo, FILES, {"shop/till.py": text}) if one.role is Role.CALLER]

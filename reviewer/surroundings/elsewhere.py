@@ -107,14 +107,11 @@ def _changed_signatures(place: Place) -> Iterator[Outline]:
     removed = "\n".join(line.text for line in place.unit.lines if line.kind is LineKind.REMOVED)
     if not removed:
         return
-    for ones in place.file.outlines.values():
-        for one in ones:
-            touched = added.intersection(one.signature)
-            if one.scope.kind == "class" or not touched:
-                continue
-            name_row = next((row for row in one.signature if one.name in place.file.lines[row - 1]), one.scope.start)
-            if name_row not in touched or re.search(rf"(?<!\w){re.escape(one.name)}(?!\w)", removed):
-                yield one
+    found = (place.file.by_signature.get(row) for row in place.unit.added)
+    for one in dict.fromkeys(one for one in found if one is not None and one.scope.kind != "class"):
+        name_row = next((row for row in one.signature if one.name in place.file.lines[row - 1]), one.scope.start)
+        if name_row not in added or re.search(rf"(?<!\w){re.escape(one.name)}(?!\w)", removed):
+            yield one
 
 
 def _calling(place: Place, changed: Outline, index: DefinitionIndex | None) -> Iterator[Piece]:

@@ -63,6 +63,11 @@ class File:
         return {(one.scope.start, one.scope.name): one for ones in self.outlines.values() for one in ones}
 
     @cached_property
+    def by_signature(self) -> dict[int, Outline]:
+        """The definition that each line of a signature belongs to, the innermost where several share a line."""
+        return {row: one for one in self.by_start.values() for row in one.signature}
+
+    @cached_property
     def call_starts(self) -> tuple[int, ...]:
         """The first lines of its calls, rising."""
         return tuple(call.start for call in self.references.calls)
