@@ -80,9 +80,10 @@ class DefinitionIndex:
     """
 
     def __init__(self, repository: Repository, target: Target, path: Path | None = None) -> None:
-        self._repository = repository
-        self._target = target
-        self._store = Store(path or default_path(), tables.prepare, busy_seconds=_BUSY_SECONDS)
+        self.repository = repository
+        self.target = target
+        self.path = path or default_path()
+        self._store = Store(self.path, tables.prepare, busy_seconds=_BUSY_SECONDS)
         self._files: dict[str, str] | None = None  # path -> blob id
         self._paths: dict[str, list[str]] = {}  # key -> paths
         self._ready: frozenset[str] = frozenset()
@@ -151,7 +152,7 @@ class DefinitionIndex:
     def _listed(self) -> dict[str, str]:
         if self._files is None:
             try:
-                self._files = self._repository.files(self._target)
+                self._files = self.repository.files(self.target)
             except GitError:  # the review itself will say so, if it cannot do without
                 self._files = {}
         return self._files
@@ -170,7 +171,7 @@ class DefinitionIndex:
     def _read(self, keys: Sequence[str], deadline: float, progress: Progress) -> int:
         """Read blobs until the time is over, and return how many were not."""
         try:
-            sizes = listing.sizes(self._repository.offline, {_blob(key) for key in keys})
+            sizes = listing.sizes(self.repository.offline, {_blob(key) for key in keys})
         except GitError:
             return len(keys)
         if len(keys) >= _TOLD:
@@ -189,7 +190,7 @@ class DefinitionIndex:
 
     def _contents(self, blobs: Sequence[str]) -> dict[str, bytes]:
         try:
-            return listing.contents(self._repository.offline, blobs)
+            return listing.contents(self.repository.offline, blobs)
         except GitError:
             return {}
 
