@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewer.errors import GitError, UsageError
-from reviewer.git import Repository, Target, TargetKind, read_patch
+from reviewer.git import Repository, Target, TargetKind, listing, read_patch
 from tests.repo import Repo
 
 if TYPE_CHECKING:
@@ -517,6 +517,55 @@ def test_hooks_dir(two: Repo, home: Path, tmp_path: Path, value: str | None) -> 
         ]
         two.git("config", "core.hooksPath", str(tmp_path / "h") if value == "absolute" else value)
     assert Repository.discover(two.root / "sub").hooks_dir == expected
+
+
+# ---- listings
+
+
+def test_files_of_each_target(two: Repo) -> None:
+    two.stage({"a.txt": "3\n", "sub/c d.txt": "c\n"})
+    two.write({"a.txt": "4\n", "untracked.txt": "x\n"})
+    repository = Repository.discover(two.root)
+    texts = ("1\n", "2\n", "3\n", "b\n", "c\n")
+    ids = {text: two.git("hash-object", "--stdin", data=text.encode()).decode().strip() for text in texts}
+    head = {"a.txt": ids["2\n"], "sub/b.txt": ids["b\n"]}
+    index = {"a.txt": ids["3\n"], "sub/b.txt": ids["b\n"], "sub/c d.txt": ids["c\n"]}
+    assert repository.files(repository.target(None, staged=True)) == index
+    assert repository.files(repository.target(None, staged=False)) == index
+    assert repository.files(repository.target("HEAD", staged=False)) == head
+    assert repository.files(repository.target("HEAD~..HEAD", staged=False)) == head
+    assert repository.files(repository.target("HEAD~", staged=False)) == {**head, "a.txt": ids["1\n"]}
+    assert repository.files(Target.of_patch("a patch")) == {}
+
+
+@POSIX
+def test_files_are_regular_ones(repo: Repo) -> None:
+    repo.commit("first", {"a\nb.txt": "a\n", b"\xff.txt".decode("utf-8", "surrogateescape"): "b\n"})
+    (repo.root / "link").symlink_to("a.txt")
+    repo.stage()
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{repo.head()},submodule")
+    repo.git("update-index", "--chmod=+x", "a\nb.txt")
+    repository = Repository.discover(repo.root)
+    assert list(repository.files(repository.target(None, staged=True))) == ["a\nb.txt", "\udcff.txt"]
+
+
+def test_unmerged_files_are_left_out_of_a_listing(two: Repo) -> None:
+    two.git("checkout", "-q", "-b", "other", "HEAD~")
+    two.commit("other", {"a.txt": "other\n"})
+    two.git("merge", "main", check=False)
+    repository = Repository.discover(two.root)
+    assert list(repository.files(repository.target(None, staged=True))) == ["sub/b.txt"]
+
+
+def test_blobs_by_id(two: Repo) -> None:
+    repository = Repository.discover(two.root)
+    files = repository.files(repository.target("HEAD", staged=False))
+    missing, tree = "0" * 40, two.git("rev-parse", "HEAD^{tree}").decode().strip()
+    wanted = [*files.values(), missing, tree]
+    assert listing.contents(repository.offline, wanted) == {files["a.txt"]: b"2\n", files["sub/b.txt"]: b"b\n"}
+    assert listing.sizes(repository.offline, wanted) == {files["a.txt"]: 2, files["sub/b.txt"]: 2}
+    assert listing.contents(repository.offline, []) == {}
+    assert listing.sizes(repository.offline, []) == {}
 
 
 @pytest.fixture
