@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from reviewer.engine.profile import ModelProfile
 
-SHOWN = ("valid_first", "recall", "precision", "false_alarms", "skill", "explained", "overlap", "chance")
+SHOWN = ("valid_first", "quoted", "recall", "precision", "false_alarms", "skill", "explained", "overlap", "chance")
 COSTS = ("completion_tokens", "seconds")
 
 DEFECT, CLEAN, OTHER_DEFECT, OTHER_CLEAN = range(4)
@@ -49,6 +49,7 @@ class Variant:
         shots: Which worked examples are given, in order; None gives those that are shipped.
         first: The field that the reply begins with.
         templates: Templates that stand in for the shipped ones.
+        settings: Settings that are changed.
     """
 
     profile: Mapping[str, Any] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Variant:
     shots: tuple[int, ...] | None = None
     first: str = "explanation"
     templates: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def changed(self, profile: ModelProfile) -> ModelProfile:
         """The profile as this variant has it."""
@@ -85,6 +87,11 @@ VARIANTS: dict[str, Variant] = {
     "three findings": Variant(bounds={"max_findings": 3}),
     "no fix": Variant(bounds={"fix_chars": 0}),
     "plain words, no language notes": Variant(templates={"base/review.j2": _PLAIN}),
+    "quotes": Variant(bounds={"quote_chars": 80}),
+    "second opinion": Variant(settings={"second_opinion": True}),
+    "three votes": Variant(settings={"votes": 3}),
+    "scopes and imports beside it": Variant(settings={"context": "scope"}),
+    "the file's definitions, too": Variant(settings={"context": "file"}),
 }
 
 
@@ -135,7 +142,9 @@ def _schema_beginning_with(first: str) -> Any:
     return schema
 
 
-async def run(names: list[str], cases: tuple[sets.Case, ...], settings: Settings, log: Path) -> tuple[Record, ...]:
+async def run(
+    names: list[str], cases: tuple[sets.Case, ...], settings: Settings, log: Path, jobs: int
+) -> tuple[Record, ...]:
     """Review all cases in every variant; one after another, so that the engine is as busy for each."""
     with output.progress() as progress:
         for name in names:
@@ -144,9 +153,10 @@ async def run(names: list[str], cases: tuple[sets.Case, ...], settings: Settings
             with asking(variant):
                 await evaluate(
                     cases,
-                    settings,
+                    dataclasses.replace(settings, **variant.settings),
                     log,
                     overrides=variant.templates,
+                    jobs=jobs,
                     progress=progress,
                     make_manager=manager_for(name),
                 )
@@ -170,6 +180,7 @@ def main() -> None:
     parser.add_argument("variants", nargs="*", metavar="VARIANT", help=", ".join(VARIANTS))
     parser.add_argument("--cases", type=Path, default=Path(__file__).parent / "cases")
     parser.add_argument("--sample", type=int)
+    parser.add_argument("--jobs", type=int, default=1, help="cases at once; seconds then overlap")
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--html", type=Path)
     parser.add_argument("--url", help="an endpoint instead of the embedded model")
@@ -181,7 +192,7 @@ def main() -> None:
     if options.sample:
         cases = sets.sample(cases, options.sample)
     settings = Settings(embedded=options.url is None, url=options.url)
-    records = asyncio.run(run(names, cases, settings, options.results))
+    records = asyncio.run(run(names, cases, settings, options.results, options.jobs))
     report = make_report("ablation", cases, records)
     print(" | ".join(["|", *SHOWN, *COSTS, ""]).strip())
     print("|" + " --- |" * (1 + len(SHOWN) + len(COSTS)))

@@ -90,8 +90,12 @@ class Answerer:
         self._done = 0
         self.usage = Usage()
 
-    async def ask(self, requests: Sequence[Request]) -> list[Answer]:
+    async def ask(self, requests: Sequence[Request], *, what: str = "piece of the change") -> list[Answer]:
         """Answer every request, in the order given.
+
+        Args:
+            requests: What to ask.
+            what: One of them, for the progress.
 
         Raises:
             EngineError: Not one of the requests that the cache lacks could be answered, because of the engine.
@@ -100,7 +104,7 @@ class Answerer:
         missing = [index for index, answer in enumerate(answers) if answer is None]
         if missing:
             await self._manager.load_model(progress=self._progress, wait=self._wait)
-            asked = await self._ask_engine([requests[index] for index in missing])
+            asked = await self._ask_engine([requests[index] for index in missing], what)
             _raise_if_all_lost(asked)
             for index, answer in zip(missing, asked, strict=True):
                 answers[index] = answer
@@ -117,9 +121,9 @@ class Answerer:
         self._count(cached=1)
         return answer
 
-    async def _ask_engine(self, requests: Sequence[Request]) -> list[Answer]:
+    async def _ask_engine(self, requests: Sequence[Request], what: str) -> list[Answer]:
         self._done = 0
-        self._progress.step(f"reading {len(requests)} {'piece' if len(requests) == 1 else 'pieces'} of the change")
+        self._progress.step(f"reading {_counted(len(requests), what)}")
         tasks = [asyncio.create_task(self._answer(request, len(requests))) for request in requests]
         try:
             reason = await self._until_settled(tasks)
@@ -176,23 +180,26 @@ class Answerer:
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
         )
+        text = request.keep(completion)
         try:
-            value = request.read(completion.text, truncated=completion.finish_reason == "length")
+            value = request.read(text, truncated=completion.finish_reason == "length")
         except InvalidReplyError as error:
             return Answer(reason=str(error))
         if self._cache is not None:
-            self._cache.put(self._key(request), completion.text)
+            self._cache.put(self._key(request), text)
         return Answer(value)
 
     async def _chat(self, request: Request, *, again: bool) -> Completion:
+        # No seed: vLLM 0.32.0 on a CPU dies of a seeded sample whose prompt is prefilled in pieces ("CPU Generator does
+        # not use offset", gpu_model_runner.py), and at temperature 0 a seed says nothing.
         return await self._manager.chat(
             request.messages,
             max_tokens=request.max_tokens,
             temperature=_RETRY_TEMPERATURE if again else request.temperature,
             schema=request.schema,
-            seed=1 if again else 0,
             timeout=_NEVER,
             stop=request.stop,
+            logprobs=request.logprobs,
             extra=request.extra,
         )
 
@@ -209,12 +216,19 @@ class Answerer:
                 "sampling": dict(self._profile.sampling),
                 "stop": list(request.stop),
                 "extra": dict(request.extra or {}),
+                "draw": request.draw,
+                "logprobs": request.logprobs,
             }
         )
 
     def _count(self, **counts: int) -> None:
         new = {name: getattr(self.usage, name) + count for name, count in counts.items()}
         self.usage = dataclasses.replace(self.usage, **new)
+
+
+def _counted(number: int, what: str) -> str:
+    noun, *rest = what.split(" of ", 1)
+    return " of ".join((f"{number} {noun}" if number == 1 else f"{number} {noun}s", *rest))
 
 
 def _settled(result: Answer | BaseException, reason: str) -> Answer:

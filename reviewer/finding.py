@@ -47,10 +47,13 @@ class Mark(StrEnum):
     """Why a finding, a suggestion or an explanation is not shown as fact."""
 
     OFF_CHANGE = "off-change"  # names a line outside the unit's changed lines
+    MISQUOTED = "misquoted"  # quotes another text than that of the line it names
     UNGROUNDED = "ungrounded"  # names code, files or lines that are not in what was read
     ECHO = "echo"  # repeats the prompt's own example or instructions
     DUPLICATE = "duplicate"  # says what an earlier finding says
     EMPTY = "empty"  # says nothing
+    NIT = "nit"  # speaks of form alone, as a formatter or linter would
+    LOW_CONFIDENCE = "low-confidence"  # the second opinion or the votes are against it
     SUPPRESSED = "suppressed"  # the user asked not to hear of it
     DOES_NOT_APPLY = "does-not-apply"  # suggestion: its lines are not there
     DOES_NOT_PARSE = "does-not-parse"  # suggestion: the file has new syntax errors with it
@@ -122,9 +125,13 @@ class Finding:
         line: 1-based line in the new side.
         line_text: That line's text, for display and for the fingerprint.
         scope: Enclosing function or class as git's hunk heading or the parser names it; may be empty.
-        confidence: Probability that it is right, 0 to 1, where a second opinion was asked for.
+        confidence: Probability that it is right, 0 to 1, where a second opinion or votes were asked for.
         marks: Why it is not shown as fact; empty means shown.
         silence: Who asked not to hear of it; goes with ``Mark.SUPPRESSED``.
+        logit: What the second opinion said before any calibration: ln P(yes) - ln P(no).
+        agreement: Share of the samples that found it too, 0 to 1, where there were several.
+        quoted: Whether the model quoted the line; None where it was not asked to.
+        also: Further lines of the file where the same was found, ascending.
     """
 
     path: str
@@ -138,6 +145,10 @@ class Finding:
     confidence: float | None = None
     marks: frozenset[Mark] = frozenset()
     silence: Silence | None = None
+    logit: float | None = None
+    agreement: float | None = None
+    quoted: bool | None = None
+    also: tuple[int, ...] = ()
 
     @property
     def shown(self) -> bool:

@@ -6,7 +6,9 @@ the unit comes last, fenced by a marker that its author cannot know.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,22 +18,29 @@ from reviewer import assets
 from reviewer.diff import LineKind, printable
 from reviewer.engine import tasks
 from reviewer.languages import LANGUAGES
+from reviewer.opinion import read_opinion, weigh
 from reviewer.reply import InvalidReplyError, read_review, review_schema
 from reviewer.secret import marker
 from reviewer.templates import Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from reviewer.context import ReviewUnit
     from reviewer.engine.profile import ModelProfile
-    from reviewer.engine.wire import Message
+    from reviewer.engine.wire import Completion, Message
+    from reviewer.finding import Finding
     from reviewer.gaps import Gap
     from reviewer.surroundings import Extent, Piece
 
 SHOTS = "prompts/base/shots.toml"
 # Two empty lines end a body; what a small model writes after them is chatter, at 40 ms a token.
 _AFTER_BODY = "\n\n\n"
+# Answers that are counted as votes must differ where the model is not sure, and still make sense.
+_SAMPLE_TEMPERATURE = 0.7
+# A reasoning model's answer comes after its analysis; another's is one word, which may be two tokens.
+_OPINION_TOKENS = 2
+_LINE_NUMBER = re.compile(r"\b(lines?\s+)(\d{1,7})\b", re.IGNORECASE)
 # A unit may fill the context, but no unit is read well at any length: a model's attention thins out.
 _MAX_UNIT_CHARS = 12_000
 _MAX_UNIT_CHARS_SMALL = 3_500
@@ -61,9 +70,20 @@ class UnitLine:
     text: str
 
 
+def _said(completion: Completion) -> str:
+    return completion.text
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to the model, with the reader for its reply."""
+    """One request to the model, with the reader for its reply.
+
+    Attributes:
+        read: Reads the text that ``keep`` gives.
+        draw: Which of several answers this asks for; tells them apart in the cache.
+        logprobs: Whether the likely tokens are asked for.
+        keep: What of the answer is read, and cached; by default what the model wrote.
+    """
 
     messages: tuple[Message, ...]
     schema: dict[str, Any] | None
@@ -72,6 +92,15 @@ class Request:
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
     extra: Mapping[str, Any] | None = None
+    draw: int = 0
+    logprobs: bool = False
+    keep: Callable[[Completion], str] = _said
+
+    def sample(self, number: int) -> Request:
+        """The same request for its answer number ``number``: 0 is the likeliest one, the others are drawn."""
+        if not number:
+            return self
+        return dataclasses.replace(self, temperature=_SAMPLE_TEMPERATURE, draw=number)
 
 
 class Prompts:
@@ -114,6 +143,10 @@ class Prompts:
         """What the prompt's own words leave of the model's context length."""
         return self._profile.prompt_chars - sum(len(message["content"]) for message in self._shots) - 1_500
 
+    @property
+    def _quotes(self) -> bool:
+        return self._profile.bounds.quote_chars > 0
+
     @cached_property
     def examples(self) -> tuple[str, ...]:
         """Every sentence that a reply could have copied from the prompt."""
@@ -135,6 +168,35 @@ class Prompts:
             schema=review_schema(len(unit.anchors), self._profile.bounds),
             max_tokens=self._profile.review_reply_tokens,
             read=read_review,
+        )
+
+    def opinion(self, unit: ReviewUnit, finding: Finding, pieces: Sequence[Piece] = ()) -> Request:
+        """Write the question whether a finding on one of the unit's changed lines is right.
+
+        It goes on where the request for the unit's review ends, so that the prefix cache serves all up to there.
+        """
+        shown = self._unit_message(unit, pieces)["content"]
+        label = unit.anchors.index(finding.line) + 1 if finding.line in unit.anchors else ""
+        question = self._templates.render(
+            "base/opinion.j2",
+            label=label,
+            line=printable(finding.line_text).strip(),
+            message=printable(_with_labels(finding.message, unit)),
+            severity=finding.severity.value,
+            category=finding.category.value,
+            marker=marker(finding.path, finding.line_text, finding.message),
+        )
+        profile = self._profile
+        return Request(
+            messages=(
+                *self._prefix("review", unit.language.name),
+                {"role": "user", "content": f"{shown}\n{question.strip()}"},
+            ),
+            schema=None,
+            max_tokens=profile.reply_tokens(0) if profile.reasoning else _OPINION_TOKENS,
+            read=read_opinion,
+            logprobs=True,
+            keep=weigh,
         )
 
     def complete(self, gap: Gap) -> Request:
@@ -164,13 +226,16 @@ class Prompts:
         for shot in self._shot_data:
             lines = tuple(_shot_line(text) for text in shot["lines"])
             turns.append(self._render_unit(shot["path"], shot.get("scope", ""), lines))
-            turns.append({"role": "assistant", "content": json.dumps(shot["reply"], separators=(",", ":"))})
+            reply = _shot_reply(shot["reply"], lines, quotes=self._quotes)
+            turns.append({"role": "assistant", "content": json.dumps(reply, separators=(",", ":"))})
         return tuple(turns)
 
     def _prefix(self, task: str, language: str) -> tuple[Message, ...]:
         system = self._systems.get((task, language))
         if system is None:
-            system = self._templates.render(f"{task}/{language}.j2", language=LANGUAGES[language], rules=self._rules)
+            system = self._templates.render(
+                f"{task}/{language}.j2", language=LANGUAGES[language], rules=self._rules, quotes=self._quotes
+            )
             self._systems[task, language] = system
         return ({"role": "system", "content": system.strip()}, *self._shots)
 
@@ -199,10 +264,24 @@ def _written(piece: Piece) -> str:
     return "\n".join((f"{printable(piece.path)}:{piece.line}{within}", *(f"| {line}".rstrip() for line in lines)))
 
 
+def _with_labels(text: str, unit: ReviewUnit) -> str:
+    """Put the labels that a model is shown where a finding's message names lines by the file's numbers."""
+    labels = {str(number): str(label) for label, number in enumerate(unit.anchors, 1)}
+    return _LINE_NUMBER.sub(lambda match: match.group(1) + labels.get(match.group(2), match.group(2)), text)
+
+
 def _shot_line(text: str) -> UnitLine:
     """Read one line of an example: label, sign and text, as in ``"1 +    return 0"``."""
     label, _, rest = text.partition(" ")
     return UnitLine(label, LineKind(rest[0]), rest[1:])
+
+
+def _shot_reply(reply: dict[str, Any], lines: tuple[UnitLine, ...], *, quotes: bool) -> dict[str, Any]:
+    """The reply of an example, in the order of the schema, with the quotes where they are asked for."""
+    if not quotes:
+        return reply
+    texts = {line.label: line.text.strip() for line in lines}
+    return {**reply, "findings": [{"quote": texts[str(one["line"])], **one} for one in reply["findings"]]}
 
 
 @dataclass(frozen=True, slots=True)

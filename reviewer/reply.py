@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reviewer.engine.profile import ReplyBounds
 
 # Bumped whenever a cached reply could be read differently.
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 # "Unfinished" is told by a parser, not by the model.
 ASKED_CATEGORIES = tuple(category for category in Category if category is not Category.UNFINISHED)
@@ -37,6 +37,7 @@ class RawFinding:
     Attributes:
         line: The line's label, 1 for the first of the unit's anchors.
         fix: Replacement for that one line, without its line ending; None where none was offered.
+        quote: What the model copied of the line; None where it was not asked to.
     """
 
     line: int
@@ -44,6 +45,7 @@ class RawFinding:
     category: Category
     message: str
     fix: str | None
+    quote: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ def review_schema(labels: int, bounds: ReplyBounds) -> dict[str, Any]:
         "category": {"type": "string", "enum": [str(category) for category in ASKED_CATEGORIES]},
         "message": {"type": "string", "minLength": 1, "maxLength": bounds.message_chars},
     }
+    if bounds.quote_chars:
+        properties = {"quote": {"type": "string", "maxLength": bounds.quote_chars}, **properties}
     if bounds.fix_chars:
         properties["fix"] = {"type": "string", "maxLength": bounds.fix_chars}
     finding = {
@@ -126,10 +130,15 @@ def _finding(item: object) -> RawFinding:
         category = Category(_string(item, "category"))
     except ValueError as error:
         raise InvalidReplyError(f"a finding has an unknown severity or category: {error}") from error
-    fix = item.get("fix")
-    if fix is not None and not isinstance(fix, str):
-        raise InvalidReplyError("a finding's fix is not text")
-    return RawFinding(line, severity, category, _string(item, "message"), fix or None)
+    fix, quote = _optional(item, "fix"), _optional(item, "quote")
+    return RawFinding(line, severity, category, _string(item, "message"), fix or None, quote)
+
+
+def _optional(item: dict[str, Any], name: str) -> str | None:
+    value = item.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidReplyError(f"a finding's {name} is not text")
+    return value
 
 
 def _string(data: dict[str, Any], name: str) -> str:

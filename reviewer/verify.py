@@ -6,14 +6,15 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+from reviewer import quote, unfinished
 from reviewer import suggestion as suggestions
-from reviewer import unfinished
-from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Suggestion, UnitReview
+from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Suggestion
 from reviewer.finding import SuggestionKind as Kind
 from reviewer.grounding import Source, is_echo, is_ungrounded, says_nothing
+from reviewer.nits import is_nit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from reviewer.context import ReviewUnit
     from reviewer.gaps import Gap
@@ -89,40 +90,28 @@ def _still_unfinished(gap: Gap, checked: Suggestion, text: str) -> bool:
     return bool(unfinished.find(gap.language.name, after, lines, path=gap.path))
 
 
-def mark_duplicates(units: Iterable[UnitReview]) -> tuple[UnitReview, ...]:
-    """Mark each finding that an earlier one already says: the same code line and category, or the same sentence.
-
-    One sentence told of many places is a model's habit, not several observations.
-    """
-    seen: set[str] = set()
-    result = []
-    for unit in units:
-        checked = []
-        for finding in unit.findings:
-            keys = {f"{finding.fingerprint}:{finding.line}", "".join(finding.message.lower().split())}
-            repeated = finding.shown and bool(keys & seen)
-            if finding.shown:
-                seen |= keys
-            checked.append(finding.marked(Mark.DUPLICATE) if repeated else finding)
-        result.append(dataclasses.replace(unit, findings=tuple(checked)))
-    return tuple(result)
-
-
 def _finding(raw: RawFinding, unit: ReviewUnit, text: str, source: Source, examples: Sequence[str]) -> Finding:
     message = _with_real_lines(whole_sentences(raw.message), unit)
     marks = _sentence_marks(message, source, examples)
     line = unit.anchors[raw.line - 1] if 1 <= raw.line <= len(unit.anchors) else 0
+    line_text = unit.line_text(line)
+    quoted = None if raw.quote is None or not line else quote.agrees(raw.quote, line_text)
     if not line:
         marks |= {Mark.OFF_CHANGE}
+    if quoted is False:
+        marks |= {Mark.MISQUOTED}
+    if is_nit(message):
+        marks |= {Mark.NIT}
     finding = Finding(
         path=unit.path,
         line=line or unit.anchors[0],
         severity=raw.severity,
         category=raw.category,
         message=message,
-        line_text=unit.line_text(line),
+        line_text=line_text,
         scope=unit.scope,
         marks=marks,
+        quoted=quoted,
     )
     if not raw.fix or not text or not line:
         return finding

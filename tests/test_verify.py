@@ -6,12 +6,12 @@ import pytest
 
 from reviewer.context import ReviewUnit
 from reviewer.diff import LineKind, SourceLine
-from reviewer.finding import Category, Mark, Severity, UnitReview, UnitStatus
+from reviewer.finding import Category, Mark, Severity
 from reviewer.gaps import Gap
 from reviewer.languages import LANGUAGES
 from reviewer.reply import RawFinding, Reply
 from reviewer.unfinished import find
-from reviewer.verify import completion, explanation, findings, mark_duplicates, whole_sentences
+from reviewer.verify import completion, explanation, findings, whole_sentences
 
 TEXT = "def average(values):\n    return sum(values) / len(values)\n"
 UNIT = ReviewUnit(
@@ -28,12 +28,6 @@ UNIT = ReviewUnit(
 
 def raw(message: str = "Fails when values is empty.", line: int = 1, fix: str | None = None) -> RawFinding:
     return RawFinding(line, Severity.ERROR, Category.BUG, message, fix)
-
-
-def unit_review(*found: RawFinding, unit: ReviewUnit = UNIT) -> UnitReview:
-    return UnitReview(
-        unit.path, 1, 2, "", "python", unit.lines, UnitStatus.READ, findings=findings(Reply("", found), unit, TEXT, ())
-    )
 
 
 def gap() -> tuple[Gap, str]:
@@ -68,12 +62,30 @@ def test_the_explanation_is_held_to_the_unit_too() -> None:
     assert not explanation(Reply("Reads config/loader.yaml first.", ()), UNIT, ()).shown
 
 
-def test_the_same_thing_is_said_once() -> None:
-    other = dataclasses.replace(UNIT, path="other.py")
-    reviews = mark_duplicates([unit_review(raw(), raw("Something else fails here.")), unit_review(raw(), unit=other)])
-    shown = [(found.path, found.message) for review in reviews for found in review.findings if found.shown]
-    assert shown == [("stats.py", "Fails when values is empty.")]
-    assert sum(len(review.findings) for review in reviews) == 3
+@pytest.mark.parametrize(
+    ("quote", "marks"),
+    [
+        (None, set()),  # not asked for
+        ("    return sum(values) / len(values)", set()),
+        ("1 +    return sum(values) / len(values)", set()),
+        ("sum(values)", set()),
+        ("def average(values):", {Mark.MISQUOTED}),
+        ("", {Mark.MISQUOTED}),
+    ],
+)
+def test_the_quote_is_held_to_the_line(quote: str | None, marks: set[Mark]) -> None:
+    (found,) = findings(Reply("", (dataclasses.replace(raw(), quote=quote),)), UNIT, TEXT, ())
+    assert (found.marks, found.quoted) == (marks, None if quote is None else not marks)
+
+
+def test_a_line_that_is_not_there_has_no_quote() -> None:
+    (found,) = findings(Reply("", (dataclasses.replace(raw(line=9), quote="return"),)), UNIT, TEXT, ())
+    assert (found.marks, found.quoted) == ({Mark.OFF_CHANGE}, None)
+
+
+def test_a_remark_on_form_is_a_nit() -> None:
+    (found,) = findings(Reply("", (raw("The name values is not descriptive."),)), UNIT, TEXT, ())
+    assert found.marks == {Mark.NIT}
 
 
 def test_a_completion_is_fitted_and_tried() -> None:

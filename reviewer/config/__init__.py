@@ -40,6 +40,9 @@ class Settings:
             type itself stands in a layer above this one.)
         require: Fail where a review cannot be made, or is incomplete.
         context: How far to look for what is shown beside a change; ``"auto"`` leaves it to what pays for the model.
+        second_opinion: Ask of each finding whether it is right; None does where the model was calibrated.
+        min_confidence: Findings that are less likely to be right are set aside; those of unknown confidence are not.
+        votes: Samples of each answer.
         include, exclude: Patterns of paths, ``/`` between parts.
         url: Endpoints to attach to, with commas between them; ``api_key`` goes with them and is kept out of ``repr``.
         keyring: Take the key from the system's keyring where ``api_key`` is not set.
@@ -69,6 +72,9 @@ class Settings:
     cache: bool = True
     completions: bool = True
     explanations: bool = True
+    second_opinion: bool | None = None
+    min_confidence: float = 0.5
+    votes: int = 1
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     keyring: bool = False

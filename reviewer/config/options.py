@@ -54,12 +54,19 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Yes or no."""
+    """Yes or no; ``none`` is the word that stands for None."""
 
-    allowed: str = "true or false"
+    none: str | None = None
+
+    @property
+    def allowed(self) -> str:
+        """Both, and the word."""
+        return "true or false" if self.none is None else f'true, false or "{self.none}"'
 
     def accept(self, value: object) -> object:
         """Accept a boolean."""
+        if self.none is not None and value == self.none:
+            return None
         if not isinstance(value, bool):
             raise ValueError
         return value
@@ -67,6 +74,8 @@ class Switch:
     def read(self, text: str) -> object:
         """Accept the usual words of environment variables."""
         word = text.strip().lower()
+        if self.none is not None and word == self.none:
+            return None
         if word not in _TRUE + _FALSE:
             raise ValueError
         return word in _TRUE
@@ -239,6 +248,19 @@ OPTIONS: tuple[Option, ...] = (
     Option("cache", "cache", Switch(), "Keep answers, so that an unchanged hunk is not asked about twice."),
     Option("completions", "completions", Switch(), "Suggest code for unfinished code in the change."),
     Option("explanations", "explanations", Switch(), "Explain what each part of the change does."),
+    Option(
+        "second_opinion",
+        "second_opinion",
+        Switch(none="auto"),
+        "Ask of each finding whether it is right; auto does where reviewer eval --calibrate showed that it tells.",
+    ),
+    Option(
+        "min_confidence",
+        "min_confidence",
+        Number(0, 1),
+        "Set findings aside that are less likely to be right.",
+    ),
+    Option("votes", "votes", Number(1, 9, whole=True), "Ask about each part this often, and count who agrees."),
     Option("url", "engine.url", Urls(), "OpenAI-compatible endpoints to use instead of a local engine.", Trust.USER),
     Option("api_key", "engine.api_key", Text(), "The key for engine.url.", Trust.SECRET),
     Option("keyring", "engine.keyring", Switch(), "Take the key for engine.url from the system's keyring.", Trust.USER),

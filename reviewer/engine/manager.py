@@ -137,6 +137,7 @@ class AIModelManager:
         seed: int | None = None,
         timeout: float | None = None,
         stop: Sequence[str] = (),
+        logprobs: bool = False,
         extra: Mapping[str, Any] | None = None,
     ) -> Completion:
         """Ask for one answer to a conversation; the other generating calls are made of this one."""
@@ -149,6 +150,7 @@ class AIModelManager:
                 seed=seed,
                 timeout=timeout,
                 stop=stop,
+                logprobs=logprobs,
                 extra={**self._extra(), **(extra or {})} or None,
             )
         self._performance.answered(completion)

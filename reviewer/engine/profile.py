@@ -14,11 +14,15 @@ CHARS_PER_TOKEN = 2.6
 
 @dataclass(frozen=True, slots=True)
 class ReplyBounds:
-    """How long the parts of a reply may be, in characters, and how many findings one unit may have."""
+    """How long the parts of a reply may be, in characters, and how many findings one unit may have.
+
+    Of ``fix_chars`` and ``quote_chars``, 0 means that it is not asked for.
+    """
 
     explanation_chars: int = 400
     message_chars: int = 300
     fix_chars: int = 400
+    quote_chars: int = 80
     code_chars: int = 2000
     text_chars: int = 3000
     max_findings: int = 5
@@ -77,7 +81,7 @@ class ModelProfile:
     def review_reply_tokens(self) -> int:
         """The cap for one unit's review."""
         bounds = self.bounds
-        finding = bounds.message_chars + bounds.fix_chars + 90  # 90: the finding's own JSON
+        finding = bounds.message_chars + bounds.fix_chars + bounds.quote_chars + 100  # 100: the finding's own JSON
         return self.reply_tokens(bounds.explanation_chars + bounds.max_findings * finding + 40)
 
     @property

@@ -39,7 +39,8 @@ class Completion:
         finish_reason: ``"stop"``, or ``"length"`` when the cap on tokens cut it.
         cached_tokens: Tokens of the prompt that the prefix cache served; 0 where the server does not say.
         seconds: From sending to the whole answer, on our clock.
-        logprobs: Per generated token, the log-probability of each likely token; empty unless asked for.
+        logprobs: Per generated token, the log-probability of each likely token, the generated one first; empty unless
+            asked for. Of the analysis of a reasoning model there may be tokens too.
     """
 
     text: str

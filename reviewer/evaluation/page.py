@@ -126,5 +126,6 @@ def _lines(case: Case, file: FileChange, found: Sequence[Found]) -> Iterator[str
                 if (finding.path, finding.line) == place and line.kind is not LineKind.REMOVED:
                     marks = f" ({', '.join(finding.marks)})" if finding.marks else ""
                     hidden = " hidden" if finding.marks else ""
-                    words = f"{finding.severity} · {finding.category}: {finding.message}{marks}"
+                    sure = "" if finding.confidence is None else f" · {finding.confidence:.0%}"
+                    words = f"{finding.severity} · {finding.category}{sure}: {finding.message}{marks}"
                     yield f'<span class="say{hidden}">{_safe(words)}</span>'

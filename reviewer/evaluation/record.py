@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One finding; ``fix`` holds its suggestion's marks and is None where it has none."""
+    """One finding.
+
+    Attributes:
+        fix: Its suggestion's marks; None where it has none.
+        confidence, logit, agreement, quoted: As in ``Finding``.
+    """
 
     path: str
     line: int
@@ -29,11 +34,20 @@ class Found:
     message: str
     marks: tuple[str, ...] = ()
     fix: tuple[str, ...] | None = None
+    confidence: float | None = None
+    logit: float | None = None
+    agreement: float | None = None
+    quoted: bool | None = None
 
     @property
     def shown(self) -> bool:
         """Whether a user sees it."""
         return not self.marks
+
+    @property
+    def judged(self) -> bool:
+        """Whether it has a confidence, and that alone decided whether a user sees it."""
+        return self.confidence is not None and set(self.marks) <= {Mark.LOW_CONFIDENCE}
 
     @classmethod
     def of(cls, finding: Finding) -> Found:
@@ -48,6 +62,10 @@ class Found:
             finding.message,
             _names(finding.marks),
             _names(fix.marks) if told and fix is not None else None,
+            finding.confidence,
+            finding.logit,
+            finding.agreement,
+            finding.quoted,
         )
 
 
@@ -58,7 +76,7 @@ class Record:
     Attributes:
         case, digest: The case's id, and what of it was shown.
         setup: Digest of everything else that shapes a reply, the model left out.
-        model, weights: The model's name and what tells its weights apart.
+        model, weights: The model's name and what tells its weights, and its calibration, apart.
         turn: 0 for the first review of the case, 1 for the second, ….
         units, read: Pieces of the change, and how many of them got a usable answer.
         explanations: The texts that are shown.

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from reviewer import assets
+from reviewer.confidence import Policy
 from reviewer.engine.manager import AIModelManager
 from reviewer.errors import EngineRequestError, InferenceTimeoutError, PromptTooLongError
 from reviewer.evaluation.record import Record, append, read_log
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from reviewer.config import Settings
     from reviewer.engine.config import ModelConfig
+    from reviewer.engine.profile import ModelProfile
     from reviewer.evaluation.cases import Case
     from reviewer.progress import Progress
 
@@ -71,8 +73,9 @@ async def evaluate(
     manager = make_manager(settings.model_config)
     try:
         profile = await manager.profile()
+        weights = _weights(profile, Policy.of(settings, profile, overrides))
         wanted = [
-            Record(case.id, case.digest, setup, profile.id, profile.digest, turn, units=0, read=0)
+            Record(case.id, case.digest, setup, profile.id, weights, turn, units=0, read=0)
             for turn in range(repeat)
             for case in cases
         ]
@@ -132,6 +135,14 @@ async def _review(
     return blank.with_review(review)
 
 
+def _weights(profile: ModelProfile, policy: Policy) -> str:
+    """What tells the weights apart, and where a calibration makes something of their certainty, that as well."""
+    if policy.calibration is None:
+        return profile.digest
+    line = json.dumps([policy.calibration.slope, policy.calibration.intercept])
+    return f"{profile.digest}, calibrated {hashlib.sha256(line.encode()).hexdigest()[:8]}"
+
+
 def _setup(settings: Settings, overrides: Mapping[str, str]) -> str:
     """Digest of what shapes a reply besides the case and the model: our prompts, the user's, the settings."""
     folder = assets.prompts_dir()
@@ -141,6 +152,7 @@ def _setup(settings: Settings, overrides: Mapping[str, str]) -> str:
         if file.is_file()
     }
     parts = [FORMAT_VERSION, prompts, dict(overrides), settings.max_model_len, settings.quantization, settings.context]
+    parts += [settings.second_opinion, settings.min_confidence, settings.votes]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _Json = dict[str, Any]
+_NO_EVIDENCE: dict[str, None] = {"logit": None, "agreement": None, "quoted": None}
 _MAJOR = SCHEMA_VERSION.partition(".")[0]
 
 
@@ -109,11 +110,27 @@ def _finding(one: _Json) -> Finding:
         confidence=None if confidence is None else float(confidence),
         marks=_marks(one),
         silence=_silence(one.get("silenced")),
+        also=_lines_of(one.get("also", [])),
+        **_evidence(one.get("evidence", _NO_EVIDENCE)),
     )
 
 
 def _silence(one: _Json | None) -> Silence | None:
     return None if one is None else Silence(SilencedBy(one["by"]), _get(one, "reason", str))
+
+
+def _lines_of(numbers: object) -> tuple[int, ...]:
+    if not isinstance(numbers, list) or not all(isinstance(number, int) for number in numbers):
+        raise TypeError(f"also is {numbers!r:.60}")
+    return tuple(numbers)
+
+
+def _evidence(one: object) -> _Json:
+    """What the confidence was made of; a report of version 1.0 does not say."""
+    if not isinstance(one, dict):
+        raise TypeError(f"evidence is {one!r:.60}")
+    numbers = {name: None if one[name] is None else float(one[name]) for name in ("logit", "agreement")}
+    return {**numbers, "quoted": None if one["quoted"] is None else _get(one, "quoted", bool)}
 
 
 def _suggestion(one: _Json) -> Suggestion:

@@ -102,6 +102,8 @@ def _finding(finding: Finding, numbers: Mapping[int, str]) -> dict[str, Any]:
         "line_text": _text(finding.line_text),
         "scope": _text(finding.scope),
         "confidence": finding.confidence,
+        "evidence": {"logit": finding.logit, "agreement": finding.agreement, "quoted": finding.quoted},
+        "also": list(finding.also),
         "shown": finding.shown,
         "marks": _marks(finding.marks),
         "silenced": finding.silence and {"by": finding.silence.by.value, "reason": _text(finding.silence.reason)},

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from reviewer.finding import Finding, Review, Severity, Suggestion, UnitReview
 
 
+_MOST_PLACES = 5
+
+
 @dataclass(frozen=True, slots=True)
 class FindingView:
     """One finding that is shown; ``suggestion`` is None unless it is shown too."""
@@ -115,10 +118,19 @@ def _finding(finding: Finding, number: str) -> FindingView:
         line=finding.line,
         severity=finding.severity,
         category=finding.category.value,
-        message=safe(finding.message),
+        message=safe(finding.message) + _elsewhere(finding.also),
         confidence=finding.confidence,
         suggestion=_suggestion(finding.suggestion),
     )
+
+
+def _elsewhere(lines: tuple[int, ...]) -> str:
+    """Where the same was found too."""
+    if not lines:
+        return ""
+    shown, more = lines[:_MOST_PLACES], len(lines) - _MOST_PLACES
+    noun = "line" if len(lines) == 1 else "lines"
+    return f" (also {noun} {', '.join(map(str, shown))}{f' and {more} more' if more > 0 else ''})"
 
 
 def _suggestion(suggestion: Suggestion | None) -> Suggestion | None:

@@ -209,6 +209,25 @@ MARKED = Review(
     notes=("the embedded model shows that everything works offline; read its words as a demo",),
 )
 
+FOLDED = Review(
+    "HEAD~1..HEAD",
+    (
+        unit(
+            "stats.py",
+            STATS,
+            "",
+            dataclasses.replace(EMPTY, logit=1.9, agreement=1.0, quoted=True, also=(31, 48)),
+            dataclasses.replace(EMPTY, message="SECRETLY MARKED", confidence=0.21, logit=-1.3).marked(
+                Mark.LOW_CONFIDENCE
+            ),
+            dataclasses.replace(EMPTY, message="SECRETLY MARKED", quoted=False).marked(Mark.MISQUOTED),
+            dataclasses.replace(EMPTY, message="SECRETLY MARKED").marked(Mark.NIT),
+            scope="average()",
+        ),
+    ),
+    usage=Usage(3, 0, 900, 64, 1.1, MODEL),
+)
+
 _HOSTILE = (
     "\x1b[2J\x1b]0;owned\x07 </details><script>alert(1)</script> [click](javascript:alert(1)) @octocat #1 "
     "https://evil.example/x?y=1,2 ![](http://evil.example/p.png) ``` **APPROVED** 100%\n::error file=x::pwned\n"
@@ -293,6 +312,7 @@ SAMPLES: dict[str, tuple[Review, RenderOptions]] = {
         RenderOptions(verdict=ExitCode.INCOMPLETE, seconds=32.0),
     ),
     "marked": (MARKED, RenderOptions(fail_on=Severity.ERROR)),
+    "folded": (FOLDED, RenderOptions(show_explanations=False)),
     "hostile": (HOSTILE, RenderOptions()),
     "long": (LONG, RenderOptions()),
     "non-ascii": (NON_ASCII, RenderOptions()),

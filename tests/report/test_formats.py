@@ -66,7 +66,7 @@ def test_nothing_hidden_or_secret_gets_out(format_name: str, name: str) -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
     assert "aB3dE5gH7jK9" not in text
     assert "c0rrect-horse" not in text
-    assert ("SECRETLY MARKED" in text) == (format_name == "json" and name == "marked")
+    assert ("SECRETLY MARKED" in text) == (format_name == "json" and name in ("marked", "folded"))
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
