@@ -120,11 +120,12 @@ async def ask(sources: list[Source], most: int) -> None:
         found = context.select(source.change, source.read, max_chars=3_500).units
         code = [unit for unit in found if unit.language.grammar]
         if code and count + len(found) <= most:
+            Surroundings("repo", source.read, source.index).prepare(code)
             chosen.append(source)
             count += len(found)
     for extent in EXTENTS:
         began = time.perf_counter()
-        settings = Settings(embedded=True, context=extent, cache=False, completions=False)
+        settings = Settings(embedded=True, context=extent, cache=False, completions=False, timeout=900)
         reviews = [
             await review_change(
                 source.change, source.read, settings, manager=AIModelManager(settings.model_config), index=source.index

@@ -76,7 +76,7 @@ def review_options(function: _F) -> _F:
 
 def context_option(function: _F) -> _F:
     """How far to look around a change."""
-    what = "Shown beside a change: its scopes and imports, the file's definitions, the repository's."
+    what = "Shown beside a change: scope (signatures, imports), file (also its definitions), repo (also other files')."
     return _with(function, click.option("--context", type=click.Choice(_words("context")), help=what))
 
 

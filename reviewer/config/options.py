@@ -243,7 +243,7 @@ OPTIONS: tuple[Option, ...] = (
         "context",
         "context",
         Choice(("auto", "none", "scope", "file", "repo")),
-        "What is shown beside a change: enclosing signatures and imports, the file's definitions, the repository's.",
+        "Shown beside a change: scope (signatures, imports), file (also its definitions), repo (also other files').",
     ),
     Option("cache", "cache", Switch(), "Keep answers, so that an unchanged hunk is not asked about twice."),
     Option("completions", "completions", Switch(), "Suggest code for unfinished code in the change."),
