@@ -5,17 +5,22 @@ from __future__ import annotations
 import dataclasses
 
 from reviewer.finding import Mark, Suggestion
+from reviewer.indentation import adapt
 from reviewer.syntax import new_errors
+
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def line_fix(text: str, line: int, replacement: str) -> Suggestion:
     """Make a suggestion that replaces one line, with that line's own indentation where the model left it out."""
     original = _lines(text)[line - 1] if 1 <= line <= len(_lines(text)) else ""
-    return Suggestion(line, line, _reindent(replacement, original), original)
+    mark = _BYTE_ORDER_MARK if original.startswith(_BYTE_ORDER_MARK) else ""  # no part of the code, but of the file
+    code = _reindent(replacement.removeprefix(_BYTE_ORDER_MARK), original.removeprefix(mark))
+    return Suggestion(line, line, mark + adapt(code, text), original)
 
 
-def fitted(code: str, placeholder: str) -> str:
-    """Bring the model's lines to the placeholder's indentation, keeping their own relative to the first."""
+def fitted(code: str, placeholder: str, text: str) -> str:
+    """Bring the model's lines to the placeholder's indentation, those below it as the file is indented."""
     lines = code.strip("\n").rstrip().split("\n")
     own, wanted = _indent(lines[0]), _indent(placeholder)
     # A model often starts flush and indents the rest as in the file.
@@ -25,7 +30,7 @@ def fitted(code: str, placeholder: str) -> str:
         if flush and wanted
         else [wanted + line.removeprefix(own) if line.strip() else "" for line in lines[1:]]
     )
-    return "\n".join([wanted + lines[0].removeprefix(own), *rest])
+    return adapt("\n".join([wanted + lines[0].removeprefix(own), *rest]), text)
 
 
 def check(suggestion: Suggestion, text: str, language: str) -> Suggestion:
@@ -48,7 +53,9 @@ def apply(text: str, suggestion: Suggestion) -> str | None:
         return None
     if "\n".join(_bare(line) for line in lines[start:end]) != suggestion.original:
         return None
-    newline = "\r\n" if lines[start].endswith("\r\n") else "\n"
+    # A last line without an ending takes that of the line before it.
+    ended = next((line for line in reversed(lines[max(0, start - 1) : start + 1]) if line.endswith("\n")), "\n")
+    newline = "\r\n" if ended.endswith("\r\n") else "\n"
     new = [line + newline for line in suggestion.replacement.split("\n")] if suggestion.replacement else []
     if new and not lines[end - 1].endswith("\n"):
         new[-1] = new[-1].removesuffix(newline)

@@ -75,7 +75,11 @@ def completion(gap: Gap, code: str | None, text: str) -> Finding:
     if not code or not code.strip():
         return finding
     proposed = Suggestion(
-        gap.found.start, gap.found.end, suggestions.fitted(code, gap.placeholder), gap.placeholder, Kind.COMPLETION
+        gap.found.start,
+        gap.found.end,
+        suggestions.fitted(code, gap.placeholder, text),
+        gap.placeholder,
+        Kind.COMPLETION,
     )
     checked = suggestions.check(proposed, text, gap.language.name)
     if checked.shown and _still_unfinished(gap, checked, text):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from reviewer.finding import Mark, Suggestion
-from reviewer.suggestion import apply, check, line_fix
+from reviewer.suggestion import apply, check, fitted, line_fix
 
 TEXT = "def average(values):\n    total = sum(values)\n    return total / len(values)\n"
 
@@ -22,6 +22,18 @@ def test_line_endings_stay(newline: str, ending: bool) -> None:
     fix = line_fix(text, 2, "b = 3")
     assert apply(text, fix) == text.replace("2", "3")
     assert fix.original == "b = 2"
+
+
+def test_a_last_line_without_an_ending_takes_the_files() -> None:
+    assert apply("a = 1\r\nb = 2", line_fix("a = 1\r\nb = 2", 2, "b = 3\nc = 4")) == "a = 1\r\nb = 3\r\nc = 4"
+
+
+@pytest.mark.parametrize("given", ["a = 2", "\ufeffa = 2"])
+def test_a_byte_order_mark_stays(given: str) -> None:
+    text = "\ufeffa = 1\nb = 1\n"
+    fix = check(line_fix(text, 1, given), text, "python")
+    assert fix.shown
+    assert apply(text, fix) == "\ufeffa = 2\nb = 1\n"
 
 
 def test_only_line_feeds_split_lines() -> None:
@@ -51,3 +63,12 @@ def test_a_suggestion_for_other_text_does_not_apply() -> None:
 
 def test_an_empty_replacement_deletes_the_lines() -> None:
     assert apply("a\nb\nc\n", Suggestion(2, 2, "", original="b")) == "a\nc\n"
+
+
+def test_further_lines_are_indented_as_the_file_is() -> None:
+    text = "void f() {\n\tg();\n\tif (x) {\n\t\th();\n\t}\n}\n"
+    fix = line_fix(text, 2, "if (y) {\n    g();\n}")
+    assert fix.replacement == "\tif (y) {\n\t\tg();\n\t}"
+    assert check(fix, text, "c").shown
+    python = "class A:\n  def f(self):\n    pass\n\n  def g(self):\n    return 1\n"
+    assert fitted("if x:\n    return 1\nreturn 2", "    pass", python) == "    if x:\n      return 1\n    return 2"
