@@ -15,6 +15,8 @@ DEV_NULL = "/dev/null"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(rb'\\([abtnvfr"\\]|[0-3][0-7]{2})')
 _LETTERS = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
+_UNSAFE = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
+_NAMED = {value: b"\\" + letter for letter, value in _LETTERS.items()} | {b'"': rb"\"", b"\\": rb"\\"}
 # a/ and b/, and those of diff.mnemonicPrefix (commit, index, object, work tree) and of --no-index.
 _PREFIX = re.compile(r"[abciow12]/")
 # GNU diff marks a file that is not there by a time stamp at the epoch, in local time.
@@ -27,6 +29,18 @@ def unquote(name: str) -> str:
     if quoted is None:
         return name
     return decode(_ESCAPE.sub(_unescape, quoted[1].encode("utf-8", "surrogateescape")))
+
+
+def quote(name: str) -> str:
+    """Quote a name as git does with ``core.quotePath``, so that a patch is ASCII in its headers."""
+    data = name.encode("utf-8", "surrogateescape")
+    if not _UNSAFE.search(data):
+        return name
+    return '"' + _UNSAFE.sub(_escape, data).decode("ascii") + '"'
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return _NAMED.get(match[0], b"\\%03o" % match[0][0])
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:

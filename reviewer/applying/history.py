@@ -1,0 +1,218 @@
+"""What was written into the working tree, one patch at a time, and how to take the newest back.
+
+Each patch is two files in the git folder: ``applied/0001.patch``, for people and for ``git apply -R``, and
+``applied/0001.json``, which has the bytes that lay in each file before and after, so that undoing needs no guess.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reviewer.applying import files
+from reviewer.applying.blobs import encode
+from reviewer.diff import decode
+from reviewer.errors import UsageError
+from reviewer.pending import FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from reviewer.applying.plan import Plan
+
+_KEPT = 20  # patches that can be undone, the newest last
+_WAIT = 10.0  # seconds for another process of ours that writes
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The bytes of one file, before and after."""
+
+    before: bytes
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One patch that was written.
+
+    Attributes:
+        number: Counts up.
+        review: When the review that it comes from was made.
+        subject: What that review was about, for people.
+        ids: The suggestions.
+        made: When it was written, as ISO 8601.
+    """
+
+    number: int
+    review: str
+    subject: str
+    ids: tuple[str, ...]
+    files: Mapping[str, Written] = field(default_factory=dict)
+    made: str = ""
+
+
+class History:
+    """The patches that were written into one working tree.
+
+    Args:
+        root: Its top folder.
+        git_dir: Its own git folder.
+    """
+
+    def __init__(self, root: Path, git_dir: Path) -> None:
+        self._root = root
+        self._home = git_dir / FOLDER
+        self._folder = self._home / "applied"
+
+    def all(self) -> list[Applied]:
+        """Every patch that can be undone, the oldest first."""
+        return [one for one in map(self._read, self._numbers()) if one is not None]
+
+    def patch_file(self, applied: Applied) -> Path:
+        """Where its patch lies."""
+        return self._folder / f"{applied.number:04}.patch"
+
+    def write(self, plan: Plan, review: str, subject: str) -> Applied:
+        """Write all files of a plan, or none.
+
+        Args:
+            plan: What to write.
+            review: When the review was made.
+            subject: What it was about.
+
+        Raises:
+            UsageError: A file has changed since the plan was made, or cannot be written.
+        """
+        with self._alone():
+            applied = Applied(
+                number=max(self._numbers(), default=0) + 1,
+                review=review,
+                subject=subject,
+                ids=plan.ids,
+                files={file.path: Written(file.before, file.after) for file in plan.files},
+                made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            )
+            # Recorded first: what is in a file can always be undone.
+            self._record(applied, plan.patch)
+            try:
+                self._replace_all({path: (one.before, one.after) for path, one in applied.files.items()})
+            except BaseException:
+                self._forget(applied.number)
+                raise
+            for number in self._numbers()[:-_KEPT]:
+                self._forget(number)
+        return applied
+
+    def undo(self) -> Applied:
+        """Take the newest patch back.
+
+        Raises:
+            UsageError: There is none, or a file has changed since; nothing is written then.
+        """
+        with self._alone():
+            patches = self.all()
+            if not patches:
+                raise UsageError("nothing was applied here, so there is nothing to undo")
+            newest = patches[-1]
+            wanted = {}
+            changed = []
+            for path, one in newest.files.items():
+                there = files.read(self._root, path)
+                if there == one.after:
+                    wanted[path] = (one.after, one.before)
+                elif there != one.before:  # else somebody has taken it back already
+                    changed.append(path)
+            if changed:
+                raise UsageError(
+                    f"{', '.join(changed)} changed after {', '.join(newest.ids)} had been applied; nothing is undone",
+                    hint=f"to try it anyway: git apply -R --3way '{self.patch_file(newest)}'",
+                )
+            self._replace_all(wanted)
+            self._forget(newest.number)
+        return newest
+
+    def _replace_all(self, wanted: Mapping[str, tuple[bytes, bytes]]) -> None:
+        done: list[str] = []
+        try:
+            for path, (before, after) in wanted.items():
+                files.replace(self._root, path, before, after)
+                done.append(path)
+        except BaseException:
+            for path in done:
+                with contextlib.suppress(UsageError):
+                    files.replace(self._root, path, wanted[path][1], wanted[path][0])
+            raise
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self._home / "apply.lock", timeout=_WAIT)
+            lock.acquire()
+        except Timeout:
+            raise UsageError("another reviewer apply is writing in this working tree") from None
+        except OSError as problem:
+            raise UsageError(f"cannot write in {self._home}: {problem.strerror}") from problem
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _numbers(self) -> list[int]:
+        try:
+            names = [path.stem for path in self._folder.iterdir() if path.suffix == ".json"]
+        except OSError:
+            return []
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def _read(self, number: int) -> Applied | None:
+        try:
+            document = json.loads(self._path(number).read_text(encoding="utf-8"))
+            return Applied(
+                number,
+                document["review"],
+                document["subject"],
+                tuple(document["ids"]),
+                {path: Written(encode(one["before"]), encode(one["after"])) for path, one in document["files"].items()},
+                document["made"],
+            )
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return None  # gone meanwhile, or another version's
+
+    def _record(self, applied: Applied, patch: str) -> None:
+        document: dict[str, Any] = {
+            "review": applied.review,
+            "subject": applied.subject,
+            "ids": applied.ids,
+            "made": applied.made,
+            # Every byte survives: those that are no UTF-8 become surrogates, which JSON escapes.
+            "files": {
+                path: {"before": decode(one.before), "after": decode(one.after)} for path, one in applied.files.items()
+            },
+        }
+        try:
+            _private(self.patch_file(applied), encode(patch))
+            _private(self._path(applied.number), json.dumps(document).encode("ascii"))
+        except OSError as problem:
+            raise UsageError(f"cannot write in {self._folder}: {problem.strerror}") from problem
+
+    def _forget(self, number: int) -> None:
+        for path in (self._path(number), self._path(number).with_suffix(".patch")):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:04}.json"
+
+
+def _private(path: Path, data: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)

@@ -1,0 +1,120 @@
+"""One command line of the user's, run through the shell with a time limit; nothing of it is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from types import FrameType
+
+_GRACE = 2.0  # seconds between asking a process to end and ending it
+_TAIL_BYTES = 8192
+_TAIL_LINES = 12
+
+
+class Outcome(StrEnum):
+    """How a command ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of a command.
+
+    Attributes:
+        status: Exit status; negative for a signal, None where it was ended for the time that it took.
+        tail: The last lines of its output, both streams together.
+    """
+
+    outcome: Outcome
+    seconds: float
+    status: int | None
+    tail: tuple[str, ...] = ()
+
+
+def run(command: str, folder: Path, log: Path, env: Mapping[str, str], timeout: float) -> Run:
+    """Run a command line through the shell, with nothing to read.
+
+    Args:
+        command: As the user typed it.
+        folder: Where it runs.
+        log: A file that takes its output.
+        env: Its whole environment.
+        timeout: In seconds.
+
+    Raises:
+        OSError: There is no shell.
+    """
+    import psutil
+
+    from reviewer.engine import process
+
+    marker = f"check-{uuid.uuid4().hex}"
+    began = time.monotonic()
+    with log.open("wb") as output:
+        # It is the user's own command line, typed for a shell.
+        child = subprocess.Popen(  # noqa: S602
+            command, shell=True,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder,
+            env={**env, process.MARKER: marker}, start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )  # fmt: skip
+        try:
+            try:
+                status = child.wait(timeout)
+            except subprocess.TimeoutExpired:
+                status = None
+            seconds = time.monotonic() - began
+        finally:
+            # Also what it left running in the background when it ended in good order.
+            root = psutil.Process(child.pid) if child.poll() is None else None
+            process.end(root, marker, grace=_GRACE)
+            child.wait()
+    outcome = Outcome.TIMED_OUT if status is None else Outcome.FAILED if status else Outcome.PASSED
+    return Run(outcome, seconds, status, _tail(log))
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn the first signal that ends us into ``KeyboardInterrupt``, and be deaf to more while we clean up."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        if before[number] != signal.SIG_IGN:  # nohup, or a job in a shell's background
+            signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tail(log: Path) -> tuple[str, ...]:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            data = file.read()
+    except OSError:
+        return ()
+    lines = [line.rstrip() for line in data.decode("utf-8", "replace").splitlines()]
+    return tuple([line for line in lines if line][-_TAIL_LINES:])

@@ -1,0 +1,73 @@
+"""Reviews without a model: findings with suggestions for lines of a real repository."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from reviewer import diff
+from reviewer.applying import last
+from reviewer.applying.history import History
+from reviewer.applying.plan import Plan, Planner
+from reviewer.finding import Category, Finding, Review, Severity, Suggestion, UnitReview, UnitStatus, Usage
+from reviewer.git import Repository
+from reviewer.languages import detect
+
+if TYPE_CHECKING:
+    from reviewer.applying.last import LastReview
+    from reviewer.git import Target
+    from tests.repo import Repo
+
+
+class Fix(NamedTuple):
+    """Lines to replace in one file; ``None`` suggests nothing."""
+
+    path: str
+    start: int
+    end: int
+    replacement: str | None
+    category: Category = Category.BUG
+
+
+def review(repo: Repo, *fixes: Fix, target: Target | None = None, masked: tuple[str, ...] = ()) -> LastReview:
+    """Keep a review of what is staged, or of another target, and return it as the next command reads it."""
+    repository = Repository.discover(repo.root)
+    target = target or repository.target(None, staged=True)
+    texts = {fix.path: diff.decode(repository.content(target, fix.path) or b"") for fix in fixes}
+    made = Review(target.subject, tuple(_unit(fix, texts[fix.path]) for fix in fixes), usage=Usage(model="fake"))
+    assert last.keep(repository, target, made, texts.get, masked=masked)
+    return last.load(repository.git_dir)
+
+
+def plan(repo: Repo, kept: LastReview, *ids: str) -> Plan:
+    """Plan what ``reviewer apply IDS`` would, all without ids."""
+    chosen = kept.find(ids) if ids else kept.findings
+    return planner(repo, kept).plan(chosen)
+
+
+def planner(repo: Repo, kept: LastReview) -> Planner:
+    return Planner(Repository.discover(repo.root), kept, history(repo).all())
+
+
+def history(repo: Repo) -> History:
+    repository = Repository.discover(repo.root)
+    return History(repository.root, repository.git_dir)
+
+
+def write(repo: Repo, kept: LastReview, *ids: str) -> Plan:
+    """Apply, and return what was applied."""
+    planned = plan(repo, kept, *ids)
+    history(repo).write(planned, kept.made, kept.subject)
+    return planned
+
+
+def _unit(fix: Fix, text: str) -> UnitReview:
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    suggestion = None
+    if fix.replacement is not None:
+        suggestion = Suggestion(fix.start, fix.end, fix.replacement, "\n".join(lines[fix.start - 1 : fix.end]))
+    finding = Finding(
+        fix.path, fix.start, Severity.ERROR, fix.category, f"wrong at {fix.start}", lines[fix.start - 1],
+        suggestion=suggestion, confidence=0.8,
+    )  # fmt: skip
+    language = detect(fix.path, lines[0]).name
+    return UnitReview(fix.path, fix.start, fix.end, "", language, (), UnitStatus.READ, findings=(finding,))
