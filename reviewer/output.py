@@ -53,6 +53,30 @@ def say(text: str = "", *, end: str = "\n", stream: TextIO | None = None) -> boo
     return _write(sys.stdout if stream is None else stream, text + end)
 
 
+def say_bytes(data: bytes) -> bool:
+    """Write data to standard output as it is, for the program that reads it.
+
+    Returns:
+        Whether anyone still reads.
+
+    Raises:
+        UsageError: The stream cannot be written.
+    """
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None or sys.stdout in _gone:
+        return False
+    with _lock:
+        if _live is not None:
+            _live.clear()
+        try:
+            sys.stdout.flush()
+            binary.write(data)
+            binary.flush()
+        except OSError as problem:
+            return _meet(sys.stdout, problem)
+    return True
+
+
 def note(text: str) -> None:
     """Write a remark to standard error, so that results stay alone on standard output."""
     _write(sys.stderr, _indented(_PREFIX, _safe(text)) + "\n")
@@ -82,6 +106,11 @@ def colour_wanted(stream: TextIO | None = None) -> bool:
 
         return not detect_legacy_windows()
     return True
+
+
+def is_terminal() -> bool:
+    """Whether standard output is a terminal, and not a pipe, a file or a log."""
+    return _is_terminal(sys.stdout)
 
 
 def width(stream: TextIO | None = None) -> int:
@@ -252,12 +281,17 @@ def _write(stream: TextIO | None, text: str, *, over_live: bool = False) -> bool
             stream.write(text.encode(encoding, "replace").decode(encoding))
             stream.flush()
         except OSError as problem:
-            _let_go(stream)
-            # Windows says EINVAL for a pipe whose reader left.
-            if isinstance(problem, BrokenPipeError) or (os.name == "nt" and problem.errno == errno.EINVAL):
-                return False
-            raise UsageError(f"the output cannot be written: {problem.strerror}") from problem
+            return _meet(stream, problem)
     return True
+
+
+def _meet(stream: TextIO, problem: OSError) -> bool:
+    """Tell a reader that left, which is no error, from what is."""
+    _let_go(stream)
+    # Windows says EINVAL for a pipe whose reader left.
+    if isinstance(problem, BrokenPipeError) or (os.name == "nt" and problem.errno == errno.EINVAL):
+        return False
+    raise UsageError(f"the output cannot be written: {problem.strerror}") from problem
 
 
 def _let_go(stream: TextIO) -> None:

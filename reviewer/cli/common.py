@@ -11,7 +11,7 @@ from reviewer import output
 from reviewer.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from reviewer.config import Settings
@@ -149,7 +149,26 @@ def severity(settings: Settings) -> Severity | None:
     return None if settings.fail_on is None else Severity(settings.fail_on)
 
 
-def emit(review: Review, settings: Settings, destination: Path | None = None, *, advisory: bool = False) -> ExitCode:
+def keep(repository: Repository, target: Target, source: Source, review: Review, masked: Collection[str] = ()) -> bool:
+    """Keep a review under its ids for ``reviewer apply`` and ``reviewer dismiss``.
+
+    Returns:
+        Whether to offer those; a log of a CI machine is read elsewhere.
+    """
+    from reviewer.applying import last
+
+    kept = last.keep(repository, target, review, source.read, masked=masked)
+    return kept and not os.environ.get("CI")
+
+
+def emit(
+    review: Review,
+    settings: Settings,
+    destination: Path | None = None,
+    *,
+    advisory: bool = False,
+    offers: bool = False,
+) -> ExitCode:
     """Write a review in the settings' format and return the gate's verdict.
 
     Args:
@@ -157,10 +176,11 @@ def emit(review: Review, settings: Settings, destination: Path | None = None, *,
         settings: Name the format and the gate.
         destination: A file instead of standard output.
         advisory: The verdict will stop nothing; the report says so.
+        offers: The review was kept, so that its ids can be named.
     """
     verdict = judge(review, settings)
     on_terminal = destination is None
-    text = render(review, settings, settings.format, verdict, on_terminal=on_terminal, advisory=advisory)
+    text = render(review, settings, settings.format, verdict, on_terminal=on_terminal, advisory=advisory, offers=offers)
     if destination is None:
         output.say(text.rstrip("\n"))
     else:
@@ -183,6 +203,7 @@ def render(
     *,
     on_terminal: bool = False,
     advisory: bool = False,
+    offers: bool = False,
 ) -> str:
     """Write a review in one format; off the terminal without colour and 80 columns wide."""
     from reviewer.report import FORMATS, RenderOptions
@@ -195,6 +216,7 @@ def render(
         fail_on=severity(settings),
         verdict=verdict,
         advisory=advisory,
+        offers=offers,
     )
     return FORMATS[format_name](review, options)
 

@@ -158,12 +158,14 @@ def _review(flags: Mapping[str, object], what: str, targets: Callable[[Repositor
     # Where a gate is set, too, the gate counts: it would be off without a word.
     if what == _COMMIT and settings.background and settings.fail_on is None and not settings.require:
         return _leave_for_later()
-    codes = [_review_one(repository, target, settings, what) for target in targets(repository)]
+    all_targets = list(targets(repository))
+    # Ids mean something while one review is on the screen.
+    codes = [_review_one(repository, one, settings, what, keep=len(all_targets) == 1) for one in all_targets]
     # What was found outweighs what could not be read, as in the gate.
     return ExitCode.FINDINGS if ExitCode.FINDINGS in codes else max(codes, default=ExitCode.PASSED)
 
 
-def _review_one(repository: Repository, target: Target, settings: Settings, what: str) -> int:
+def _review_one(repository: Repository, target: Target, settings: Settings, what: str, *, keep: bool) -> int:
     from reviewer import output
     from reviewer.cli import common, overrides
     from reviewer.errors import EngineError
@@ -181,7 +183,9 @@ def _review_one(repository: Repository, target: Target, settings: Settings, what
             raise
         output.note(f"{_in_one_line(problem)}; {what} goes on, unreviewed")
         return ExitCode.PASSED
-    verdict = common.emit(review, settings, advisory=settings.fail_on is None and not settings.require)
+    kept = keep and common.keep(repository, target, source, review)
+    advisory = settings.fail_on is None and not settings.require
+    verdict = common.emit(review, settings, advisory=advisory, offers=kept)
     # An engine that is too slow to read everything stops nothing either, unless the review is required.
     return ExitCode.PASSED if verdict is ExitCode.INCOMPLETE and not settings.require else verdict
 

@@ -54,6 +54,7 @@ def review(
     REVISION is a commit, A..B or A...B is a range, - is a patch on standard input. Without any, what is staged.
     """
     from reviewer.cli import common, overrides
+    from reviewer.git import TargetKind
 
     if sum((revision is not None, staged, worktree, patch is not None)) > 1:
         raise click.UsageError("REVISION, --staged, --worktree and --patch exclude each other")
@@ -61,12 +62,14 @@ def review(
     repository = _repository() if patch is None else common.here()
     settings = common.load_settings(repository, options.as_flags(flags))
     if patch is not None or repository is None:
-        source = _from_patch(patch or "-")
+        target, source = _from_patch(patch or "-")
     else:
-        source = common.from_repository(repository, _target(repository, revision, staged=staged, worktree=worktree))
+        target = _target(repository, revision, staged=staged, worktree=worktree)
+        source = common.from_repository(repository, target)
     templates = overrides.local(repository.root if repository else None)
     result = common.make_review(source, settings, templates, install=install)
-    return common.emit(result, settings, destination)
+    kept = repository is not None and common.keep(repository, target, source, result)
+    return common.emit(result, settings, destination, offers=kept and target.kind is not TargetKind.PATCH)
 
 
 def _repository() -> Repository:
@@ -75,13 +78,14 @@ def _repository() -> Repository:
     return Repository.discover()
 
 
-def _from_patch(name: str) -> Source:
+def _from_patch(name: str) -> tuple[Target, Source]:
     from reviewer.cli import common
-    from reviewer.git import read_patch
+    from reviewer.git import Target, read_patch
 
     if name == "-" and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError("a patch is expected on standard input", hint="git diff | reviewer review -")
-    return common.from_patch(read_patch(name), "patch on standard input" if name == "-" else name)
+    target = Target.of_patch("patch on standard input" if name == "-" else name)
+    return target, common.from_patch(read_patch(name), target.subject)
 
 
 def _target(repository: Repository, revision: str | None, *, staged: bool, worktree: bool) -> Target:

@@ -12,6 +12,7 @@ from reviewer.cli import options
 from reviewer.errors import ExitCode, ReviewerError, ReviewIncompleteError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from reviewer.git import Repository
@@ -56,7 +57,7 @@ def show(revision: str, **flags: Any) -> int:
 
 
 def _show(repository: Repository, commit: str, stored: StoredReview, settings: Any) -> None:
-    from reviewer import diff, output
+    from reviewer import output
     from reviewer.cli import common
     from reviewer.report import json_reader
 
@@ -68,9 +69,17 @@ def _show(repository: Repository, commit: str, stored: StoredReview, settings: A
         output.say(json.dumps(stored.report, indent=2))
         return
     target = repository.target(commit, staged=False)
-    review = json_reader.read(stored.report, diff.parse(repository.patch(target), target.subject))
+    source = common.from_repository(repository, target)
+    review = json_reader.read(stored.report, source.change)
+    kept = common.keep(repository, target, source, review, _masked(stored.report))
     note = f"Stored {stored.made} for {stored.commit[:10]}."
-    common.emit(dataclasses.replace(review, notes=(note, *review.notes)), settings)
+    common.emit(dataclasses.replace(review, notes=(note, *review.notes)), settings, offers=kept)
+
+
+def _masked(report: Mapping[str, Any]) -> frozenset[str]:
+    """The findings whose suggestion had a secret masked before it was stored."""
+    found = (one for one in report["findings"] if one["id"] and one["suggestion"])
+    return frozenset(str(one["id"]) for one in found if one["suggestion"].get("masked", True))
 
 
 def _mark_told(repository: Repository, commit: str) -> None:

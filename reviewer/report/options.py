@@ -22,6 +22,7 @@ class RenderOptions:
         fail_on: The least severity that fails; None is no gate.
         verdict: The exit code that was decided; None lets the gate decide from ``fail_on``.
         advisory: Whether the verdict stops nothing, as in the advisory hook.
+        offers: Whether ``reviewer apply`` and ``reviewer dismiss`` know this review's ids (text).
         seconds: Wall time of the whole command; None shows the time that the answers took.
     """
 
@@ -32,4 +33,5 @@ class RenderOptions:
     fail_on: Severity | None = None
     verdict: ExitCode | None = None
     advisory: bool = False
+    offers: bool = False
     seconds: float | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reviewer import gate
 from reviewer.errors import ExitCode
 from reviewer.finding import Mark, Severity, UnitStatus
-from reviewer.report.view import safe, safe_path
+from reviewer.report.view import ids, safe, safe_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,6 +99,18 @@ def folded(review: Review) -> str:
     if not count:
         return ""
     return f"{plural(count, 'finding')} of low confidence: --min-confidence 0 shows {'it' if count == 1 else 'them'}"
+
+
+def offers(review: Review, options: RenderOptions) -> tuple[str, ...]:
+    """The commands that act on the review's ids, where they would find them: one example each."""
+    if not options.offers:
+        return ()
+    numbers = ids(review)
+    fixable = [one for one in review.shown if one.suggestion is not None and one.suggestion.shown]
+    return (
+        *(f"reviewer apply {numbers[id(one)]}" for one in fixable[:1]),
+        *(f"reviewer dismiss {numbers[id(one)]}" for one in review.shown[:1]),
+    )
 
 
 def verdict(review: Review, options: RenderOptions) -> ExitCode:

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from reviewer.diff import LineKind, SourceLine
 from reviewer.finding import Severity
 from reviewer.report import source, summary, view
-from reviewer.report.lines import Line, cut, paint, tame, wrap
+from reviewer.report.lines import Line, Span, cut, paint, tame, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,10 +128,20 @@ def _tail(review: Review, options: RenderOptions) -> Iterator[Line]:
     if review.shown:
         worst = max((finding.severity for finding in review.shown), key=lambda severity: severity.rank)
         counted = (summary.counts(review), _STYLES[worst])
-        yield from _wrapped((counted, (" ", "")), f"· {summary.read_share(review)}", width, "")
+        yield from _closing(counted, f"· {summary.read_share(review)}", summary.offers(review, options), width)
     sentence = summary.verdict_sentence(review, options)
     if sentence:
         yield from _wrapped((), sentence, width, "")
+
+
+def _closing(counted: Span, share: str, offers: tuple[str, ...], width: int) -> Iterator[Line]:
+    """The sum, and what can be done; on a line of its own where a command would be broken in two."""
+    offered = "".join(f" · {offer}" for offer in offers)
+    if cell_len(counted[0]) + 1 + cell_len(share + offered) <= width:
+        yield (counted, (f" {share}{offered}", ""))
+        return
+    yield from _wrapped((counted, (" ", "")), share, width, "")
+    yield ((offered.removeprefix(" · "), ""),)
 
 
 def _wrapped(prefix: Line, text: str, width: int, style: str) -> Iterator[Line]:

@@ -1,0 +1,250 @@
+"""``reviewer apply``: suggestions of the last review, written into the working tree."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reviewer.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reviewer.applying.history import History
+    from reviewer.applying.last import KeptFinding, LastReview
+    from reviewer.applying.plan import Plan, Planner, Refusal
+    from reviewer.applying.proof import Proof, Trial
+    from reviewer.git import Repository
+
+_EPILOG = """\b
+Examples:
+  reviewer apply                            what can be applied, as diffs
+  reviewer apply r1 r3                      write these two into the working tree
+  reviewer apply --all --dry-run | git apply
+  reviewer apply --all --check "pytest -q"  write only what the tests pass with
+  reviewer apply --undo                     take back what was written last
+
+The ids are those of the last review of this working tree. A file is written only while git would store of it exactly
+what was reviewed. The index is never written: look at git diff, then stage.
+
+--check runs CMD through the shell in a temporary copy of what was reviewed: first as it is, then with each fix alone,
+then with all that passed together. Only what is tracked is in that copy: no virtual environment, no node_modules, no
+build; $REVIEWER_ORIGINAL_ROOT names the working tree that has them. A package installed in editable mode is imported
+from there, too, so that a test of it proves nothing: put the copy first, as in --check "PYTHONPATH=src pytest -q".
+
+\b
+Exit codes: 0 done, 1 something chosen was not applied or failed its check,
+2 usage, nothing to apply from, 130 interrupted.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="Every suggestion of the review that was not dismissed.")
+@click.option("--dry-run", is_flag=True, help="Print the patch and write nothing.")
+@click.option("--check", "command", metavar="CMD", help="Apply only fixes with which CMD exits with 0.")
+@click.option(
+    "--check-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time that one run of CMD may take.",
+)
+@click.option("--undo", is_flag=True, help="Take back what was applied last.")
+def apply(
+    ids: tuple[str, ...], *, everything: bool, dry_run: bool, command: str | None, check_timeout: float, undo: bool
+) -> int:
+    """Write suggestions of the last review into the working tree.
+
+    ID is r1, r2, … as the report shows it. Without any, and without --all, it lists what can be applied.
+    """
+    from reviewer.applying import last
+    from reviewer.applying.history import History
+    from reviewer.applying.plan import Planner
+    from reviewer.applying.proof import Trial
+    from reviewer.git import Repository
+
+    _refuse_nonsense(chosen=bool(ids) or everything, everything=everything and bool(ids),
+                     acting=dry_run or command is not None, undo=undo)  # fmt: skip
+    repository = Repository.discover()
+    history = History(repository.root, repository.git_dir)
+    if undo:
+        return _undo(history)
+    review = last.load(repository.git_dir)
+    planner = Planner(repository, review, history.all())
+    if not ids and not everything:
+        return _list(review, planner)
+    chosen = _everything(repository, review) if everything else review.find(ids)
+    plan = planner.plan(chosen)
+    failed: tuple[str, ...] = ()
+    if command is not None and plan.files:
+        able = [one for one in chosen if one.id in plan.ids]
+        trial = Trial(command, check_timeout, _below(repository.root), repository.root)
+        proof = _prove(repository, review, planner, able, trial)
+        _show_proof(proof, command, to_stdout=not dry_run)
+        kept = {one.id for one in proof.kept}
+        failed = tuple(one.id for one in able if one.id not in kept)
+        plan = dataclasses.replace(planner.plan(proof.kept), refusals=plan.refusals)
+    _tell(review, plan.refusals, failed)
+    if dry_run:
+        _print_patch(plan)
+    elif plan.files:
+        _write(history, review, plan)
+    else:
+        _note_subject(review, "nothing to write")
+    refused = failed or any(not one.settled for one in plan.refusals)
+    return ExitCode.FINDINGS if refused else ExitCode.PASSED
+
+
+def _refuse_nonsense(*, chosen: bool, everything: bool, acting: bool, undo: bool) -> None:
+    if undo and (chosen or acting):
+        raise click.UsageError("--undo goes alone")
+    if everything:
+        raise click.UsageError("IDs and --all exclude each other")
+    if acting and not chosen:
+        raise click.UsageError("say which: IDs, or --all")
+
+
+def _everything(repository: Repository, review: LastReview) -> tuple[KeptFinding, ...]:
+    from reviewer.dismissal import Dismissals
+
+    dismissed = Dismissals(repository.common_dir).reasons()
+    return tuple(
+        one
+        for one in review.findings
+        if one.finding.suggestion is not None and one.finding.fingerprint not in dismissed
+    )
+
+
+def _list(review: LastReview, planner: Planner) -> int:
+    from reviewer import output
+    from reviewer.report import patch, view
+
+    _note_subject(review, f"{len(review.findings)} findings" if len(review.findings) != 1 else "1 finding")
+    for number, one in enumerate(review.findings):
+        finding = one.finding
+        tags = f"{finding.severity}, {finding.category}"
+        if number:
+            output.say()
+        place = f"{view.safe_path(finding.path)}:{finding.line}"
+        output.say(f"{one.id}  {place}  {tags}: {view.safe(finding.message)}")
+        if finding.suggestion is None:
+            continue
+        plan = planner.plan([one])
+        for refusal in plan.refusals:
+            told = refusal.reason if refusal.settled else f"cannot be applied: {view.safe(refusal.reason)}"
+            output.say(f"    {told}")
+        if plan.files:
+            output.say(patch.render(plan.patch, color=output.colour_wanted()))
+    return ExitCode.PASSED
+
+
+def _prove(
+    repository: Repository, review: LastReview, planner: Planner, able: Sequence[KeptFinding], trial: Trial
+) -> Proof:
+    from reviewer import output
+    from reviewer.applying.checkout import Checkouts
+    from reviewer.applying.proof import prove
+    from reviewer.applying.running import interruptible
+
+    with interruptible(), output.progress() as progress:
+        progress.step("copying what was reviewed")
+        with Checkouts(repository, review.kind, review.head) as checkouts:
+            return prove(able, planner.plan, lambda files: trial.on(checkouts, files), progress)
+
+
+def _below(root: Path) -> Path:
+    """The current folder, seen from the top of the working tree."""
+    try:
+        return Path.cwd().resolve().relative_to(root.resolve())
+    except (OSError, ValueError):  # GIT_WORK_TREE may name another place
+        return Path()
+
+
+def _show_proof(proof: Proof, command: str, *, to_stdout: bool) -> None:
+    import sys
+
+    from reviewer import output
+    from reviewer.applying.running import Outcome
+    from reviewer.report import view
+
+    say: Callable[[str], object] = output.say
+    if not to_stdout:  # there the patch goes, alone
+        say = lambda text: output.say(text, stream=sys.stderr)  # noqa: E731
+    names = [" + ".join(step.ids) or "as it is" for step in proof.steps]
+    room = max(map(len, names))
+    say(f"check  {view.safe(command)}")
+    for name, step in zip(names, proof.steps, strict=True):
+        run = step.run
+        status = f"   exit status {run.status}" if run.outcome is Outcome.FAILED else ""
+        say(f"  {name:<{room}}  {run.outcome.value:<9}  {run.seconds:6.1f} s{status}")
+        if not step.passed:
+            for line in view.safe_lines(run.tail):
+                say(f"  {'':<{room}}  | {line}")
+    if not proof.baseline.passed:
+        say("It fails without any fix already, so a fix counts only where the command passes with it.")
+    if any(len(step.ids) > 1 and not step.passed for step in proof.steps):
+        together = ", ".join(one.id for one in proof.kept)
+        say(f"They do not pass together; kept: {together}.")
+
+
+def _tell(review: LastReview, refusals: Sequence[Refusal], failed: Sequence[str]) -> None:
+    from reviewer import output
+
+    for one in refusals:
+        if one.settled:
+            output.note(f"{one.id} is applied already")
+        else:
+            output.note(f"{one.id} is not applied: {one.reason}" + (f"\n{one.hint}" if one.hint else ""))
+    for number in failed:
+        output.note(f"{number} is not applied: the check did not pass with it")
+    if refusals:
+        _note_subject(review, "these are ids")
+
+
+def _print_patch(plan: Plan) -> None:
+    from reviewer import output
+    from reviewer.applying.blobs import encode
+    from reviewer.report import patch
+
+    if not plan.files:
+        return
+    if output.is_terminal():
+        output.say(patch.render(plan.patch, color=output.colour_wanted()))
+    else:
+        output.say_bytes(encode(plan.patch))
+
+
+def _write(history: History, review: LastReview, plan: Plan) -> None:
+    from reviewer import output
+    from reviewer.report import patch
+
+    history.write(plan, review.made, review.subject)
+    output.say(patch.render(plan.patch, color=output.colour_wanted()))
+    what = f"{len(plan.files)} files" if len(plan.files) > 1 else plan.files[0].path
+    output.note(f"{', '.join(plan.ids)} applied to {what}; nothing is staged. Take it back: reviewer apply --undo")
+
+
+def _undo(history: History) -> int:
+    from reviewer import output
+
+    taken = history.undo()
+    output.note(f"{', '.join(taken.ids)} of the review of {taken.subject} taken back from {', '.join(taken.files)}")
+    return ExitCode.PASSED
+
+
+def _note_subject(review: LastReview, what: str) -> None:
+    from reviewer import output
+
+    output.note(f"{what} of {review.subject}, made {_ago(review.seconds_ago)} ago")
+
+
+def _ago(seconds: float) -> str:
+    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{max(0, seconds):.0f} s"

@@ -1,0 +1,109 @@
+"""``reviewer dismiss``: findings that nobody here wants to hear of again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reviewer.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewer.dismissal import Dismissal
+    from reviewer.git import Repository
+
+_EPILOG = """\b
+Examples:
+  reviewer dismiss r2 --reason "the list is never empty here"
+  reviewer dismiss --list
+  reviewer dismiss --undo r2
+  reviewer dismiss --undo 3f2a9c41d07be586
+
+A dismissed finding is set aside, with its reason, in every later review of this repository, wherever its line moves
+to. That is remembered in the git folder, for all its working trees, and goes nowhere else. For a whole team, write it
+into the code or the baseline instead.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--reason", default="", metavar="TEXT", help="Why it is no defect.")
+@click.option("--list", "listing", is_flag=True, help="Show what is dismissed.")
+@click.option("--undo", is_flag=True, help="Hear of it again; ID may also be a fingerprint of --list.")
+def dismiss(ids: tuple[str, ...], *, reason: str, listing: bool, undo: bool) -> int:
+    """Hear no more of a finding in this repository.
+
+    ID is r1, r2, … as the last report showed it.
+    """
+    from reviewer.dismissal import Dismissals
+    from reviewer.git import Repository
+
+    if listing and (ids or undo or reason):
+        raise click.UsageError("--list goes alone")
+    if undo and reason:
+        raise click.UsageError("--undo and --reason exclude each other")
+    if not listing and not ids:
+        raise click.UsageError("say which: reviewer dismiss r1 --reason TEXT")
+    repository = Repository.discover()
+    known = Dismissals(repository.common_dir)
+    if listing:
+        _list(known.all())
+    elif undo:
+        _undo(repository, known.all(), ids)
+    else:
+        _dismiss(repository, ids, reason)
+    return ExitCode.PASSED
+
+
+def _dismiss(repository: Repository, ids: Sequence[str], reason: str) -> None:
+    from reviewer import output
+    from reviewer.applying import last
+    from reviewer.dismissal import Dismissal, Dismissals
+
+    review = last.load(repository.git_dir)
+    chosen = review.find(ids)
+    made = [Dismissal.of(one.finding, model=review.model, reason=reason) for one in chosen]
+    Dismissals(repository.common_dir).add(made)
+    for one, dismissal in zip(chosen, made, strict=True):
+        output.note(f"{one.id} is dismissed: {_about(dismissal)}\ntake it back: reviewer dismiss --undo {one.id}")
+
+
+def _undo(repository: Repository, known: Sequence[Dismissal], ids: Sequence[str]) -> None:
+    from reviewer import output
+    from reviewer.dismissal import Dismissals
+
+    wanted = {one.fingerprint: one for one in (_find(repository, known, name) for name in ids)}
+    Dismissals(repository.common_dir).undo(wanted)
+    for one in wanted.values():
+        output.note(f"no longer dismissed: {_about(one)}")
+
+
+def _find(repository: Repository, known: Sequence[Dismissal], name: str) -> Dismissal:
+    """A dismissal by its fingerprint, or by an id of the last review."""
+    from reviewer.applying import last
+
+    fingerprint = name
+    if not any(one.fingerprint == name for one in known):
+        (found,) = last.load(repository.git_dir).find([name])
+        fingerprint = found.finding.fingerprint
+    for one in known:
+        if one.fingerprint == fingerprint:
+            return one
+    raise UsageError(f"{name} is not dismissed", hint="reviewer dismiss --list")
+
+
+def _list(known: Sequence[Dismissal]) -> None:
+    from reviewer import output
+    from reviewer.report import view
+
+    if not known:
+        output.note("nothing is dismissed here")
+    for one in known:
+        reason = f"\n  {view.safe(one.reason)}" if one.reason else ""
+        output.say(f"{one.fingerprint}  {one.made[:10]}  {view.safe(_about(one))}{reason}")
+
+
+def _about(one: Dismissal) -> str:
+    return f"{one.path}  {one.category}  {one.message}"

@@ -1,0 +1,36 @@
+"""A patch for people: coloured, secrets masked, deceptive characters visible; what git reads is not made here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reviewer.report import view
+from reviewer.report.lines import paint, tame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewer.report.lines import Line
+
+_STYLES = {"@": "cyan", "+": "green", "-": "red"}
+
+
+def render(patch: str, *, color: bool) -> str:
+    """Render a unified diff, without a trailing newline.
+
+    Args:
+        patch: As ``diff.decode`` gives it.
+        color: Whether to colour.
+    """
+    lines = view.safe_lines(tuple(line.removesuffix("\r") for line in patch.removesuffix("\n").split("\n")))
+    return paint(list(_painted(lines)), color=color, ascii_only=False)
+
+
+def _painted(lines: tuple[str, ...]) -> Iterator[Line]:
+    heading = True
+    for line in lines:
+        if line.startswith("diff --git "):
+            heading = True
+        elif line.startswith("@@ "):
+            heading = False
+        yield ((tame(line), "bold" if heading else _STYLES.get(line[:1], "")),)

@@ -1,0 +1,295 @@
+"""The command as a process: a review by the fake engine, then what ``reviewer apply`` makes of its ids."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from reviewer.errors import ExitCode
+from tests.command import reviewer
+from tests.fake_engine import FakeEngine, Rule, Script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.repo import Repo
+
+BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
+AFTER = "def average(values):\n    return sum(values) / len(values)\n"
+STUB = "def double(x):\n    pass\n"
+DONE = "def double(x):\n    return 2 * x\n"
+posix = pytest.mark.skipif(os.name != "posix", reason="a shell and signals of POSIX")
+
+
+def answer(line: int, fix: str) -> dict[str, Any]:
+    found = {"line": line, "severity": "error", "category": "bug", "message": "ZeroDivisionError when values is empty"}
+    return {"explanation": "Drops the guard for an empty list.", "findings": [{**found, "fix": fix}]}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[FakeEngine]:
+    rules = [
+        Rule(match="def average", json=answer(1, BEFORE.splitlines()[1])),
+        Rule(match="def double", json={"explanation": "Adds double().", "findings": []}, times=0),
+        Rule(match="pass$", text="    return 2 * x"),
+    ]
+    with FakeEngine(Script(rules=rules), tcp=True) as running:
+        yield running
+
+
+@pytest.fixture
+def env(engine: FakeEngine) -> dict[str, str]:
+    return {"REVIEWER_ENGINE_URL": engine.endpoint.url}
+
+
+@pytest.fixture
+def reviewed(repo: Repo, env: dict[str, str]) -> Repo:
+    """A repository whose staged change was reviewed: r1 completes double(), r2 mends average()."""
+    repo.commit("first", {"stats.py": BEFORE})
+    repo.stage({"stats.py": AFTER, "s p/größe.py": STUB})
+    done = reviewer("review", cwd=repo.root, env=env)
+    assert "[r1]" in done.stdout, done.stdout + done.stderr
+    assert "[r2]" in done.stdout, done.stdout
+    return repo
+
+
+def content(repo: Repo) -> tuple[str, str]:
+    return (repo.root / "s p/größe.py").read_text(encoding="utf-8"), (repo.root / "stats.py").read_text()
+
+
+def passing(*states: tuple[str, str]) -> str:
+    """A command that passes on these contents of the two files."""
+    read = "(open('s p/größe.py', encoding='utf-8').read(), open('stats.py').read())"
+    code = f"import sys; sys.exit({read} not in {states!r})"
+    return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
+
+
+def test_the_report_says_what_can_be_done(reviewed: Repo, env: dict[str, str]) -> None:
+    done = reviewer("review", cwd=reviewed.root, env=env)
+    assert "hunks read · reviewer apply r1 · reviewer dismiss r1\n" in done.stdout
+    for args, more in ((["--format", "markdown"], {}), ([], {"CI": "true"})):
+        assert "reviewer apply" not in reviewer("review", *args, cwd=reviewed.root, env=env | more).stdout
+    patch = reviewed.git("diff", "--cached").decode()
+    done = reviewer("review", "-", cwd=reviewed.root, env=env, data=patch.encode())
+    assert "[r1]" in done.stdout
+    assert "reviewer apply" not in done.stdout
+    # Its ids are those of the last report, and no file goes with them.
+    done = reviewer("apply", "r1", cwd=reviewed.root)
+    assert "patch" in done.stderr
+    assert done.returncode == ExitCode.FINDINGS
+
+
+def test_the_hooks_ids_are_known(reviewed: Repo, env: dict[str, str]) -> None:
+    (reviewed.root / ".git/reviewer/last.json").unlink()
+    done = reviewer("hook", "pre-commit", cwd=reviewed.root, env=env)
+    assert "reviewer apply r1" in done.stdout, done.stderr
+    assert reviewer("apply", "r2", cwd=reviewed.root).returncode == 0
+    assert content(reviewed) == (STUB, BEFORE)
+
+
+def test_a_stored_review_can_be_applied(reviewed: Repo, env: dict[str, str]) -> None:
+    commit = reviewed.commit("second")
+    report = reviewer("review", "--format", "json", "HEAD", cwd=reviewed.root, env=env).stdout
+    document = {"vllm-reviewer": 1, "commit": commit, "made": "2026-01-02T03:04:05+00:00", "report": json.loads(report)}
+    reviewed.git("notes", "--ref=reviewer", "add", "-F", "-", commit, data=json.dumps(document).encode())
+    (reviewed.root / ".git/reviewer/last.json").unlink()
+    assert "reviewer apply r1" in reviewer("show", cwd=reviewed.root).stdout
+    assert reviewer("apply", "r1", cwd=reviewed.root).returncode == 0
+    assert content(reviewed) == (DONE, AFTER)
+    # One that was masked when it was stored must not be written.
+    (reviewed.root / "s p/größe.py").write_text(STUB, encoding="utf-8")
+    document["report"]["findings"][0]["suggestion"]["masked"] = True
+    reviewed.git("notes", "--ref=reviewer", "add", "-f", "-F", "-", commit, data=json.dumps(document).encode())
+    reviewer("show", cwd=reviewed.root)
+    done = reviewer("apply", "r1", cwd=reviewed.root)
+    assert (done.returncode, "secret masked" in done.stderr) == (ExitCode.FINDINGS, True)
+    assert content(reviewed) == (STUB, AFTER)
+
+
+def test_without_ids_it_lists(reviewed: Repo) -> None:
+    done = reviewer("apply", cwd=reviewed.root / "s p")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("reviewer: 2 findings of staged changes, made ")
+    assert "r1  s p/größe.py:2  info, unfinished: double is unfinished" in done.stdout
+    assert "-    pass\n+    return 2 * x" in done.stdout
+    assert "r2  stats.py:2  error, bug: ZeroDivisionError" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert content(reviewed) == (STUB, AFTER)
+    coloured = reviewer("apply", cwd=reviewed.root, env={"FORCE_COLOR": "1"}).stdout
+    assert "\x1b[31m-    pass" in coloured
+    assert "\x1b[32m+    return 2 * x" in coloured
+    reviewer("apply", "r1", cwd=reviewed.root)
+    reviewed.write({"stats.py": "x\n"})
+    done = reviewer("apply", cwd=reviewed.root)
+    assert (done.returncode, "it is applied already" in done.stdout) == (0, True)
+    assert "cannot be applied: stats.py has changes that are not staged" in done.stdout
+
+
+def test_chosen_ones_are_written_and_taken_back(reviewed: Repo) -> None:
+    index = (reviewed.root / ".git/index").read_bytes()
+    done = reviewer("apply", "r2", cwd=reviewed.root / "s p")
+    assert done.returncode == 0, done.stderr
+    assert content(reviewed) == (STUB, BEFORE)
+    assert "+    return sum(values) / len(values) if values else 0" in done.stdout
+    assert "r2 applied to stats.py; nothing is staged. Take it back: reviewer apply --undo" in done.stderr
+    done = reviewer("apply", "--all", cwd=reviewed.root)
+    assert (done.returncode, "r2 is applied already" in done.stderr) == (0, True)
+    assert content(reviewed) == (DONE, BEFORE)
+    assert reviewer("apply", "--undo", cwd=reviewed.root).returncode == 0
+    assert content(reviewed) == (STUB, BEFORE)
+    done = reviewer("apply", "--undo", cwd=reviewed.root)
+    assert "r2 of the review of staged changes taken back from stats.py" in done.stderr
+    assert content(reviewed) == (STUB, AFTER)
+    done = reviewer("apply", "--undo", cwd=reviewed.root)
+    assert (done.returncode, "nothing to undo" in done.stderr) == (ExitCode.USAGE, True)
+    assert (reviewed.root / ".git/index").read_bytes() == index
+
+
+@posix
+def test_a_dry_run_goes_into_git_apply(reviewed: Repo) -> None:
+    command = f"{shlex.quote(sys.executable)} -P -m reviewer apply --all --dry-run"
+    subprocess.run(f"{command} | git apply", shell=True, check=True, cwd=reviewed.root)
+    assert content(reviewed) == (DONE, BEFORE)
+    reviewed.git("checkout", "-q", ".")
+    done = reviewer("apply", "--all", "--dry-run", cwd=reviewed.root)
+    assert done.stdout.startswith('diff --git "a/s p/gr\\303\\266\\303\\237e.py"')
+    assert done.stderr == ""
+    assert content(reviewed) == (STUB, AFTER)
+    assert not (reviewed.root / ".git/reviewer/applied").exists()
+
+
+def test_what_cannot_be_written_is_said(reviewed: Repo) -> None:
+    reviewed.write({"stats.py": AFTER + "# mine\n"})
+    done = reviewer("apply", "--all", cwd=reviewed.root)
+    assert done.returncode == ExitCode.FINDINGS
+    assert "r2 is not applied: stats.py has changes that are not staged" in done.stderr
+    assert "git add stats.py && reviewer review" in done.stderr
+    assert content(reviewed) == (DONE, AFTER + "# mine\n")
+    done = reviewer("apply", "r2", cwd=reviewed.root)
+    assert done.returncode == ExitCode.FINDINGS
+    assert "nothing to write of staged changes" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["r9"], "has no r9"),
+        (["--undo", "r1"], "--undo goes alone"),
+        (["--undo", "--dry-run"], "--undo goes alone"),
+        (["--all", "r1"], "exclude each other"),
+        (["--dry-run"], "say which"),
+        (["--check", "true"], "say which"),
+        (["--all", "--check", "true", "--check-timeout", "0"], "--check-timeout"),
+    ],
+)
+def test_wrong_use(args: list[str], said: str, reviewed: Repo) -> None:
+    done = reviewer("apply", *args, cwd=reviewed.root)
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    assert said in done.stderr
+
+
+def test_before_any_review(repo: Repo, tmp_path: Path) -> None:
+    done = reviewer("apply", cwd=repo.root)
+    assert (done.returncode, "nothing was reviewed here yet" in done.stderr) == (ExitCode.USAGE, True)
+    done = reviewer("apply", cwd=tmp_path)
+    assert (done.returncode, "not inside a git repository" in done.stderr) == (ExitCode.USAGE, True)
+
+
+def test_all_leaves_out_what_was_dismissed(reviewed: Repo) -> None:
+    assert reviewer("dismiss", "r1", "--reason", "later", cwd=reviewed.root).returncode == 0
+    assert reviewer("apply", "--all", cwd=reviewed.root).returncode == 0
+    assert content(reviewed) == (STUB, BEFORE)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("states", "code", "expected"),
+    [
+        ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE), (DONE, BEFORE)], 0, ((DONE, BEFORE), "r1 + r2   passed")),
+        ([(STUB, AFTER), (STUB, BEFORE)], 1, ((STUB, BEFORE), "r1 is not applied: the check did not pass")),
+        ([(DONE, AFTER)], 1, ((DONE, AFTER), "It fails without any fix already")),
+        ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE)], 1, ((DONE, AFTER), "They do not pass together; kept: r1.")),
+        ([], 1, ((STUB, AFTER), "nothing to write")),
+    ],
+)
+def test_check_keeps_what_passes(
+    states: list[tuple[str, str]], code: int, expected: tuple[tuple[str, str], str], reviewed: Repo, tmp_path: Path
+) -> None:
+    written, said = expected
+    place = tmp_path / "temporary"
+    place.mkdir()
+    env = {"TMPDIR": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = passing(*states)
+    done = reviewer("apply", "--all", "--dry-run", "--check", command, cwd=reviewed.root, env=env)
+    assert done.returncode == code, done.stderr
+    assert content(reviewed) == (STUB, AFTER)
+    assert done.stdout == "" or done.stdout.startswith("diff --git")
+    done = reviewer("apply", "--all", "--check", command, cwd=reviewed.root, env=env)
+    assert done.returncode == code, done.stderr
+    assert said in done.stdout + done.stderr
+    assert content(reviewed) == written
+    assert list(place.iterdir()) == []
+    assert reviewed.git("worktree", "list").count(b"\n") == 1
+
+
+@posix
+def test_a_failing_check_is_quoted_in_the_folder_where_it_was_asked_for(reviewed: Repo) -> None:
+    command = "pwd; ls; printf '\\033[2Jpassword = \"c0rrect-horse!9\"\\n'; exit 7"
+    done = reviewer("apply", "r1", "--check", command, cwd=reviewed.root / "s p")
+    assert done.returncode == ExitCode.FINDINGS
+    assert "exit status 7" in done.stdout
+    assert "| größe.py" in done.stdout
+    assert "/repo/s p" in done.stdout
+    assert "\x1b[2J" not in done.stdout
+    assert "c0rrect-horse" not in done.stdout
+
+
+@posix
+def test_a_check_that_hangs_is_timed_out(reviewed: Repo) -> None:
+    began = time.monotonic()
+    done = reviewer("apply", "r1", "--check", "echo on it; sleep 300", "--check-timeout", "1", cwd=reviewed.root)
+    assert time.monotonic() - began < 60
+    assert done.returncode == ExitCode.FINDINGS
+    assert done.stdout.count("timed out") == 2
+    assert "| on it" in done.stdout
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_leaves_nothing(number: int, reviewed: Repo, tmp_path: Path) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    pids = tmp_path / "pids"
+    # A job in a shell's background ignores Ctrl-C, and its children inherit that; a handler is not inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    running = subprocess.Popen(
+        [sys.executable, "-P", "-m", "reviewer", "apply", "--all", "--check",
+         f"sleep 300 & echo $! >> {pids}; echo $$ >> {pids}; setsid sleep 301 & echo $! >> {pids}; sleep 302"],
+        cwd=reviewed.root, env={**os.environ, "TMPDIR": str(place)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not pids.exists() or pids.read_text().count("\n") < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert list(place.iterdir()) != []
+    running.send_signal(number)
+    output, errors = running.communicate(timeout=60)
+    assert (running.returncode, output) == (ExitCode.INTERRUPTED, ""), errors
+    assert "interrupted" in errors
+    left = [int(line) for line in pids.read_text().split()]
+    assert not [pid for pid in left if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+    assert list(place.iterdir()) == []
+    assert content(reviewed) == (STUB, AFTER)
+    assert reviewed.git("worktree", "list").count(b"\n") == 1
+    assert not (reviewed.root / ".git/index.lock").exists()
