@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from reviewer.errors import UsageError
+from reviewer.finding import Silence, SilencedBy
 from reviewer.pending import FOLDER
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _NAME = "dismissed.jsonl"
 _WAIT = 10.0  # seconds for another process of ours that writes
-NO_REASON = "dismissed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,13 @@ class Dismissals:
                 found[entry["fingerprint"]] = Dismissal(**entry)
         return tuple(found.values())
 
-    def reasons(self) -> Mapping[str, str]:
+    def silences(self) -> Mapping[str, Silence]:
         """The reason of each dismissed fingerprint, as a review marks it.
 
         Raises:
             UsageError: The log cannot be read.
         """
-        return {one.fingerprint: one.reason or NO_REASON for one in self.all()}
+        return {one.fingerprint: Silence(SilencedBy.DISMISSED, one.reason) for one in self.all()}
 
     def add(self, dismissals: Iterable[Dismissal]) -> None:
         """Remember some more.

@@ -9,7 +9,7 @@ import pytest
 
 from reviewer.dismissal import Dismissal, Dismissals
 from reviewer.errors import UsageError
-from reviewer.finding import Category, Finding, Severity
+from reviewer.finding import Category, Finding, Severity, Silence, SilencedBy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +85,9 @@ def test_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
         Dismissals(tmp_path).all()
     with pytest.raises(UsageError, match="cannot write"):  # never brings a repository back that was deleted
         Dismissals(tmp_path / "gone").add([dismissal()])
+
+
+def test_a_review_marks_it_with_its_reason(tmp_path: Path) -> None:
+    known = Dismissals(tmp_path)
+    known.add([dismissal(reason="never empty")])
+    assert known.silences() == {finding().fingerprint: Silence(SilencedBy.DISMISSED, "never empty")}

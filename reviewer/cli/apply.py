@@ -112,7 +112,7 @@ def _refuse_nonsense(*, chosen: bool, everything: bool, acting: bool, undo: bool
 def _everything(repository: Repository, review: LastReview) -> tuple[KeptFinding, ...]:
     from reviewer.dismissal import Dismissals
 
-    dismissed = Dismissals(repository.common_dir).reasons()
+    dismissed = Dismissals(repository.common_dir).silences()
     return tuple(
         one
         for one in review.findings

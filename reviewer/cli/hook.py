@@ -167,7 +167,7 @@ def _review(flags: Mapping[str, object], what: str, targets: Callable[[Repositor
 
 def _review_one(repository: Repository, target: Target, settings: Settings, what: str, *, keep: bool) -> int:
     from reviewer import output
-    from reviewer.cli import common, overrides
+    from reviewer.cli import common, overrides, silenced
     from reviewer.errors import EngineError
 
     source = common.from_repository(repository, target)
@@ -176,7 +176,12 @@ def _review_one(repository: Repository, target: Target, settings: Settings, what
     templates = overrides.local(repository.root)
     try:
         review = common.make_review(
-            source, settings, templates, wait=settings.hook_budget, deadline=settings.hook_deadline
+            source,
+            settings,
+            templates,
+            known=silenced.known(repository),
+            wait=settings.hook_budget,
+            deadline=settings.hook_deadline,
         )
     except EngineError as problem:
         if settings.require:

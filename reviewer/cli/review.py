@@ -53,7 +53,7 @@ def review(
 
     REVISION is a commit, A..B or A...B is a range, - is a patch on standard input. Without any, what is staged.
     """
-    from reviewer.cli import common, overrides
+    from reviewer.cli import common, overrides, silenced
     from reviewer.git import TargetKind
 
     if sum((revision is not None, staged, worktree, patch is not None)) > 1:
@@ -67,7 +67,7 @@ def review(
         target = _target(repository, revision, staged=staged, worktree=worktree)
         source = common.from_repository(repository, target)
     templates = overrides.local(repository.root if repository else None)
-    result = common.make_review(source, settings, templates, install=install)
+    result = common.make_review(source, settings, templates, known=silenced.known(repository), install=install)
     kept = repository is not None and common.keep(repository, target, source, result)
     return common.emit(result, settings, destination, offers=kept and target.kind is not TargetKind.PATCH)
 

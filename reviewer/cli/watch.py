@@ -75,13 +75,19 @@ async def _watch(repository: Repository, flags: Mapping[str, object], *, quiet: 
 async def _review(repository: Repository, target: Target, flags: Mapping[str, object]) -> Review:
     """Review as the hook does, from settings and templates as they are now."""
     from reviewer import config
-    from reviewer.cli import common, overrides
+    from reviewer.cli import common, overrides, silenced
     from reviewer.review import review_change
 
     settings = config.load(repository.root, os.environ, flags)
     source = common.from_repository(repository, target)
-    templates = overrides.local(repository.root)
-    return await review_change(source.change, source.read, settings, overrides=templates, index=source.index)
+    return await review_change(
+        source.change,
+        source.read,
+        settings,
+        overrides=overrides.local(repository.root),
+        known=silenced.known(repository),
+        index=source.index,
+    )
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

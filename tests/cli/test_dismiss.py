@@ -1,0 +1,120 @@
+"""Dismissing by the ids of a real report, and what later reviews make of it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewer.dismissal import Dismissals
+from reviewer.errors import ExitCode
+from tests.command import reviewer
+from tests.fake_engine import FakeEngine, Rule, Script
+from tests.repo import Repo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
+AFTER = "def average(values):\n    return sum(values) / len(values)\n"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[FakeEngine]:
+    found = {"line": 1, "severity": "error", "category": "bug", "message": "ZeroDivisionError when values is empty"}
+    reply = {"explanation": "Drops the guard for an empty list.", "findings": [{**found, "fix": ""}]}
+    with FakeEngine(Script(rules=[Rule(match="def average", json=reply)]), tcp=True) as running:
+        yield running
+
+
+@pytest.fixture
+def env(engine: FakeEngine) -> dict[str, str]:
+    return {"REVIEWER_ENGINE_URL": engine.endpoint.url}
+
+
+@pytest.fixture
+def reviewed(repo: Repo, env: dict[str, str]) -> Repo:
+    repo.commit("first", {"stats.py": BEFORE})
+    repo.stage({"stats.py": AFTER})
+    assert "[r1]" in reviewer("review", cwd=repo.root, env=env).stdout
+    return repo
+
+
+def findings(repo: Repo, env: dict[str, str], *args: str) -> list[dict[str, Any]]:
+    report = json.loads(reviewer("review", "--format", "json", *args, cwd=repo.root, env=env).stdout)
+    found: list[dict[str, Any]] = report["findings"]
+    return found
+
+
+def test_a_dismissed_finding_is_not_heard_of_again(reviewed: Repo, env: dict[str, str]) -> None:
+    done = reviewer("dismiss", "r1", "--reason", "values is never empty", cwd=reviewed.root)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "r1 is dismissed: stats.py" in done.stderr
+    done = reviewer("review", "--fail-on", "error", cwd=reviewed.root, env=env)
+    assert done.returncode == 0
+    assert "nothing found" in done.stdout
+    assert "set aside 1 finding (dismissed 1)" in done.stdout
+    (found,) = findings(reviewed, env)
+    assert (found["shown"], found["marks"]) == (False, ["suppressed"])
+    assert found["silenced"] == {"by": "dismissed", "reason": "values is never empty"}
+    # The line may move, in another working tree, in a commit, under a hook.
+    other = Repo(reviewed.root.parent / "other")
+    reviewed.git("worktree", "add", "-q", "-b", "other", str(other.root))
+    other.commit("more", {"stats.py": "import os\n\n\n" + BEFORE})
+    other.stage({"stats.py": "import os\n\n\n" + AFTER.replace("    return", "        return")})
+    assert [one["shown"] for one in findings(other, env)] == [False]
+    assert "ZeroDivisionError" not in reviewer("hook", "pre-commit", cwd=other.root, env=env).stdout
+    other.commit("moved")
+    assert [one["shown"] for one in findings(other, env, "HEAD")] == [False]
+
+
+def test_it_can_be_taken_back(reviewed: Repo, env: dict[str, str]) -> None:
+    reviewer("dismiss", "r1", "--reason", "no\x1b[31m", cwd=reviewed.root)
+    listed = reviewer("dismiss", "--list", cwd=reviewed.root)
+    (known,) = Dismissals(reviewed.root / ".git").all()
+    assert listed.stdout.startswith(known.fingerprint)
+    assert "stats.py bug ZeroDivisionError" in listed.stdout
+    assert "\x1b" not in listed.stdout
+    assert reviewer("dismiss", "--undo", "r1", cwd=reviewed.root).returncode == 0
+    assert [one["shown"] for one in findings(reviewed, env)] == [True]
+    reviewer("dismiss", "r1", cwd=reviewed.root)
+    assert [one["shown"] for one in findings(reviewed, env)] == [False]
+    # After the next review the id is another's or nobody's; the fingerprint stays.
+    done = reviewer("dismiss", "--undo", "r1", cwd=reviewed.root)
+    assert (done.returncode, "has no r1" in done.stderr) == (ExitCode.USAGE, True)
+    assert reviewer("dismiss", "--undo", known.fingerprint, cwd=reviewed.root).returncode == 0
+    assert [one["shown"] for one in findings(reviewed, env)] == [True]
+    done = reviewer("dismiss", "--undo", known.fingerprint, cwd=reviewed.root)
+    assert (done.returncode, "is not dismissed" in done.stderr) == (ExitCode.USAGE, True)
+    assert "nothing is dismissed here" in reviewer("dismiss", "--list", cwd=reviewed.root).stderr
+
+
+def test_what_the_model_was_and_how_sure_is_kept(reviewed: Repo) -> None:
+    reviewer("dismiss", "r1", "--reason", "no", cwd=reviewed.root)
+    (known,) = Dismissals(reviewed.root / ".git").all()
+    assert (known.model, known.category, known.severity, known.confidence) == ("fake", "bug", "error", None)
+
+
+def test_a_damaged_list_stops_no_review(reviewed: Repo, env: dict[str, str]) -> None:
+    (reviewed.root / ".git/reviewer/dismissed.jsonl").mkdir()
+    done = reviewer("hook", "pre-commit", cwd=reviewed.root, env=env)
+    assert "ZeroDivisionError" in done.stdout
+    assert "what was dismissed is shown again" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], "say which"),
+        (["--undo"], "say which"),
+        (["--list", "r1"], "--list goes alone"),
+        (["--undo", "r1", "--reason", "x"], "exclude each other"),
+        (["r7"], "has no r7"),
+        (["--undo", "r1"], "r1 is not dismissed"),
+    ],
+)
+def test_wrong_use(args: list[str], said: str, reviewed: Repo) -> None:
+    done = reviewer("dismiss", *args, cwd=reviewed.root)
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    assert said in done.stderr
