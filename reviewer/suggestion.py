@@ -15,13 +15,13 @@ def line_fix(text: str, line: int, replacement: str) -> Suggestion:
     """Make a suggestion that replaces one line, with that line's own indentation where the model left it out."""
     original = _lines(text)[line - 1] if 1 <= line <= len(_lines(text)) else ""
     mark = _BYTE_ORDER_MARK if original.startswith(_BYTE_ORDER_MARK) else ""  # no part of the code, but of the file
-    code = _reindent(replacement.removeprefix(_BYTE_ORDER_MARK), original.removeprefix(mark))
+    code = _reindent(_plain(replacement).removeprefix(_BYTE_ORDER_MARK), original.removeprefix(mark))
     return Suggestion(line, line, mark + adapt(code, text), original)
 
 
 def fitted(code: str, placeholder: str, text: str) -> str:
     """Bring the model's lines to the placeholder's indentation, those below it as the file is indented."""
-    lines = code.strip("\n").rstrip().split("\n")
+    lines = _plain(code).strip("\n").rstrip().split("\n")
     own, wanted = _indent(lines[0]), _indent(placeholder)
     # A model often starts flush and indents the rest as in the file.
     flush = not own and len(lines) > 1 and all(line.startswith(wanted) for line in lines[1:] if line.strip())
@@ -60,6 +60,11 @@ def apply(text: str, suggestion: Suggestion) -> str | None:
     if new and not lines[end - 1].endswith("\n"):
         new[-1] = new[-1].removesuffix(newline)
     return "".join((*lines[:start], *new, *lines[end:]))
+
+
+def _plain(code: str) -> str:
+    """Line endings are the file's affair, not the model's."""
+    return code.replace("\r\n", "\n")
 
 
 def _marked(suggestion: Suggestion, mark: Mark) -> Suggestion:

@@ -122,9 +122,11 @@ raise SystemExit(9 if read[-1] else 0)
 """
 
 
-def test_a_reader_that_leaves_is_no_error() -> None:
+@pytest.mark.parametrize("what", ['say("x" * 1000)', 'say_bytes(b"x" * 1000)'])
+def test_a_reader_that_leaves_is_no_error(what: str) -> None:
+    code = PRINTS_MUCH.replace('say("x" * 1000)', what)
     with subprocess.Popen(
-        [sys.executable, "-c", PRINTS_MUCH], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout is not None
         assert child.stderr is not None
@@ -132,6 +134,14 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         child.stdout.close()
         assert child.stderr.read() == ""
     assert child.returncode == 0
+
+
+def test_bytes_come_out_as_they_are() -> None:
+    code = (
+        "from reviewer import output; output.say('text'); output.say_bytes(b'caf\\xe9\\r\\n\\x00'); output.say('more')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout.replace(b"text\r\n", b"text\n").startswith(b"text\ncaf\xe9\r\n\x00more")
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")

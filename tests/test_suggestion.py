@@ -28,6 +28,12 @@ def test_a_last_line_without_an_ending_takes_the_files() -> None:
     assert apply("a = 1\r\nb = 2", line_fix("a = 1\r\nb = 2", 2, "b = 3\nc = 4")) == "a = 1\r\nb = 3\r\nc = 4"
 
 
+def test_the_models_line_endings_do_not_count() -> None:
+    assert apply("a = 1\n", line_fix("a = 1\n", 1, "a = 2\r\nb = 3")) == "a = 2\nb = 3\n"
+    assert apply("a = 1\r\n", line_fix("a = 1\r\n", 1, "a = 2\r\nb = 3")) == "a = 2\r\nb = 3\r\n"
+    assert fitted("x = 1\r\ny = 2", "  pass", "") == "  x = 1\n  y = 2"
+
+
 @pytest.mark.parametrize("given", ["a = 2", "\ufeffa = 2"])
 def test_a_byte_order_mark_stays(given: str) -> None:
     text = "\ufeffa = 1\nb = 1\n"

@@ -32,8 +32,14 @@ LOCAL_VARIABLES = frozenset({
 })  # fmt: skip
 # Settings of the repository's own that decide what its files look like.
 _SHAPING = r"^(core\.(autocrlf|eol|safecrlf|symlinks|filemode|ignorecase|precomposeunicode)|filter\..*)$"
-# Git would start a daemon for a folder that is gone in a minute, or split the index into the user's git folder.
-_CALM = ("-c", "core.fsmonitor=false", "-c", "core.splitIndex=false", "-c", "core.untrackedCache=false")
+# Git would start a daemon for a folder that is gone in a minute, split the index into the user's git folder, or run
+# the user's post-index-change hook.
+_CALM = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.untrackedCache=false"),
+    *("-c", "core.splitIndex=false"),
+    *("-c", f"core.hooksPath={os.devnull}"),
+)
 _SHA256_DIGITS = 64
 
 

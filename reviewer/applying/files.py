@@ -53,7 +53,7 @@ def replace(root: Path, path: str, before: bytes, after: bytes) -> None:
     if read(root, path) != before:
         raise UsageError(f"{path} has changed just now")
     file = root / path
-    aside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    aside = file.with_name(f".reviewer.{os.getpid()}.tmp")  # a longer name might be too long
     try:
         try:
             mode = stat.S_IMODE(file.stat().st_mode)

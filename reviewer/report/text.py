@@ -141,7 +141,9 @@ def _closing(counted: Span, share: str, offers: tuple[str, ...], width: int) -> 
         yield (counted, (f" {share}{offered}", ""))
         return
     yield from _wrapped((counted, (" ", "")), share, width, "")
-    yield ((offered.removeprefix(" · "), ""),)
+    together = " · ".join(offers)
+    for line in (together,) if cell_len(together) <= width else offers:
+        yield ((line, ""),)
 
 
 def _wrapped(prefix: Line, text: str, width: int, style: str) -> Iterator[Line]:

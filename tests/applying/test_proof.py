@@ -150,24 +150,36 @@ def test_the_copy_is_a_repository_of_its_own(staged: Repo, monkeypatch: pytest.M
     assert state(staged) == before
 
 
-@posix
-@pytest.mark.parametrize("kind", ["staged", "commit", "worktree", "unborn", "sha256", "linked", "split", "sparse"])
-def test_states_that_can_be_copied(repo: Repo, kind: str, nothing_left: Path) -> None:
+def prepared(repo: Repo, kind: str) -> Repo:
+    """A repository of some kind in which a.txt is staged."""
     if kind == "sha256":
         repo = Repo.init(repo.root.parent / "sha256", "--object-format=sha256")
     if kind != "unborn":
         repo.commit("first", {"a.txt": "a\n", "gone.txt": "x\n", "s p/ä.txt": "x\r\n"})
     repo.git("config", "core.autocrlf", "input")
-    repo.stage({"a.txt": "staged\n"})
     if kind == "linked":
         repo.git("worktree", "add", "-q", "-b", "linked", str(repo.root.parent / "linked"))
         repo = Repo(repo.root.parent / "linked")
-        repo.stage({"a.txt": "staged\n"})
+    repo.stage({"a.txt": "staged\n"})
     if kind == "split":
         repo.git("config", "core.splitIndex", "true")
         repo.git("update-index", "--split-index")
     if kind == "sparse":
         repo.git("sparse-checkout", "set", "--no-cone", "/a.txt")
+    if kind == "hook":
+        hook = repo.root / ".git/hooks/post-index-change"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\ntouch '{repo.root}/hooked'\n")
+        hook.chmod(0o755)
+    return repo
+
+
+@posix
+@pytest.mark.parametrize(
+    "kind", ["staged", "commit", "worktree", "unborn", "sha256", "linked", "split", "sparse", "hook"]
+)
+def test_states_that_can_be_copied(repo: Repo, kind: str, nothing_left: Path) -> None:
+    repo = prepared(repo, kind)
     repository = Repository.discover(repo.root)
     target = repository.target("HEAD" if kind == "commit" else None, staged=kind != "worktree")
     if kind == "worktree":
@@ -175,7 +187,7 @@ def test_states_that_can_be_copied(repo: Repo, kind: str, nothing_left: Path) ->
         (repo.root / "gone.txt").unlink()
     before = state(repo)
     with Checkouts(repository, target.kind, target.head) as checkouts:
-        root = checkouts.fresh({"new.txt": b"new\n"} if kind == "never" else {})
+        root = checkouts.fresh({})
         files = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.txt")}
         status = Repo(root).git("status", "--short")
     expected = {"a.txt": b"staged\n", "gone.txt": b"x\n", "s p/ä.txt": b"x\r\n"}

@@ -28,6 +28,20 @@ def test_lines_fit_the_width(name: str, width: int, ascii_only: bool) -> None:
         assert cell_len(line) <= width or PATH_LINE.match(line), line
 
 
+@pytest.mark.parametrize("width", [40, 79, 80, 100])
+@pytest.mark.parametrize("name", ["findings", "marked", "long", "clean", "nothing"])
+def test_the_last_line_offers_what_can_be_done(name: str, width: int) -> None:
+    review, options = SAMPLES[name]
+    text = render(review, dataclasses.replace(options, width=width, offers=True))
+    offers = re.findall(r"reviewer (?:apply|dismiss) r\d+", text)
+    assert offers == {"findings": ["reviewer apply r1", "reviewer dismiss r1"], "clean": [], "nothing": []}.get(
+        name, ["reviewer dismiss r1"]
+    )
+    for line in text.splitlines():
+        assert cell_len(line) <= width or PATH_LINE.match(line), line
+    assert "reviewer apply" not in render(review, options)
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_colour_changes_nothing_but_colour(name: str) -> None:
     review, options = SAMPLES[name]
