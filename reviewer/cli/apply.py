@@ -68,8 +68,7 @@ def apply(
     from reviewer.applying.proof import Trial
     from reviewer.git import Repository
 
-    _refuse_nonsense(chosen=bool(ids) or everything, everything=everything and bool(ids),
-                     acting=dry_run or command is not None, undo=undo)  # fmt: skip
+    _refuse_nonsense(ids, everything=everything, acting=dry_run or command is not None, undo=undo)
     repository = Repository.discover()
     history = History(repository.root, repository.git_dir)
     if undo:
@@ -77,35 +76,30 @@ def apply(
     review = last.load(repository.git_dir)
     planner = Planner(repository, review, history.all())
     if not ids and not everything:
-        return _list(review, planner)
+        return _list(repository, review, planner)
     chosen = _everything(repository, review) if everything else review.find(ids)
     plan = planner.plan(chosen)
     failed: tuple[str, ...] = ()
     if command is not None and plan.files:
-        able = [one for one in chosen if one.id in plan.ids]
         trial = Trial(command, check_timeout, _below(repository.root), repository.root)
-        proof = _prove(repository, review, planner, able, trial)
+        proof = _prove(repository, review, planner, [one for one in chosen if one.id in plan.ids], trial)
         _show_proof(proof, command, to_stdout=not dry_run)
-        kept = {one.id for one in proof.kept}
-        failed = tuple(one.id for one in able if one.id not in kept)
+        failed = tuple(number for number in plan.ids if number not in {one.id for one in proof.kept})
         plan = dataclasses.replace(planner.plan(proof.kept), refusals=plan.refusals)
     _tell(review, plan.refusals, failed)
     if dry_run:
         _print_patch(plan)
-    elif plan.files:
-        _write(history, review, plan)
     else:
-        _note_subject(review, "nothing to write")
-    refused = failed or any(not one.settled for one in plan.refusals)
-    return ExitCode.FINDINGS if refused else ExitCode.PASSED
+        _write(history, review, plan)
+    return ExitCode.FINDINGS if failed or any(not one.settled for one in plan.refusals) else ExitCode.PASSED
 
 
-def _refuse_nonsense(*, chosen: bool, everything: bool, acting: bool, undo: bool) -> None:
-    if undo and (chosen or acting):
+def _refuse_nonsense(ids: Sequence[str], *, everything: bool, acting: bool, undo: bool) -> None:
+    if undo and (ids or everything or acting):
         raise click.UsageError("--undo goes alone")
-    if everything:
+    if ids and everything:
         raise click.UsageError("IDs and --all exclude each other")
-    if acting and not chosen:
+    if acting and not ids and not everything:
         raise click.UsageError("say which: IDs, or --all")
 
 
@@ -120,14 +114,17 @@ def _everything(repository: Repository, review: LastReview) -> tuple[KeptFinding
     )
 
 
-def _list(review: LastReview, planner: Planner) -> int:
+def _list(repository: Repository, review: LastReview, planner: Planner) -> int:
     from reviewer import output
+    from reviewer.dismissal import Dismissals
     from reviewer.report import patch, view
 
-    _note_subject(review, f"{len(review.findings)} findings" if len(review.findings) != 1 else "1 finding")
+    count = len(review.findings)
+    output.note(f"{count} finding{'s' if count != 1 else ''} in {_named(review)}")
+    dismissed = Dismissals(repository.common_dir).silences()
     for number, one in enumerate(review.findings):
         finding = one.finding
-        tags = f"{finding.severity}, {finding.category}"
+        tags = f"{finding.severity}, {finding.category}" + (", dismissed" if finding.fingerprint in dismissed else "")
         if number:
             output.say()
         place = f"{view.safe_path(finding.path)}:{finding.line}"
@@ -137,7 +134,7 @@ def _list(review: LastReview, planner: Planner) -> int:
         plan = planner.plan([one])
         for refusal in plan.refusals:
             told = refusal.reason if refusal.settled else f"cannot be applied: {view.safe(refusal.reason)}"
-            output.say(f"    {told}")
+            output.say(f"    {told}" + (f"\n    {view.safe(refusal.hint)}" if refusal.hint else ""))
         if plan.files:
             output.say(patch.render(plan.patch, color=output.colour_wanted()))
     return ExitCode.PASSED
@@ -203,7 +200,7 @@ def _tell(review: LastReview, refusals: Sequence[Refusal], failed: Sequence[str]
     for number in failed:
         output.note(f"{number} is not applied: the check did not pass with it")
     if refusals:
-        _note_subject(review, "these are ids")
+        output.note(f"the ids are those of {_named(review)}")
 
 
 def _print_patch(plan: Plan) -> None:
@@ -223,10 +220,16 @@ def _write(history: History, review: LastReview, plan: Plan) -> None:
     from reviewer import output
     from reviewer.report import patch
 
+    if not plan.files:
+        output.note(f"nothing is written of {_named(review)}")
+        return
     history.write(plan, review.made, review.subject)
     output.say(patch.render(plan.patch, color=output.colour_wanted()))
     what = f"{len(plan.files)} files" if len(plan.files) > 1 else plan.files[0].path
-    output.note(f"{', '.join(plan.ids)} applied to {what}; nothing is staged. Take it back: reviewer apply --undo")
+    output.note(
+        f"{', '.join(plan.ids)} of {_named(review)}, applied to {what}; nothing is staged\n"
+        "take it back: reviewer apply --undo"
+    )
 
 
 def _undo(history: History) -> int:
@@ -237,10 +240,8 @@ def _undo(history: History) -> int:
     return ExitCode.PASSED
 
 
-def _note_subject(review: LastReview, what: str) -> None:
-    from reviewer import output
-
-    output.note(f"{what} of {review.subject}, made {_ago(review.seconds_ago)} ago")
+def _named(review: LastReview) -> str:
+    return f"the review of {review.subject}, made {_ago(review.seconds_ago)} ago"
 
 
 def _ago(seconds: float) -> str:

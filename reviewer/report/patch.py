@@ -23,7 +23,9 @@ def render(patch: str, *, color: bool) -> str:
         color: Whether to colour.
     """
     lines = view.safe_lines(tuple(line.removesuffix("\r") for line in patch.removesuffix("\n").split("\n")))
-    return paint(list(_painted(lines)), color=color, ascii_only=False)
+    if not color:
+        return "\n".join(map(tame, lines))  # blanks at the end included: they are part of a patch
+    return paint(list(_painted(lines)), color=True, ascii_only=False)
 
 
 def _painted(lines: tuple[str, ...]) -> Iterator[Line]:

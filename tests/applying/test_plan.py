@@ -135,6 +135,18 @@ def test_a_filter_that_does_not(repo: Repo) -> None:
     assert (repo.root / "a.txt").read_bytes() == b"ab\ncd\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+def test_a_name_that_is_no_utf8(repo: Repo) -> None:
+    name = "caf\udce9 \n.py"
+    repo.commit("first", {"README": "x\n"})
+    repo.stage({name: "x = 1\n"})
+    planned = write(repo, review(repo, Fix(name, 1, 1, "x = 2")))
+    assert planned.refusals == ()
+    assert (repo.root / name).read_text() == "x = 2\n"
+    repo.git("apply", "-R", data=planned.patch.encode())
+    assert (repo.root / name).read_text() == "x = 1\n"
+
+
 @posix
 def test_the_mode_stays(repo: Repo) -> None:
     staged(repo, "run.py", "x = 1\n")

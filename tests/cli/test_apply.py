@@ -119,7 +119,7 @@ def test_a_stored_review_can_be_applied(reviewed: Repo, env: dict[str, str]) -> 
 def test_without_ids_it_lists(reviewed: Repo) -> None:
     done = reviewer("apply", cwd=reviewed.root / "s p")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("reviewer: 2 findings of staged changes, made ")
+    assert done.stderr.startswith("reviewer: 2 findings in the review of staged changes, made ")
     assert "r1  s p/größe.py:2  info, unfinished: double is unfinished" in done.stdout
     assert "-    pass\n+    return 2 * x" in done.stdout
     assert "r2  stats.py:2  error, bug: ZeroDivisionError" in done.stdout
@@ -141,7 +141,7 @@ def test_chosen_ones_are_written_and_taken_back(reviewed: Repo) -> None:
     assert done.returncode == 0, done.stderr
     assert content(reviewed) == (STUB, BEFORE)
     assert "+    return sum(values) / len(values) if values else 0" in done.stdout
-    assert "r2 applied to stats.py; nothing is staged. Take it back: reviewer apply --undo" in done.stderr
+    assert "applied to stats.py; nothing is staged\n  take it back: reviewer apply --undo" in done.stderr
     done = reviewer("apply", "--all", cwd=reviewed.root)
     assert (done.returncode, "r2 is applied already" in done.stderr) == (0, True)
     assert content(reviewed) == (DONE, BEFORE)
@@ -177,7 +177,7 @@ def test_what_cannot_be_written_is_said(reviewed: Repo) -> None:
     assert content(reviewed) == (DONE, AFTER + "# mine\n")
     done = reviewer("apply", "r2", cwd=reviewed.root)
     assert done.returncode == ExitCode.FINDINGS
-    assert "nothing to write of staged changes" in done.stderr
+    assert "nothing is written of the review of staged changes, made " in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -207,6 +207,7 @@ def test_before_any_review(repo: Repo, tmp_path: Path) -> None:
 
 def test_all_leaves_out_what_was_dismissed(reviewed: Repo) -> None:
     assert reviewer("dismiss", "r1", "--reason", "later", cwd=reviewed.root).returncode == 0
+    assert "info, unfinished, dismissed: " in reviewer("apply", cwd=reviewed.root).stdout
     assert reviewer("apply", "--all", cwd=reviewed.root).returncode == 0
     assert content(reviewed) == (STUB, BEFORE)
 
@@ -219,7 +220,7 @@ def test_all_leaves_out_what_was_dismissed(reviewed: Repo) -> None:
         ([(STUB, AFTER), (STUB, BEFORE)], 1, ((STUB, BEFORE), "r1 is not applied: the check did not pass")),
         ([(DONE, AFTER)], 1, ((DONE, AFTER), "It fails without any fix already")),
         ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE)], 1, ((DONE, AFTER), "They do not pass together; kept: r1.")),
-        ([], 1, ((STUB, AFTER), "nothing to write")),
+        ([], 1, ((STUB, AFTER), "nothing is written")),
     ],
 )
 def test_check_keeps_what_passes(
