@@ -46,19 +46,49 @@ class Sample:
         """Whether there is work now, or was some since an earlier sample."""
         return self.open_requests > 0 or (before is not None and self.counters != before.counters)
 
-    def tokens_per_second(self, before: Sample | None) -> float | None:
-        """Tokens of all requests together since an earlier sample, over the time in which there were any.
+    def seconds_at_work(self, before: Sample) -> float:
+        """How long requests were open since an earlier sample, at the most.
 
         That time is not counted by vLLM. It is at most the time between the samples, and, where every request has
         ended, at most what the requests took together.
         """
-        if before is None or self.generated <= before.generated:
-            return None
         seconds = self.at - before.at
         taken = self.request_seconds - before.request_seconds
         if self.open_requests == 0 and before.open_requests == 0 and taken > 0:
             seconds = min(seconds, taken)
-        return (self.generated - before.generated) / seconds if seconds > 0 else None
+        return seconds
+
+
+class Pace:
+    """Tokens of all requests together per second of the latest spell of work.
+
+    Between the samples at its ends a spell was at work for a part of the time only. Where there are samples in between
+    these alone count, or the last token of many would be told as the pace of all.
+
+    Attributes:
+        rate: In tokens per second; None before the first spell.
+    """
+
+    def __init__(self) -> None:
+        self.rate: float | None = None
+        self._before: Sample | None = None
+        self._tokens = self._seconds = 0.0
+        self._whole = False
+
+    def add(self, sample: Sample) -> None:
+        """Take in the next sample."""
+        before, self._before = self._before, sample
+        if before is None:
+            return
+        whole = before.open_requests > 0 and sample.open_requests > 0
+        if before.open_requests == 0 or (whole and not self._whole):
+            self._tokens, self._seconds, self._whole = 0.0, 0.0, whole
+        if self._whole and not whole:
+            return
+        self._tokens += sample.generated - before.generated
+        self._seconds += sample.seconds_at_work(before)
+        if self._tokens > 0 and self._seconds > 0:
+            self.rate = self._tokens / self._seconds
 
 
 def requests(metrics: Mapping[str, float]) -> int:

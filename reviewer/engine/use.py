@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reviewer.engine import probe
-from reviewer.engine.activity import Sample
+from reviewer.engine.activity import Pace, Sample
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reviewer.engine.endpoint import Endpoint
 
 _LOOK_SECONDS = 10.0
+_AT_WORK_SECONDS = 2.0
 _LOOKS = 5  # in one idle time, at the least
 
 
@@ -28,7 +29,6 @@ class Use:
 
     Attributes:
         used_at: The last use, in seconds since the epoch.
-        tokens_per_second: Of the latest work; None before the first.
     """
 
     def __init__(self, endpoint: Endpoint, joined: Path, idle_timeout: float | None) -> None:
@@ -44,12 +44,18 @@ class Use:
         self._sample = None
         self._used = time.monotonic()  # stands while the machine sleeps
         self.used_at = time.time()
-        self.tokens_per_second: float | None = None
+        self._pace = Pace()
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Of the latest work; None before the first."""
+        return self._pace.rate
 
     @property
     def every(self) -> float:
         """Seconds between two looks."""
-        return _LOOK_SECONDS if self._timeout is None else min(_LOOK_SECONDS, max(0.1, self._timeout / _LOOKS))
+        most = _AT_WORK_SECONDS if self.at_work else _LOOK_SECONDS
+        return most if self._timeout is None else min(most, max(0.1, self._timeout / _LOOKS))
 
     @property
     def due(self) -> bool:
@@ -74,7 +80,7 @@ class Use:
         if figures is not None:
             sample = Sample.of(figures, self._looked)
             used = sample.used_since(self._sample) or used
-            self.tokens_per_second = sample.tokens_per_second(self._sample) or self.tokens_per_second
+            self._pace.add(sample)
             self._sample = sample
         if used:
             self._used, self.used_at = self._looked, time.time()
