@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from reviewer.languages import LANGUAGES, Language
 from reviewer.syntax import comments as _comments
+from reviewer.syntax import definitions, outline, references
 from reviewer.syntax import imports as _imports
-from reviewer.syntax import outline, references
 from reviewer.syntax.comments import Comment
 from reviewer.syntax.definitions import Definition, Function, Scope, read
 from reviewer.syntax.imports import Import
 from reviewer.syntax.outline import Outline, excerpt
 from reviewer.syntax.references import Call, References
-from reviewer.syntax.tree import MAX_BYTES, count_errors, encoded, parse
+from reviewer.syntax.tree import MAX_BYTES, count_errors, encoded, nodes, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Tree
@@ -114,8 +114,10 @@ def survey(language: Language | str, text: str) -> tuple[tuple[Outline, ...], fr
     tree = None if grammar is None else parse(grammar, data)
     if grammar is None or tree is None:
         return (), frozenset()
-    found = outline.read(tuple(read(grammar, tree, data)), text.split("\n"), python=_is_python(grammar))
-    return tuple(found), references.called(tree, data)
+    found = nodes(tree, definitions.node_types(grammar) | references.NODE_TYPES)
+    defined = tuple(definitions.from_nodes(grammar, found, data))
+    outlined = outline.read(defined, text.split("\n"), python=_is_python(grammar))
+    return tuple(outlined), references.called(found, data)
 
 
 def _grammar(language: Language | str) -> str | None:

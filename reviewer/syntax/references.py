@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer.syntax.tree import decoded, nodes
+from reviewer.syntax.tree import decoded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tree_sitter import Node, Tree
 
 # The part of a call that says what is called: a field, or the first child where the grammar has no field for it.
@@ -31,7 +33,9 @@ _CALLEES: dict[str, tuple[str, ...]] = {
     "scoped_call_expression": ("name",),
     "struct_expression": ("name",),
 }
-_CALLED = frozenset(_CALLEES)
+NODE_TYPES = frozenset(_CALLEES)
+"""The types of the nodes that calls are read from."""
+
 _RECEIVERS = ("receiver", "object", "scope")
 _SAYS = frozenset(
     (
@@ -103,9 +107,10 @@ def _is_member(data: bytes, start: int) -> bool:
     return before in (b"->", b"::") or (before.endswith(b".") and before != b"..")
 
 
-def called(tree: Tree, data: bytes) -> frozenset[str]:
-    """Read only the names that a tree calls."""
-    return frozenset(call.name for node in nodes(tree, _CALLED) if (call := _call(node, data)) is not None)
+def called(found: Iterable[Node], data: bytes) -> frozenset[str]:
+    """Read only the names that some nodes call; those of other types than ``NODE_TYPES`` are passed over."""
+    calls = (_call(node, data) for node in found if node.type in NODE_TYPES)
+    return frozenset(call.name for call in calls if call is not None)
 
 
 def _call(node: Node, data: bytes) -> Call | None:
