@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def reviewer(
-    *args: str, cwd: Path, data: bytes = b"", env: dict[str, str] | None = None
+    *args: str, cwd: Path, data: bytes = b"", env: dict[str, str] | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run one command line with nothing but a pipe for a terminal."""
     return subprocess.run(
@@ -23,6 +23,6 @@ def reviewer(
         check=False,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=timeout,
         env={**os.environ, **(env or {})},
     )

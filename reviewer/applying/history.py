@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,7 @@ class History:
             if changed:
                 raise UsageError(
                     f"{', '.join(changed)} changed after {', '.join(newest.ids)} had been applied; nothing is undone",
-                    hint=f"to try it anyway: git apply -R --3way '{self.patch_file(newest)}'",
+                    hint=f"to try it anyway: git apply -R {shlex.quote(str(self.patch_file(newest)))}",
                 )
             self._replace_all(wanted)
             self._forget(newest.number)

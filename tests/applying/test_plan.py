@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import sys
 from typing import TYPE_CHECKING
@@ -348,8 +349,7 @@ def test_undo_is_refused_after_further_edits(repo: Repo) -> None:
     assert (repo.root / "b.py").read_text() == edited
     # What the hint says works.
     assert problem.value.hint is not None
-    patch = problem.value.hint.split("'")[1]
-    repo.git("apply", "-R", patch)
+    repo.git(*shlex.split(problem.value.hint.partition(": git ")[2]))
     assert (repo.root / "b.py").read_text() == CODE + "z = 1\n"
     # A file that was taken back by hand is nothing to complain of.
     repo.write({"b.py": CODE})

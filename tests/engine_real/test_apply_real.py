@@ -50,7 +50,7 @@ def reviewed(warm: ServerState, repo: Repo) -> Repo:
     repo.git("config", "core.autocrlf", "true")
     repo.commit("first", {"stats.py": BEFORE.replace("\n", "\r\n")})
     repo.stage({"stats.py": STUBS.replace("\n", "\r\n")})
-    done = reviewer("review", "--format", "json", cwd=repo.root)
+    done = reviewer("review", "--format", "json", cwd=repo.root, timeout=600)
     assert done.returncode == 0, done.stderr
     found = [one for one in json.loads(done.stdout)["findings"] if one["category"] == "unfinished"]
     assert len(found) == 2
