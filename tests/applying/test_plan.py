@@ -125,7 +125,19 @@ def test_a_filter_that_keeps_the_lines(repo: Repo) -> None:
     assert (repo.root / "a.py").read_bytes().startswith(b"x = 2\n# $Id: ")
 
 
-def test_a_filter_that_does_not(repo: Repo) -> None:
+@posix
+def test_a_filter_that_makes_something_else_of_the_result(repo: Repo) -> None:
+    repo.git("config", "filter.lower.clean", "tr A-Z a-z")
+    repo.commit("first", {".gitattributes": "*.txt filter=lower\n"})
+    repo.stage({"a.txt": "one\nTWO\n"})
+    kept = review(repo, Fix("a.txt", 1, 1, "One"), Fix("a.txt", 1, 1, "three"))
+    (refusal,) = plan(repo, kept, "r1").refusals
+    assert "goes through a filter" in refusal.reason
+    write(repo, kept, "r2")
+    assert (repo.root / "a.txt").read_bytes() == b"three\nTWO\n"
+
+
+def test_a_filter_that_turns_the_lines(repo: Repo) -> None:
     turn = f"'{sys.executable}' -c \"import sys; sys.stdout.write(sys.stdin.read()[::-1])\""
     for kind in ("clean", "smudge"):
         repo.git("config", f"filter.turned.{kind}", turn)
