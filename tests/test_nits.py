@@ -12,6 +12,8 @@ from reviewer.nits import is_nit
         "The line exceeds 80 characters.",
         "Trailing whitespace.",
         "The function has no docstring.",
+        "Consider adding a comment here.",
+        "The method should have type annotations.",
         "Missing type hints on the parameters.",
         "Variable names should be more descriptive.",
         "Function names use snake_case in Python.",
