@@ -70,6 +70,7 @@ def review_schema(labels: int, bounds: ReplyBounds) -> dict[str, Any]:
         "message": {"type": "string", "minLength": 1, "maxLength": bounds.message_chars},
     }
     if bounds.quote_chars:
+        # Before the label: the line is found by copying it, and its label is then read off.
         properties = {"quote": {"type": "string", "maxLength": bounds.quote_chars}, **properties}
     if bounds.fix_chars:
         properties["fix"] = {"type": "string", "maxLength": bounds.fix_chars}
