@@ -90,27 +90,33 @@ class Answerer:
         self._done = 0
         self.usage = Usage()
 
-    async def ask(self, requests: Sequence[Request], *, what: str = "piece of the change") -> list[Answer]:
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline, 0 where it is over."""
+        return math.inf if self._ends is None else max(0.0, self._ends - asyncio.get_running_loop().time())
+
+    async def ask(self, requests: Sequence[Request], *, doing: str = "") -> list[Answer]:
         """Answer every request, in the order given.
 
         Args:
-            requests: What to ask.
-            what: One of them, for the progress.
+            requests: What is asked.
+            doing: The step that a person sees; reading pieces of the change where empty.
 
         Raises:
             EngineError: Not one of the requests that the cache lacks could be answered, because of the engine.
         """
-        answers = [self._known(request) for request in requests]
+        answers = [self.known(request) for request in requests]
         missing = [index for index, answer in enumerate(answers) if answer is None]
         if missing:
             await self._manager.load_model(progress=self._progress, wait=self._wait)
-            asked = await self._ask_engine([requests[index] for index in missing], what)
+            asked = await self._ask_engine([requests[index] for index in missing], doing)
             _raise_if_all_lost(asked)
             for index, answer in zip(missing, asked, strict=True):
                 answers[index] = answer
         return [answer for answer in answers if answer is not None]
 
-    def _known(self, request: Request) -> Answer | None:
+    def known(self, request: Request) -> Answer | None:
+        """The answer that the cache has; None where it has none."""
         text = self._cache.get(self._key(request)) if self._cache is not None else None
         if text is None:
             return None
@@ -121,9 +127,10 @@ class Answerer:
         self._count(cached=1)
         return answer
 
-    async def _ask_engine(self, requests: Sequence[Request], what: str) -> list[Answer]:
+    async def _ask_engine(self, requests: Sequence[Request], doing: str) -> list[Answer]:
         self._done = 0
-        self._progress.step(f"reading {_counted(len(requests), what)}")
+        pieces = f"{len(requests)} {'piece' if len(requests) == 1 else 'pieces'}"
+        self._progress.step(doing or f"reading {pieces} of the change")
         tasks = [asyncio.create_task(self._answer(request, len(requests))) for request in requests]
         try:
             reason = await self._until_settled(tasks)
@@ -139,10 +146,9 @@ class Answerer:
         The engine answers many requests at once, so one answer takes the longer the more there are. Not how long each
         takes tells that it hangs, but that none comes any more.
         """
-        now = asyncio.get_running_loop().time
         pending = set(tasks)
         while pending:
-            left = math.inf if self._ends is None else max(0.0, self._ends - now())
+            left = self.left
             done, pending = await asyncio.wait(
                 pending, timeout=min(left, self._timeout), return_when=asyncio.FIRST_COMPLETED
             )
@@ -224,11 +230,6 @@ class Answerer:
     def _count(self, **counts: int) -> None:
         new = {name: getattr(self.usage, name) + count for name, count in counts.items()}
         self.usage = dataclasses.replace(self.usage, **new)
-
-
-def _counted(number: int, what: str) -> str:
-    noun, *rest = what.split(" of ", 1)
-    return " of ".join((f"{number} {noun}" if number == 1 else f"{number} {noun}s", *rest))
 
 
 def _settled(result: Answer | BaseException, reason: str) -> Answer:

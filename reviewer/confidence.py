@@ -95,7 +95,7 @@ async def _opinions(asked: dict[int, Request], answerer: Answerer) -> tuple[dict
     if not asked:
         return {}, ""
     try:
-        answers = await answerer.ask(list(asked.values()), what="second opinion")
+        answers = await answerer.ask(list(asked.values()), doing="asking for second opinions")
     except EngineError as error:
         return {}, error.message
     given = {key: answer.value for key, answer in zip(asked, answers, strict=True) if answer.value is not None}

@@ -58,6 +58,7 @@ class Mark(StrEnum):
     DOES_NOT_APPLY = "does-not-apply"  # suggestion: its lines are not there
     DOES_NOT_PARSE = "does-not-parse"  # suggestion: the file has new syntax errors with it
     NO_CHANGE = "no-change"  # suggestion: the text stays the same
+    GIVES_ORDERS = "gives-orders"  # commit message: it would do something, such as close an issue or skip the tests
 
 
 class SilencedBy(StrEnum):
@@ -220,6 +221,79 @@ class UnitReview:
     cached: bool = False
     reason: str = ""
 
+    @property
+    def first_line(self) -> int:
+        """Where a reader should look first: the first shown finding, else the first changed line, else the start."""
+        found = min((finding.line for finding in self.findings if finding.shown), default=None)
+        changed = (line.new for line in self.lines if line.kind != " " and line.new is not None)
+        return next(changed, self.start) if found is None else found
+
+
+class RiskLevel(StrEnum):
+    """How much could go wrong with a change, as the model guesses it."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A guess at how much could go wrong, and why."""
+
+    level: RiskLevel
+    reason: str
+    marks: frozenset[Mark] = frozenset()
+
+    @property
+    def shown(self) -> bool:
+        """Whether a reporter shows it."""
+        return bool(self.reason) and not self.marks
+
+
+@dataclass(frozen=True, slots=True)
+class CommitMessage:
+    """A suggested commit message, as the model worded it; ``commit_message.fitted`` makes it fit for git.
+
+    Attributes:
+        subject: One line, without a full stop.
+        body: Lines and paragraphs; may be empty.
+    """
+
+    subject: str
+    body: str = ""
+    marks: frozenset[Mark] = frozenset()
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is offered."""
+        return bool(self.subject) and not self.marks
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSummary:
+    """What a change does as a whole. It is advice: no verdict follows from it.
+
+    Attributes:
+        text: One to three sentences.
+        path, line: Where a reviewer should look first, in the new side; always a place of the change.
+        marks: Why it is not shown; the commit message is judged by itself.
+        cached: Whether the answer came from the cache.
+    """
+
+    text: str
+    risk: Risk
+    path: str
+    line: int
+    message: CommitMessage
+    marks: frozenset[Mark] = frozenset()
+    cached: bool = False
+
+    @property
+    def shown(self) -> bool:
+        """Whether a reporter shows it."""
+        return bool(self.text) and not self.marks
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -260,6 +334,7 @@ class Review:
         units: Every unit, in order of path and line, read or not.
         skimmed: Files listed but not sent (binary, deleted, renamed without a change, …).
         notes: Sentences a reader must know, such as that the embedded model is no reviewer.
+        summary: What the change does as a whole; None where that was not asked for, or got no answer.
     """
 
     subject: str
@@ -267,6 +342,7 @@ class Review:
     skimmed: tuple[Skipped, ...] = ()
     usage: Usage = field(default_factory=Usage)
     notes: tuple[str, ...] = ()
+    summary: ChangeSummary | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -74,12 +74,16 @@ class Source:
 
 
 def is_ungrounded(sentence: str, source: Source) -> bool:
+    """Whether ``sentence`` names lines, files or code that ``source`` does not hold, or shares no word with it."""
+    return names_others(sentence, source) or not _shares_a_word(sentence, source)
+
+
+def names_others(sentence: str, source: Source) -> bool:
     """Whether ``sentence`` names lines, files or code that ``source`` does not hold."""
     return (
         _names_other_line(sentence, source.lines)
         or _names_other_file(sentence, source)
         or _names_other_code(sentence, source)
-        or not _shares_a_word(sentence, source)
     )
 
 

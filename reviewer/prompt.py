@@ -123,6 +123,19 @@ class Prompts:
         self._systems: dict[tuple[str, str], str] = {}
 
     @property
+    def profile(self) -> ModelProfile:
+        """The model that will read them."""
+        return self._profile
+
+    def render(self, name: str, **values: object) -> str:
+        """Render a template of a request that is not about a unit.
+
+        Raises:
+            TemplateError: It is wrong; the message names file and line.
+        """
+        return self._templates.render(name, **values).strip()
+
+    @property
     def unit_chars(self) -> int:
         """Longest numbered rendering of one unit, in characters."""
         most = _MAX_UNIT_CHARS_SMALL if self._profile.few_shot else _MAX_UNIT_CHARS

@@ -97,14 +97,19 @@ def read_review(text: str, *, truncated: bool) -> Reply:
     Raises:
         InvalidReplyError: It was cut, is not JSON, or lacks something.
     """
-    data = _object(text, truncated=truncated)
+    data = read_object(text, truncated=truncated)
     findings = data.get("findings")
     if not isinstance(findings, list):
         raise InvalidReplyError("the reply has no list of findings")
-    return Reply(_string(data, "explanation"), tuple(_finding(item) for item in findings))
+    return Reply(read_string(data, "explanation"), tuple(_finding(item) for item in findings))
 
 
-def _object(text: str, *, truncated: bool) -> dict[str, Any]:
+def read_object(text: str, *, truncated: bool) -> dict[str, Any]:
+    """Read a reply that is one JSON object.
+
+    Raises:
+        InvalidReplyError: It was cut, or is none.
+    """
     if truncated:
         raise InvalidReplyError("the reply was cut at its longest length")
     if not text.strip():
@@ -127,12 +132,12 @@ def _finding(item: object) -> RawFinding:
     if not isinstance(line, int) or isinstance(line, bool):
         raise InvalidReplyError("a finding names no line")
     try:
-        severity = Severity(_string(item, "severity"))
-        category = Category(_string(item, "category"))
+        severity = Severity(read_string(item, "severity"))
+        category = Category(read_string(item, "category"))
     except ValueError as error:
         raise InvalidReplyError(f"a finding has an unknown severity or category: {error}") from error
     fix, quote = _optional(item, "fix"), _optional(item, "quote")
-    return RawFinding(line, severity, category, _string(item, "message"), fix or None, quote)
+    return RawFinding(line, severity, category, read_string(item, "message"), fix or None, quote)
 
 
 def _optional(item: dict[str, Any], name: str) -> str | None:
@@ -142,7 +147,12 @@ def _optional(item: dict[str, Any], name: str) -> str | None:
     return value
 
 
-def _string(data: dict[str, Any], name: str) -> str:
+def read_string(data: dict[str, Any], name: str) -> str:
+    """Read one text of a reply, without white space around it.
+
+    Raises:
+        InvalidReplyError: It is missing, or no text.
+    """
     value = data.get(name)
     if not isinstance(value, str):
         raise InvalidReplyError(f"the reply has no text for {name!r}")

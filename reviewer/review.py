@@ -1,6 +1,7 @@
 """One review, from a change to its report, by calling the steps in order.
 
-``change → units → requests → answers → checked findings → Review``; the command line renders and gates what comes out.
+``change → units → requests → answers → checked findings → summary → Review``; the command line renders and gates what
+comes out.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from reviewer import confidence, context, duplicates, paths, suppression
+from reviewer import confidence, context, duplicates, paths, summarise, suppression
 from reviewer.answers import Answerer
 from reviewer.cache import AnswerCache
 from reviewer.finding import Review
@@ -51,6 +52,7 @@ async def review_change(
     deadline: float | None = None,
     manager: AIModelManager | None = None,
     index: DefinitionIndex | None = None,
+    message: bool = False,
 ) -> Review:
     """Review one change.
 
@@ -65,6 +67,7 @@ async def review_change(
         deadline: Longest time for all answers together, in seconds; units without one by then are reported as not read.
         manager: The model to ask; None makes one from the settings, and leaves its engine warm.
         index: Finds definitions in files that the change leaves alone; None where there are none to be had.
+        message: A commit message is wanted, so that a change of one piece is summed up, too.
 
     Raises:
         EngineError: Answers are needed and no engine can give any.
@@ -100,9 +103,15 @@ async def review_change(
         reviews = duplicates.mark(reviews)
         policy = confidence.Policy.of(settings, profile, overrides)
         units, unsure = await confidence.settle(readings, reviews, policy, prompts, answerer)
+        whole_change = summarise.Outcome()
+        if summarise.wanted(settings.summary, profile, units, message=message):
+            # A hook that has all its answers in the cache does not wait for an engine for this alone.
+            idle = wait is not None and not answerer.usage.requests and not message
+            whole_change = await summarise.summarise(units, selection.skimmed, prompts, answerer, only_known=idle)
         usage = dataclasses.replace(answerer.usage, seconds=time.perf_counter() - began, model=profile.id)
         about_model = (_EMBEDDED_NOTE,) if profile.embedded and selection.units else ()
-        notes = (*about_model, *unsure, *manager.notes, *remarks)
+        unsummed = (whole_change.note,) if whole_change.note else ()
+        notes = (*about_model, *unsure, *unsummed, *manager.notes, *remarks)
     finally:
         await manager.detach()
     return Review(
@@ -111,6 +120,7 @@ async def review_change(
         skimmed=selection.skimmed,
         usage=usage,
         notes=notes,
+        summary=whole_change.summary,
     )
 
 

@@ -194,7 +194,7 @@ async def test_all_units_go_out_at_once(repo: Repo) -> None:
     with FakeEngine(
         Script(rules=[Rule(path=CHAT, delay=0.5, json={"explanation": "x y", "findings": []})]), tcp=True
     ) as engine:
-        review = await run(engine, change, {"a.py": after})
+        review = await run(engine, change, {"a.py": after}, summary="off")
         requests = engine.requests(CHAT)
     assert len(review.units) == len(requests) == 10
     assert max(request["in_flight"] for request in requests) >= 8

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # verb -> (where its command is, what it does, which group of the help it stands in)
 VERBS: dict[str, tuple[str, str, str]] = {
     "review": ("reviewer.cli.review:review", "Review staged changes, a commit, a range or a patch.", "Review"),
+    "message": ("reviewer.cli.message:message", "Suggest a commit message for what is staged.", "Review"),
     "watch": ("reviewer.cli.watch:watch", "Review what is staged as it changes, ahead of the commit.", "Review"),
     "show": ("reviewer.cli.show:show", "Show the review that was stored for a commit.", "Review"),
     "apply": ("reviewer.cli.apply:apply", "Write suggestions into the working tree, or take them back.", "Review"),
@@ -28,7 +29,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "eval": ("reviewer.cli.evaluate:evaluate", "Measure how well a model reviews, on labelled changes.", "Review"),
     "install": ("reviewer.cli.install:install", "Install git hooks in this repository.", "Hooks and CI"),
     "uninstall": ("reviewer.cli.install:uninstall", "Remove them and restore what was there.", "Hooks and CI"),
-    "hook": ("reviewer.cli.hook:hook", "What a git hook calls: pre-commit, post-commit or pre-push.", "Hooks and CI"),
+    "hook": ("reviewer.cli.hook:hook", "What a git hook calls: pre-commit, pre-push and others.", "Hooks and CI"),
     "ci": ("reviewer.cli.ci:ci", "Review a pull request or a push on a CI machine.", "Hooks and CI"),
     "engine": ("reviewer.cli.engine:engine", "Install, start, stop and watch the model server.", "Set-up"),
     "model": ("reviewer.cli.model:model", "List, install, verify and remove models.", "Set-up"),

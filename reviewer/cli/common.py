@@ -92,8 +92,9 @@ def make_review(
     wait: float | None = None,
     deadline: float | None = None,
     install: bool = False,
+    message: bool = False,
 ) -> Review:
-    """Review a change, with progress on standard error.
+    """Review a change, with progress on standard error; ``review.review_change`` tells what the arguments mean.
 
     Raises:
         EngineError: Answers are needed and no engine can give any.
@@ -117,6 +118,7 @@ def make_review(
                 wait=wait,
                 deadline=deadline,
                 index=source.index,
+                message=message,
             )
         )
 

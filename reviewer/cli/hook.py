@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,6 +66,26 @@ def pre_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 -
     if flags["background"]:
         return _leave_for_later()
     return _run(flags, _COMMIT, lambda repository: [repository.target(None, staged=True)])
+
+
+@hook.command("prepare-commit-msg")
+@options.model_options
+@options.change_options
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("source", required=False)
+@click.argument("ignored", nargs=-1, type=click.UNPROCESSED)
+def prepare_commit_msg(file: Path, source: str | None, ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 - the commit that is amended
+    """Put a suggested message into FILE, which git opens in the editor next.
+
+    Only for a plain git commit, and only where FILE has no text yet. It stops no commit.
+    """
+    from reviewer.cli import prepare
+    from reviewer.cli.boundary import guarded
+
+    if not prepare.is_wanted(source, os.environ) or not _anything_staged():
+        return ExitCode.PASSED
+    code = guarded(lambda: prepare.suggest(file, options.as_flags(flags)))
+    return code if code == ExitCode.INTERRUPTED else ExitCode.PASSED
 
 
 @hook.command("post-commit")

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from reviewer.cli.native import NativeHook
     from reviewer.git import Repository
 
+_MESSAGE = "prepare-commit-msg"
 _HOOK = click.option(
     "--hook",
     "names",
     multiple=True,
-    type=click.Choice(["pre-commit", "pre-push"]),
+    type=click.Choice(["pre-commit", "prepare-commit-msg", "pre-push"]),
     help="Which hook; may be given several times. Default: pre-commit.",
 )
 
@@ -25,6 +26,7 @@ Examples:
   reviewer install                                   review every commit, never stop one
   reviewer install --strict                          stop a commit with an error in it
   reviewer install --background                      never wait: the review follows, see reviewer show
+  reviewer install --commit-message                  also begin each commit message, for you to edit
   reviewer install --hook pre-commit --hook pre-push
 
 A hook that is already there is kept and runs first. git commit --no-verify goes around both.
@@ -36,14 +38,19 @@ A hook that is already there is kept and runs first. git commit --no-verify goes
 @click.option("--strict", is_flag=True, help="Stop git on findings of severity error.")
 @click.option("--require", is_flag=True, help="Also stop git where no review can be made.")
 @click.option("--background", is_flag=True, help="Let commits go at once; each review follows as a git note.")
+@click.option("--commit-message", is_flag=True, help="Also suggest a message in the editor of git commit.")
 @click.option("--yes", is_flag=True, help="Also where core.hooksPath leads out of this repository.")
-def install(names: tuple[str, ...], *, strict: bool, require: bool, background: bool, yes: bool) -> None:
+def install(
+    names: tuple[str, ...], *, strict: bool, require: bool, background: bool, commit_message: bool, yes: bool
+) -> None:
     """Install git hooks in this repository."""
     from reviewer import output
     from reviewer.cli import native
     from reviewer.git import Repository
 
-    names = names or ("pre-commit",)
+    names = (*(names or ("pre-commit",)), *([_MESSAGE] if commit_message else []))
+    if background and _MESSAGE in names:
+        raise UsageError("a message needs the review before the commit, and --background leaves it for after")
     if background and (strict or require or "pre-commit" not in names):
         raise UsageError("--background is for a pre-commit hook that stops nothing: without --strict and --require")
     repository = Repository.discover()
@@ -51,7 +58,7 @@ def install(names: tuple[str, ...], *, strict: bool, require: bool, background: 
         _refuse_shared(repository)
     program = native.this_program()
     gate = " ".join(["--fail-on error"] * strict + ["--require"] * require)
-    options = dict.fromkeys(names, gate)
+    options = {name: "" if name == _MESSAGE else gate for name in names}
     if background:
         options |= {"pre-commit": "--background", "post-commit": ""}
     for hook in _hooks(repository, tuple(options)):

@@ -16,7 +16,7 @@ from reviewer.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HOOKS = ("pre-commit", "post-commit", "pre-push")
+HOOKS = ("pre-commit", "prepare-commit-msg", "post-commit", "pre-push")
 _MARK = b"# vllm-reviewer: "
 _SUFFIX = ".before-reviewer"
 

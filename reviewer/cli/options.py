@@ -65,6 +65,20 @@ def review_options(function: _F) -> _F:
     """What a review looks at and how it is made."""
     return _with(
         function,
+        change_options,
+        click.option(
+            "--summary/--no-summary",
+            default=None,
+            callback=lambda _context, _parameter, value: None if value is None else ("on" if value else "off"),
+            help="Sum up the change as a whole; without either, where the model is able to.",
+        ),
+    )
+
+
+def change_options(function: _F) -> _F:
+    """What is looked at, and what is asked about it; the same for all who are to share the answers."""
+    return _with(
+        function,
         click.option("--include", multiple=True, metavar="GLOB", help="Only these files; may be given several times."),
         click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files; may be given several times."),
         context_option,

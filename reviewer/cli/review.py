@@ -64,7 +64,7 @@ def review(
     if patch is not None or repository is None:
         target, source = _from_patch(patch or "-")
     else:
-        target = _target(repository, revision, staged=staged, worktree=worktree)
+        target = target_of(repository, revision, staged=staged, worktree=worktree)
         source = common.from_repository(repository, target)
     templates = overrides.local(repository.root if repository else None)
     result = common.make_review(source, settings, templates, known=silenced.known(repository), install=install)
@@ -88,7 +88,13 @@ def _from_patch(name: str) -> tuple[Target, Source]:
     return target, common.from_patch(read_patch(name), target.subject)
 
 
-def _target(repository: Repository, revision: str | None, *, staged: bool, worktree: bool) -> Target:
+def target_of(repository: Repository, revision: str | None, *, staged: bool = False, worktree: bool = False) -> Target:
+    """What a person means by a revision, or by none: what is staged.
+
+    Raises:
+        UsageError: Nothing is staged, or a file was named.
+        GitError: There is no such revision.
+    """
     if worktree:
         return repository.target(None, staged=False)
     if revision is None:

@@ -25,6 +25,7 @@ DEFAULT = "default"
 
 FailOn = Literal["error", "warning", "info"]
 ContextExtent = Literal["auto", "none", "scope", "file", "repo"]
+Summary = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Settings:
         second_opinion: Ask of each finding whether it is right; None does where the model was calibrated.
         min_confidence: Findings that are less likely to be right are set aside; those of unknown confidence are not.
         votes: Samples of each answer.
+        summary: Whether to sum the change up; auto does where the model can and there is more than one piece.
         include, exclude: Patterns of paths, ``/`` between parts.
         url: Endpoints to attach to, with commas between them; ``api_key`` goes with them and is kept out of ``repr``.
         keyring: Take the key from the system's keyring where ``api_key`` is not set.
@@ -75,6 +77,7 @@ class Settings:
     second_opinion: bool | None = None
     min_confidence: float = 0.5
     votes: int = 1
+    summary: Summary = "auto"
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     keyring: bool = False

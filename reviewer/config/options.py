@@ -261,6 +261,12 @@ OPTIONS: tuple[Option, ...] = (
         "Set findings aside that are less likely to be right.",
     ),
     Option("votes", "votes", Number(1, 9, whole=True), "Ask about each part this often, and count who agrees."),
+    Option(
+        "summary",
+        "summary",
+        Choice(("auto", "on", "off")),
+        "Sum up the whole change, with a commit message; auto does where the model is able to.",
+    ),
     Option("url", "engine.url", Urls(), "OpenAI-compatible endpoints to use instead of a local engine.", Trust.USER),
     Option("api_key", "engine.api_key", Text(), "The key for engine.url.", Trust.SECRET),
     Option("keyring", "engine.keyring", Switch(), "Take the key for engine.url from the system's keyring.", Trust.USER),

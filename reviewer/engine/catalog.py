@@ -56,6 +56,7 @@ class CatalogModel:
         fim: Its fill-in-the-middle tokens; None where it has none.
         few_shot: Whether it needs worked examples to stay on topic.
         prefill: Whether it completes code better when its reply is begun for it.
+        summaries: Whether what it says of a whole change is worth asking for.
         harmony: Whether it reasons before it answers, in OpenAI's Harmony format.
         sampling: Fields of the request that it answers better with.
         reply: How long the parts of its replies may be.
@@ -78,6 +79,7 @@ class CatalogModel:
     fim: FimTokens | None = None
     few_shot: bool = False
     prefill: bool = False
+    summaries: bool = True
     harmony: bool = False
     sampling: Mapping[str, Any] = field(default_factory=dict)
     reply: ReplyBounds = field(default_factory=ReplyBounds)
@@ -169,6 +171,7 @@ def _model(entry: Mapping[str, Any]) -> CatalogModel:
         fim=FimTokens(**entry["fim"]) if "fim" in entry else None,
         few_shot=entry.get("few_shot", False),
         prefill=entry.get("prefill", False),
+        summaries=entry.get("summaries", True),
         harmony=entry.get("harmony", False),
         sampling=entry.get("sampling", {}),
         reply=ReplyBounds(**entry.get("reply", {})),

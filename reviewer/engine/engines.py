@@ -219,6 +219,7 @@ def _profile(name: str, digest: str, context: int, max_num_seqs: int) -> ModelPr
         max_num_seqs=max_num_seqs,
         few_shot=known.few_shot if known else False,
         prefill=known.prefill if known else False,
+        summaries=known.summaries if known else True,
         reasoning=known.reasoning if known else False,
         embedded=known is not None and known.id == EMBEDDED_MODEL,
         bounds=_bounds(known),

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 # Prose and code run at 3 to 4 characters a token with current tokenizers, dense code below. Budgets take the low end.
 CHARS_PER_TOKEN = 2.6
+# Longest subject of a commit message: what git and forges show in one line.
+SUBJECT_CHARS = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ class ReplyBounds:
     code_chars: int = 2000
     text_chars: int = 3000
     max_findings: int = 5
+    summary_chars: int = 400
+    reason_chars: int = 200
+    body_chars: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class ModelProfile:
         max_num_seqs: Requests that the engine decodes at once.
         few_shot: Whether it needs worked examples to stay on topic.
         prefill: Whether it completes code better when its reply is begun for it.
+        summaries: Whether what it says of a whole change is worth asking for.
         reasoning: Whether it thinks before it answers, and so needs room in ``max_tokens`` for that.
         sampling: Fields of the request that this model answers better with, such as ``repetition_penalty``.
         embedded: Whether it is the small model that only proves the machinery.
@@ -59,6 +65,7 @@ class ModelProfile:
     max_num_seqs: int = 32
     few_shot: bool = False
     prefill: bool = False
+    summaries: bool = True
     reasoning: bool = False
     embedded: bool = False
     bounds: ReplyBounds = field(default_factory=ReplyBounds)
@@ -85,6 +92,16 @@ class ModelProfile:
         return self.reply_tokens(bounds.explanation_chars + bounds.max_findings * finding + 40)
 
     @property
+    def summary_reply_tokens(self) -> int:
+        """The cap for the summary of a whole change."""
+        bounds = self.bounds
+        return self.reply_tokens(bounds.summary_chars + bounds.reason_chars + bounds.body_chars + SUBJECT_CHARS + 120)
+
+    @property
     def prompt_chars(self) -> int:
         """Longest prompt in characters that leaves room for a review's reply."""
-        return int((self.context_tokens - self.review_reply_tokens) * CHARS_PER_TOKEN)
+        return self.chars_beside(self.review_reply_tokens)
+
+    def chars_beside(self, tokens: int) -> int:
+        """Longest prompt in characters that leaves room for a reply of ``tokens``."""
+        return int((self.context_tokens - tokens) * CHARS_PER_TOKEN)

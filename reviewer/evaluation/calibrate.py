@@ -171,7 +171,9 @@ async def of_claims(
     prompts = Prompts(profile, overrides or {})
     claims = [claim for case in cases for claim in _claims(case, prompts.unit_chars)]
     answerer = Answerer(manager, profile, cache=None, progress=progress)
-    answers = await answerer.ask([prompts.opinion(unit, finding) for unit, finding, _, _ in claims], what="claim")
+    answers = await answerer.ask(
+        [prompts.opinion(unit, finding) for unit, finding, _, _ in claims], doing="asking about claims"
+    )
     return [
         Example(answer.value.logit, right, group)
         for (_, _, right, group), answer in zip(claims, answers, strict=True)

@@ -35,7 +35,7 @@ _Key = tuple[str, str, str, str, int]
 
 def fair(settings: Settings) -> Settings:
     """The settings of an evaluation: every answer is asked for, of the whole change, and only about defects."""
-    return dataclasses.replace(settings, cache=False, completions=False, include=(), exclude=())
+    return dataclasses.replace(settings, cache=False, completions=False, summary="off", include=(), exclude=())
 
 
 async def evaluate(

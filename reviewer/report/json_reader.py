@@ -12,10 +12,14 @@ from reviewer.diff import LineKind, SourceLine
 from reviewer.errors import UsageError
 from reviewer.finding import (
     Category,
+    ChangeSummary,
+    CommitMessage,
     Explanation,
     Finding,
     Mark,
     Review,
+    Risk,
+    RiskLevel,
     Severity,
     Silence,
     SilencedBy,
@@ -74,6 +78,22 @@ def _review(report: _Json, change: Change | None) -> Review:
         ),
         usage=_usage(_get(report, "usage", dict)),
         notes=tuple(str(note) for note in report["notes"]),
+        summary=_summary(report.get("summary")),  # new in 1.1
+    )
+
+
+def _summary(one: _Json | None) -> ChangeSummary | None:
+    if one is None:
+        return None
+    risk, first, message = (_get(one, name, dict) for name in ("risk", "look_first", "commit_message"))
+    return ChangeSummary(
+        text=_get(one, "text", str),
+        risk=Risk(RiskLevel(risk["level"]), _get(risk, "reason", str), _marks(risk)),
+        path=_get(first, "path", str),
+        line=_get(first, "line", int),
+        message=CommitMessage(_get(message, "subject", str), _get(message, "body", str), _marks(message)),
+        marks=_marks(one),
+        cached=_get(one, "cached", bool),
     )
 
 

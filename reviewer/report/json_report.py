@@ -20,7 +20,7 @@ from reviewer.report import summary, view
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reviewer.finding import Finding, Mark, Review, Suggestion, UnitReview
+    from reviewer.finding import ChangeSummary, Finding, Mark, Review, Suggestion, UnitReview
     from reviewer.report.options import RenderOptions
 
 SCHEMA_VERSION = "1.1"
@@ -38,6 +38,7 @@ def render(review: Review, options: RenderOptions) -> str:
         "subject": _text(review.subject),
         "verdict": _verdict(review, options),
         "counts": _counts(review),
+        "summary": review.summary and _summary(review.summary),
         "findings": [{"unit": homes[id(finding)], **_finding(finding, numbers)} for finding in review.findings],
         "units": [_unit(unit) for unit in review.units],
         "skimmed": [
@@ -71,6 +72,29 @@ def _counts(review: Review) -> dict[str, int]:
         "not_shown": len(review.findings) - len(review.shown),
         "units": len(review.units),
         "units_read": len(review.units) - len(review.not_read),
+    }
+
+
+def _summary(summary: ChangeSummary) -> dict[str, Any]:
+    risk, message = summary.risk, summary.message
+    return {
+        "text": _text(summary.text),
+        "shown": summary.shown,
+        "marks": _marks(summary.marks),
+        "risk": {
+            "level": risk.level.value,
+            "reason": _text(risk.reason),
+            "shown": summary.shown and risk.shown,
+            "marks": _marks(risk.marks),
+        },
+        "look_first": {"path": _raw(summary.path), "line": summary.line},
+        "commit_message": {
+            "subject": _text(message.subject),
+            "body": _text(message.body),
+            "shown": message.shown,
+            "marks": _marks(message.marks),
+        },
+        "cached": summary.cached,
     }
 
 

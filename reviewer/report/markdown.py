@@ -33,7 +33,7 @@ _BACKTICKS = re.compile(r"`+")
 
 def render(review: Review, options: RenderOptions) -> str:
     """Render a review as Markdown; ends with a newline."""
-    blocks = [f"## Review of {prose(view.safe(review.subject))}", *_head(review, options)]
+    blocks = [f"## Review of {prose(view.safe(review.subject))}", *_head(review, options), *_summary(review)]
     for unit in view.units(review):
         if unit.findings:
             blocks.extend(_unit(unit, options))
@@ -79,6 +79,20 @@ def _head(review: Review, options: RenderOptions) -> Iterator[str]:
         yield sentence
     for note in review.notes:
         yield f"> **Note:** {prose(view.safe(note))}"
+
+
+def _summary(review: Review) -> Iterator[str]:
+    """The change as a whole; the commit message is folded."""
+    whole = view.change_summary(review)
+    if whole is None:
+        return
+    if whole.text:
+        yield f"**What the change does:** {prose(whole.text)}"
+        if whole.risk is not None:
+            yield f"**Risk {whole.risk}:** {prose(whole.reason)}"
+        yield f"**Look first at** {code_span(whole.place)}"
+    if whole.message:
+        yield from _folded("Suggested commit message", fence(whole.message, "text"))
 
 
 def _unit(unit: UnitView, options: RenderOptions) -> Iterator[str]:

@@ -81,12 +81,16 @@ def set_aside(review: Review) -> str:
     findings = [finding for finding in review.findings if not finding.shown]
     suggestions = [f.suggestion for f in review.shown if f.suggestion and not f.suggestion.shown]
     explanations = [unit.explanation for unit in review.units if unit.explanation and unit.explanation.marks]
+    whole = [review.summary] if review.summary else []
     parts = [
         f"{plural(len(reasons), noun)} ({_counted(reasons)})"
         for noun, reasons in (
             ("finding", [_finding_reason(finding) for finding in findings]),
             ("suggestion", [_reason(suggestion.marks) for suggestion in suggestions]),
             ("explanation", [_reason(explanation.marks) for explanation in explanations]),
+            ("summary of the change", [_reason(one.marks) for one in whole if one.marks]),
+            ("guess at the risk", [_reason(one.risk.marks) for one in whole if one.shown and one.risk.marks]),
+            ("commit message", [_reason(one.message.marks) for one in whole if one.message.marks]),
         )
         if reasons
     ]

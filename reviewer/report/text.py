@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from reviewer.diff import LineKind, SourceLine
-from reviewer.finding import Severity
+from reviewer.finding import RiskLevel, Severity
 from reviewer.report import source, summary, view
 from reviewer.report.lines import Line, Span, cut, paint, tame, wrap
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reviewer.report.view import FindingView, UnitView
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold cyan"}
+_RISK_STYLES = {RiskLevel.HIGH: "bold red", RiskLevel.MEDIUM: "bold yellow", RiskLevel.LOW: ""}
 _SIGN_STYLES = {LineKind.ADDED: "green", LineKind.REMOVED: "red", LineKind.CONTEXT: ""}
 _QUIET = "dim"
 _SHORTEST_SCOPE = 12  # cells worth showing of a scope that is too long
@@ -32,7 +33,7 @@ _PROSE = 100  # longer lines of prose are hard to read, however wide the termina
 def render(review: Review, options: RenderOptions) -> str:
     """Render a review as text; ends with a newline."""
     shown = [unit for unit in view.units(review) if unit.findings or (unit.explanation and options.show_explanations)]
-    lines: list[Line] = list(_head(review, options, is_clean=not review.shown))
+    lines: list[Line] = [*_head(review, options, is_clean=not review.shown), *_summary(review, options)]
     for unit in shown:
         lines.append(())
         lines.extend(_unit(unit, options))
@@ -57,6 +58,20 @@ def _head(review: Review, options: RenderOptions, *, is_clean: bool) -> Iterator
         yield from _wrapped((name, ("  ", "")), " · ".join(parts), _prose_width(options), "")
     for note in review.notes:
         yield from _wrapped((("note: ", "bold"),), view.safe(note), _prose_width(options), "")
+
+
+def _summary(review: Review, options: RenderOptions) -> Iterator[Line]:
+    """The change as a whole: what it does, what could break, where to begin."""
+    whole = view.change_summary(review)
+    if whole is None or not whole.text:
+        return
+    width = _prose_width(options)
+    yield ()
+    yield from _wrapped((("  ", ""),), whole.text, width, "")
+    if whole.risk is not None:
+        label = (f"risk {whole.risk.value}", _RISK_STYLES[whole.risk])
+        yield from _wrapped((("  ", ""), label, (": ", "")), whole.reason, width, "")
+    yield (("  look first at ", _QUIET), (tame(whole.place), "bold"))
 
 
 def _unit(unit: UnitView, options: RenderOptions) -> Iterator[Line]:

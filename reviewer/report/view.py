@@ -10,6 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reviewer import commit_message
 from reviewer.finding import UnitStatus
 from reviewer.masking import mask, visible
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewer.diff import SourceLine
-    from reviewer.finding import Finding, Review, Severity, Suggestion, UnitReview
+    from reviewer.finding import ChangeSummary, Finding, Review, RiskLevel, Severity, Suggestion, UnitReview
 
 
 _MOST_PLACES = 5
@@ -44,11 +45,12 @@ class FindingView:
 
 @dataclass(frozen=True, slots=True)
 class UnitView:
-    """One unit; ``explanation`` is empty unless it is shown."""
+    """One unit; ``explanation`` is empty unless it is shown, and ``line`` is where a reader should look first."""
 
     path: str
     start: int
     end: int
+    line: int
     scope: str
     lines: tuple[SourceLine, ...]
     explanation: str
@@ -56,13 +58,21 @@ class UnitView:
     is_read: bool
     reason: str
 
-    @property
-    def line(self) -> int:
-        """Where a reader should look first: the first finding, else the first changed line."""
-        if self.findings:
-            return self.findings[0].line
-        changed = (line.new for line in self.lines if line.kind != " " and line.new is not None)
-        return next(changed, self.start)
+
+@dataclass(frozen=True, slots=True)
+class SummaryView:
+    """What the change does as a whole; a part that is not shown is empty, or None.
+
+    Attributes:
+        place: ``path:line`` to look at first.
+        message: A commit message of several lines, without a final newline.
+    """
+
+    text: str
+    risk: RiskLevel | None
+    reason: str
+    place: str
+    message: str
 
 
 def ids(review: Review) -> Mapping[int, str]:
@@ -77,6 +87,21 @@ def units(review: Review) -> tuple[UnitView, ...]:
     """Every unit of a review, fit to be shown."""
     numbers = ids(review)
     return tuple(_unit(unit, numbers) for unit in review.units)
+
+
+def change_summary(review: Review) -> SummaryView | None:
+    """The summary of the whole change, fit to be shown; None where there is nothing to show of one."""
+    summary = review.summary
+    if summary is None or not (summary.shown or summary.message.shown):
+        return None
+    risk = summary.risk if summary.shown and summary.risk.shown else None
+    return SummaryView(
+        text=safe(summary.text) if summary.shown else "",
+        risk=None if risk is None else risk.level,
+        reason="" if risk is None else safe(risk.reason),
+        place=f"{safe_path(summary.path)}:{summary.line}" if summary.shown else "",
+        message=_message(summary),
+    )
 
 
 def safe(text: str) -> str:
@@ -103,6 +128,7 @@ def _unit(unit: UnitReview, numbers: Mapping[int, str]) -> UnitView:
         path=safe_path(unit.path),
         start=unit.start,
         end=unit.end,
+        line=unit.first_line,
         scope=safe(unit.scope),
         lines=tuple(dataclasses.replace(line, text=text) for line, text in zip(unit.lines, texts, strict=True)),
         explanation=safe(unit.explanation.text) if unit.explanation and unit.explanation.shown else "",
@@ -110,6 +136,11 @@ def _unit(unit: UnitReview, numbers: Mapping[int, str]) -> UnitView:
         is_read=unit.status is UnitStatus.READ,
         reason=safe(unit.reason),
     )
+
+
+def _message(summary: ChangeSummary) -> str:
+    message = summary.message
+    return commit_message.fitted(message.subject, message.body).rstrip("\n") if message.shown else ""
 
 
 def _finding(finding: Finding, number: str) -> FindingView:

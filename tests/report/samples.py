@@ -8,10 +8,14 @@ from reviewer.diff import LineKind, SourceLine
 from reviewer.errors import ExitCode
 from reviewer.finding import (
     Category,
+    ChangeSummary,
+    CommitMessage,
     Explanation,
     Finding,
     Mark,
     Review,
+    Risk,
+    RiskLevel,
     Severity,
     Silence,
     SilencedBy,
@@ -169,6 +173,22 @@ FINDINGS = Review(
     usage=Usage(3, 2, 2345, 210, 1.84, MODEL, "local vLLM 0.32.0"),
 )
 
+SUMMARY = dataclasses.replace(
+    FINDINGS,
+    summary=ChangeSummary(
+        "Computes the average without a test for an empty list, and begins a parser for downloads that checks no "
+        "certificates; both are new ways to fail for callers that worked before.",
+        Risk(RiskLevel.HIGH, "average() divides by zero for an empty list, which today's callers may pass."),
+        "stats.py",
+        12,
+        CommitMessage(
+            "Simplify average and begin a parser",
+            "The average no longer tests for an empty list, since the callers are said to.\n\n"
+            "- parse() has no body yet\n- fetch() reads JSON from a URL without checking its certificate, for now",
+        ),
+    ),
+)
+
 UNREAD = Review(
     "main...HEAD",
     (
@@ -207,6 +227,14 @@ MARKED = Review(
     ),
     usage=Usage(1, 0, 700, 60, 0.9, MODEL),
     notes=("the embedded model shows that everything works offline; read its words as a demo",),
+    summary=ChangeSummary(
+        "SECRETLY MARKED",
+        Risk(RiskLevel.LOW, "SECRETLY MARKED"),
+        "stats.py",
+        12,
+        CommitMessage("SECRETLY MARKED", "Closes #1", frozenset({Mark.GIVES_ORDERS})),
+        frozenset({Mark.UNGROUNDED}),
+    ),
 )
 
 FOLDED = Review(
@@ -267,6 +295,13 @@ HOSTILE = Review(
     (Skipped("x\ny`.png", "binary"),),
     Usage(1, 0, 700, 60, 0.9, "m\x1b[31m"),
     notes=("# heading\n@octocat",),
+    summary=ChangeSummary(
+        _HOSTILE,
+        Risk(RiskLevel.HIGH, _HOSTILE),
+        "dir,with: odd/na\u202eme`s.py",
+        3,
+        CommitMessage(f"# {_HOSTILE}", f"```\n#{_HOSTILE}\n- token = 'ghp_aB3dE5gH7jK9mN1pQ4sT6vX8zA2cD0fG5iJ7'"),
+    ),
 )
 
 _LONG = "\n".join(f"+line_{number} = {number}" for number in range(1, 201))
@@ -305,6 +340,21 @@ SAMPLES: dict[str, tuple[Review, RenderOptions]] = {
     "clean": (CLEAN, RenderOptions(show_explanations=False)),
     "clean-explained": (CLEAN, RenderOptions(fail_on=Severity.ERROR)),
     "findings": (FINDINGS, RenderOptions(advisory=True)),
+    "summary": (SUMMARY, RenderOptions(advisory=True)),
+    "clean-summary": (
+        dataclasses.replace(
+            CLEAN,
+            summary=dataclasses.replace(
+                SUMMARY.summary,
+                text="Adds constants.",
+                path="a.py",
+                line=2,
+                risk=Risk(RiskLevel.LOW, "Nobody reads them yet."),
+                message=CommitMessage("Add constants"),
+            ),
+        ),
+        RenderOptions(show_explanations=False),
+    ),
     "failed": (FINDINGS, RenderOptions(fail_on=Severity.WARNING, show_explanations=False, width=60)),
     "unread": (UNREAD, RenderOptions(fail_on=Severity.ERROR, verdict=ExitCode.FINDINGS)),
     "incomplete": (

@@ -15,7 +15,7 @@ from reviewer.report.text import render
 from tests.report.samples import CLEAN, FINDINGS, HOSTILE, SAMPLES, unit
 
 ANSI = re.compile(r"\x1b\[[\d;]*m")
-PATH_LINE = re.compile(r"^\S.*:\d+(  in |$)")  # a path is never cut, or no terminal could link it
+PATH_LINE = re.compile(r"^(\S|  look first at ).*:\d+(  in |$)")  # a path is never cut, or no terminal could link it
 
 
 @pytest.mark.parametrize("name", SAMPLES)

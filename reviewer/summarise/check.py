@@ -1,0 +1,111 @@
+"""A reply becomes a ``ChangeSummary``: held against what was listed, and marked where it does not hold."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from reviewer import commit_message
+from reviewer.engine.profile import SUBJECT_CHARS
+from reviewer.finding import ChangeSummary, CommitMessage, Mark, Risk, RiskLevel, Severity
+from reviewer.grounding import Source, is_echo, is_ungrounded, names_others, says_nothing
+from reviewer.verify import whole_sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewer.engine.profile import ReplyBounds
+    from reviewer.summarise.points import Points
+    from reviewer.summarise.reply import RawSummary
+
+_NUMBER = re.compile(r"\b\d{1,7}\b")
+# What a model puts around a subject or before it.
+_WRAPPING = "\"'`*. "
+_HEADING = re.compile(r"\A#+\s+")
+
+
+def checked(
+    raw: RawSummary,
+    points: Points,
+    shown: str,
+    examples: Sequence[str],
+    bounds: ReplyBounds,
+    *,
+    cached: bool = False,
+) -> ChangeSummary:
+    """Check a reply.
+
+    Args:
+        raw: What the model wrote.
+        points: What it was shown.
+        shown: The same as it was printed.
+        examples: The sentences of the prompt's own example, to catch their echo.
+        bounds: How long each part could be; one of that length was cut.
+        cached: Whether the answer came from the cache.
+    """
+    source = Source("", shown, frozenset(int(number) for number in _NUMBER.findall(shown)))
+    text = whole_sentences(raw.text)
+    # An enum holds the number to what was listed; who does not keep to enums gets the first place.
+    point = points.listed[raw.look_first - 1 if 1 <= raw.look_first <= len(points.listed) else 0]
+    marks = _marks(text, source, examples, one_part=len(points.listed) == 1)
+    if is_ungrounded(text, source):
+        marks |= {Mark.UNGROUNDED}
+    return ChangeSummary(
+        text=text,
+        risk=_risk(raw, points, source, examples),
+        path=point.path,
+        line=point.line,
+        message=_message(raw, source, examples, bounds),
+        marks=marks,
+        cached=cached,
+    )
+
+
+def _risk(raw: RawSummary, points: Points, source: Source, examples: Sequence[str]) -> Risk:
+    reason = whole_sentences(raw.reason)
+    marks = _marks(reason, source, examples)
+    failing = any(remark.severity is Severity.ERROR for point in points.listed for remark in point.remarks)
+    if names_others(reason, source) or (raw.risk is RiskLevel.LOW and failing):
+        marks |= {Mark.UNGROUNDED}  # a low risk does not rest on a list with an error in it
+    return Risk(raw.risk, reason, marks)
+
+
+def _message(raw: RawSummary, source: Source, examples: Sequence[str], bounds: ReplyBounds) -> CommitMessage:
+    subject = _subject(raw.subject)
+    body = _body(raw.body, cut=len(raw.body) >= bounds.body_chars)
+    whole = f"{subject}\n\n{body}" if body else subject
+    marks = _marks(subject, source, examples)
+    if body:
+        marks |= _marks(body, source, examples)
+    if is_ungrounded(subject, source) or names_others(body, source):
+        marks |= {Mark.UNGROUNDED}
+    # Laid out, other words begin a line.
+    if commit_message.gives_orders(whole) or commit_message.gives_orders(commit_message.fitted(subject, body, "")):
+        marks |= {Mark.GIVES_ORDERS}
+    return CommitMessage(subject, body, marks)
+
+
+def _marks(text: str, source: Source, examples: Sequence[str], *, one_part: bool = True) -> frozenset[Mark]:
+    """What holds of every sentence. To copy one part's explanation says nothing of a whole that has several."""
+    marks = set()
+    if says_nothing(text, Source("", "", frozenset()) if one_part else source):
+        marks.add(Mark.EMPTY)
+    if is_echo(text, examples):
+        marks.add(Mark.ECHO)
+    return frozenset(marks)
+
+
+def _subject(text: str) -> str:
+    subject = _HEADING.sub("", " ".join(text.split())).strip(_WRAPPING)
+    if len(text) < SUBJECT_CHARS:
+        return subject
+    # The longest length cut it: a word that may be half is left out, and the cut is shown.
+    return f"{subject[: SUBJECT_CHARS - 1].rpartition(' ')[0] or subject[: SUBJECT_CHARS - 1]}\u2026"
+
+
+def _body(text: str, *, cut: bool) -> str:
+    """Lines stay lines, each with its spaces tidied; a last sentence that was cut is left out, or shown as cut."""
+    lines = [" ".join(line.split()) for line in text.strip().split("\n")]
+    if cut:
+        lines[-1] = whole_sentences(lines[-1])
+    return "\n".join(lines)
