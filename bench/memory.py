@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 GB = 10**9
 LOAD_SECONDS = 900
+STUCK_SECONDS = 150  # with a limit that is too small it reads its libraries again and again, and gets nowhere
 REPLY_TOKENS = 12
 
 
@@ -179,7 +180,7 @@ def run(case: Case, engine: EngineEnvironment, tokenizer: Path, cores: int | Non
         supervisor = server.state(measure=False).life
         assert supervisor is not None
         with Sampler(supervisor.supervisor) as sampler:
-            outcome = drive(plan, found, server, sampler, idle=case.idle)
+            outcome = drive(case, plan, found, server, sampler)
         kills, faults = (killed(group), major_faults(group)) if group else (0, 0)
         lived = server.state(measure=False).life
         tail = server.logs(15)
@@ -208,7 +209,7 @@ def forget(prefix: Path) -> None:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def drive(plan: MemoryPlan, shape: ModelShape, server: Server, sampler: Sampler, *, idle: bool) -> str:
+def drive(case: Case, plan: MemoryPlan, shape: ModelShape, server: Server, sampler: Sampler) -> str:
     """Wait until it answers, then send what takes most; say how it went."""
     try:
         endpoint = server.start()
@@ -216,16 +217,16 @@ def drive(plan: MemoryPlan, shape: ModelShape, server: Server, sampler: Sampler,
         return f"died while starting: {problem.message}"
     sampler.phase = "idle"
     time.sleep(3)
-    if idle:
+    if case.idle:
         return "idle"
     try:
-        outcome = asyncio.run(load(plan, shape, endpoint, sampler))
+        outcome = asyncio.run(load(plan, shape, endpoint, sampler, STUCK_SECONDS if case.group else LOAD_SECONDS))
     except* (httpx.HTTPError, TimeoutError) as problems:
         outcome = f"load ended by {type(problems.exceptions[0]).__name__}"
     return outcome
 
 
-async def load(plan: MemoryPlan, shape: ModelShape, endpoint: Endpoint, sampler: Sampler) -> str:
+async def load(plan: MemoryPlan, shape: ModelShape, endpoint: Endpoint, sampler: Sampler, seconds: float) -> str:
     """A full step of prompts without a schema, then requests as a review sends them, as many at once as are planned.
 
     The KV cache need not be filled: vLLM has touched all of it before it answers, which the weight of the idle engine
@@ -241,7 +242,7 @@ async def load(plan: MemoryPlan, shape: ModelShape, endpoint: Endpoint, sampler:
     at_once = asyncio.Semaphore(plan.max_num_seqs)
     transport = httpx.AsyncHTTPTransport(uds=str(endpoint.uds))
     headers = {"Authorization": f"Bearer {endpoint.api_key}"}
-    client = httpx.AsyncClient(transport=transport, base_url="http://b", timeout=LOAD_SECONDS, headers=headers)
+    client = httpx.AsyncClient(transport=transport, base_url="http://b", timeout=seconds, headers=headers)
 
     async def one(length: int, schema: dict[str, Any] | None) -> None:
         prompt = [dice.randrange(100, 49000) for _ in range(length)]
@@ -253,7 +254,7 @@ async def load(plan: MemoryPlan, shape: ModelShape, endpoint: Endpoint, sampler:
             for length, schema in rows:
                 group.create_task(one(length, schema))
 
-    async with asyncio.timeout(LOAD_SECONDS), client:
+    async with asyncio.timeout(seconds), client:
         sampler.phase = "prompts"
         await all_of([(length, None) for length in prompts])
         sampler.phase = "schemas"

@@ -1,9 +1,9 @@
 """How many bytes an engine takes, item by item.
 
 A short, conservative prediction. The constants were measured with vLLM 0.32.0 on CPU (x86-64 with AVX-512 BF16,
-2 cores, eager, explicit KV cache) by ``bench/memory.py``: the peak of the whole process tree from its start through a
-load that fills the KV cache, pages that its processes share counted once. Those of GPUs and of Apple silicon were
-read, not measured; their comments say so.
+2 cores, eager, explicit KV cache) by ``bench/memory.py``: the peak of the whole process tree, supervisor included, from
+its start through a full step of prompts and as many grammars as it keeps, pages that its processes share counted once.
+Those of GPUs and of Apple silicon were read, not measured; their comments say so.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ GB = 10**9
 SUPERVISOR_BYTES = 16 * MB
 # The two processes of our launcher before there is a model. The scheduler, which computes too, is forked off the API
 # server, so that a page of what was imported before is there once until one of them writes to it; half of each page
-# that both still hold is in either figure. The second was 450 to 620 MB in eight runs, whatever the model: what
-# glibc's malloc does not give back once the weights are packed, since blocks that are in use lie behind it.
+# that both still hold is in either figure. The second was 420 to 620 MB in ten runs, more or less whatever the model. Up
+# to 0.2 GB of it are holes that the packing of the weights leaves in glibc's heap: they are gone where every block of
+# 1 MB is mapped by itself (``bench/memory.py --switches``), which makes prefill slower by a third.
 FORKED_SERVER_BYTES = 612 * MB
 FORKED_CORE_BYTES = 560 * MB
 # What the processes of vLLM's own program hold each for itself, the compiler of grammars and that rest of malloc's
