@@ -299,6 +299,7 @@ class TestLog:
         lines = [f"line {number} {'x' * 1000}" for number in range(500)]
         server = make(Script(log=lines), log_bytes=100_000)
         server.start()
+        until(lambda: "Application startup complete." in server.logs(60))  # the pipe may lag behind the socket
         older = server.log.with_name(f"{server.log.name}.1")
         assert server.log.stat().st_size <= 100_000
         assert older.stat().st_size <= 100_000
