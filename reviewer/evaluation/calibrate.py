@@ -124,8 +124,8 @@ def of_records(cases: Sequence[Case], records: Iterable[Record]) -> list[Example
 def of_dismissed(path: Path, model: str, known: Calibration | None) -> list[Example]:
     """Findings of this model that people dismissed, which were wrong therefore; none where the file cannot be read.
 
-    A line that is not understood is passed over. Where it holds a confidence and no logit, the calibration that was in
-    force is undone.
+    The last line of a fingerprint counts, and may take it back. A line that is not understood is passed over. Where it
+    holds a confidence and no logit, the calibration that is in force is undone.
     """
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -135,12 +135,14 @@ def of_dismissed(path: Path, model: str, known: Calibration | None) -> list[Exam
     for line in lines:
         try:
             data = json.loads(line)
-            if data["model"] != model:
-                continue
-            name, logit = str(data["fingerprint"]), _logit(data, known)
-        except (ValueError, TypeError, KeyError, RecursionError):
+            name = str(data["fingerprint"])
+            mine, logit = data.get("model") == model, _logit(data, known)
+            undone = bool(data.get("undone"))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
-        if logit is not None:
+        if undone:
+            found.pop(name, None)
+        elif mine and logit is not None:
             found[name] = Example(logit, right=False, group=f"dismissed {name}")
     return list(found.values())
 

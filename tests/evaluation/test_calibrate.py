@@ -85,6 +85,9 @@ def test_what_was_dismissed_was_wrong(tmp_path: Path) -> None:
         {"model": "m", "fingerprint": "d", "confidence": None},
         {"model": "m", "fingerprint": "e", "confidence": True, "logit": "high"},
         {"model": "m", "logit": 1.0},
+        {"model": "m", "fingerprint": "f", "logit": 1.0},
+        {"fingerprint": "f", "undone": True},
+        ["fingerprint"],
         7,
         None,
     ]
