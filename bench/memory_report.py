@@ -30,7 +30,7 @@ def grid(done: Mapping[str, Result]) -> int:
         sizes = [result["limit"], planned, weight, peak(result, ("start", "idle")), result["measured"]["rss"]]
         row = " ".join(f"{size / GB:6.2f}" if size else f"{'-':>6}" for size in sizes)
         mark = "*" if result["case"]["held_out"] else ""
-        print(f"{name + mark:<22} {row} {planned / weight - 1:>+7.1%}  {result['outcome']}")
+        print(f"{name + mark:<22} {row} {planned / weight - 1:>+7.1%}  {result['outcome'].splitlines()[0]}")
         if result["outcome"] == "loaded":
             errors.append(abs(planned / weight - 1))
             over += [name] if result["limit"] and (weight > result["limit"] or result["reductions"]) else []
@@ -56,7 +56,7 @@ def refused(done: Mapping[str, Result]) -> int:
     for name, result in done.items():
         sizes = [result["limit"], predict(result), peak(result)]
         row = " ".join(f"{size / GB:6.2f}" for size in sizes)
-        print(f"{name:<28} {row} {result['kills']:>6} {result['faults']:>7}  {result['outcome']}")
+        print(f"{name:<28} {row} {result['kills']:>6} {result['faults']:>7}  {result['outcome'].splitlines()[0]}")
         too_small = bool(result["kills"]) or result["outcome"] != "loaded"
         wrong += (result["case"]["group"] < 1) != too_small
     return int(wrong > 0 or not done)
