@@ -35,42 +35,45 @@ from reviewer.review import review_change
 from reviewer.surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from reviewer.cli.common import Source
+    from reviewer.surroundings import Extent
 
-EXTENTS = ("none", "scope", "file", "repo")
+EXTENTS: tuple[Extent, ...] = ("none", "scope", "file", "repo")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repo", type=Path, default=Path(__file__).resolve().parent.parent)
+    parser.add_argument("--revision", default="HEAD", help="the newest commit")
     parser.add_argument("--commits", type=int, default=60)
     parser.add_argument("--model-tokens", type=int, default=32_768, help="context length that the room is made of")
+    parser.add_argument("--words", nargs="+", default=EXTENTS, choices=EXTENTS, help="which to measure")
     parser.add_argument("--embedded", action="store_true", help="ask the embedded model, too")
     parser.add_argument("--units", type=int, default=24, help="about how many units to ask about")
     args = parser.parse_args()
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
-        sources = [*changes(args.repo, args.commits, Path(folder) / "definitions.sqlite3")]
+        sources = [*changes(args.repo, args.revision, args.commits, Path(folder) / "definitions.sqlite3")]
         if args.embedded:
-            asyncio.run(ask(sources, args.units))
+            asyncio.run(ask(sources, args.units, args.words))
         else:
-            measure(sources, Prompts(ModelProfile("bench", "", args.model_tokens), {}))
+            measure(sources, Prompts(ModelProfile("bench", "", args.model_tokens), {}), args.words)
     return 0
 
 
-def changes(root: Path, commits: int, index: Path) -> Iterator[Source]:
-    """The newest commits that have one parent."""
+def changes(root: Path, revision: str, commits: int, index: Path) -> Iterator[Source]:
+    """The newest commits of a revision that have one parent."""
     repository = Repository.discover(root)
-    for name in git(root, "log", "--no-merges", "--format=%H", f"-{commits}").split():
+    for name in git(root, "log", "--no-merges", "--format=%H", f"-{commits}", revision).split():
         target = repository.target(name, staged=False)
         source = from_repository(repository, target)
         yield dataclasses.replace(source, index=DefinitionIndex(repository, target, index))
 
 
-def measure(sources: list[Source], prompts: Prompts) -> None:
-    for extent in EXTENTS:
+def measure(sources: list[Source], prompts: Prompts, words: Sequence[Extent]) -> None:
+    for extent in words:
         sizes: list[int] = []
         own: list[int] = []
         ready: list[float] = []
@@ -112,7 +115,7 @@ def again(index: DefinitionIndex | None) -> DefinitionIndex | None:
     return None
 
 
-async def ask(sources: list[Source], most: int) -> None:
+async def ask(sources: list[Source], most: int, words: Sequence[Extent]) -> None:
     """Review the newest commits with each word, the same ones for all."""
     chosen: list[Source] = []
     count = 0
@@ -123,7 +126,7 @@ async def ask(sources: list[Source], most: int) -> None:
             Surroundings("repo", source.read, source.index).prepare(code)
             chosen.append(source)
             count += len(found)
-    for extent in EXTENTS:
+    for extent in words:
         began = time.perf_counter()
         settings = Settings(embedded=True, context=extent, cache=False, completions=False, timeout=900)
         reviews = [
@@ -143,7 +146,8 @@ async def ask(sources: list[Source], most: int) -> None:
             f"findings: {len(findings)}, shown {sum(one.shown for one in findings)}; "
             f"tokens a request: {sum(review.usage.prompt_tokens for review in reviews) / requests:.0f} and "
             f"{sum(review.usage.completion_tokens for review in reviews) / requests:.0f}; "
-            f"{time.perf_counter() - began:.0f} s"
+            f"{time.perf_counter() - began:.0f} s",
+            flush=True,
         )
 
 
