@@ -133,6 +133,23 @@ def test_a_repeated_review_asks_nothing(warm: ServerState, cache: Path, changed:
     assert [unit["explanation"] for unit in again["units"]] == [unit["explanation"] for unit in first["units"]]
 
 
+def test_a_summary_begins_at_a_changed_line_and_serves_the_commit_message_too(
+    warm: ServerState, cache: Path, changed: Repo
+) -> None:
+    assert report(changed)["summary"] is None  # auto leaves the small model out
+    summary = report(changed, "--summary")["summary"]
+    assert summary is not None
+    place = summary["look_first"]
+    assert place["line"] in CHANGED[place["path"]]
+    message = summary["commit_message"]
+    assert 0 < len(message["subject"]) <= 72
+    before = served(warm)
+    done = reviewer("message", cwd=changed.root)
+    assert served(warm) == before
+    assert done.returncode == (0 if message["shown"] else 5), done.stderr
+    assert done.stdout.startswith(message["subject"]) if message["shown"] else done.stdout == ""
+
+
 def units_of(repo: Repo) -> tuple[ReviewUnit, ...]:
     change = diff.parse(repo.git("diff", "--cached"), "staged changes")
     return context.select(change, lambda path: str(STAGED[path]), max_chars=4000).units

@@ -149,6 +149,27 @@ def test_a_review_that_follows_through_pre_commit(changed: Repo, package: Repo, 
     assert b"ZeroDivisionError" in note
 
 
+@pytest.mark.parametrize("args", [(), ("-m", "Mine")])
+def test_a_message_through_pre_commit(
+    args: tuple[str, ...], changed: Repo, package: Repo, engine: FakeEngine, env: dict[str, str]
+) -> None:
+    summary = {
+        "summary": "Lets average fail.", "risk_reason": "Callers fail.", "risk": "high", "look_first": 1,
+        "commit_subject": "Drop the guard of average", "commit_body": "",
+    }  # fmt: skip
+    piece = {"explanation": "Drops the guard of average for values that are empty.", "findings": []}
+    engine.update(Rule(match="You sum up one code change", json=summary), Rule(json=piece))
+    configure(changed, package, "vllm-reviewer\n      - id: vllm-reviewer-commit-message")
+    stages = ("--hook-type", "pre-commit", "--hook-type", "prepare-commit-msg")
+    assert pre_commit(changed, env, "install", *stages).returncode == 0
+    changed.git("add", ".pre-commit-config.yaml")
+    done = git(changed, env | {"GIT_EDITOR": "true"}, "commit", *args)
+    assert done.returncode == 0, done.stdout
+    assert changed.git("log", "-1", "--format=%s").decode().strip() == (
+        args[-1] if args else "Drop the guard of average"
+    )
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_push_through_pre_commit(
     known: bool, changed: Repo, package: Repo, env: dict[str, str], tmp_path: Path
