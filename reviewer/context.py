@@ -7,6 +7,7 @@ sent (a binary file, a deletion, a rename without a change) is listed with its r
 from __future__ import annotations
 
 import fnmatch
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -103,10 +104,24 @@ def select(
     return Selection(tuple(units), tuple(skimmed))
 
 
+def fitted(selection: Selection, max_chars: int) -> Selection:
+    """Cut the units that are too long, of a selection that was made without a bound.
+
+    Args:
+        selection: What ``select`` gave for a larger ``max_chars``.
+        max_chars: Longest numbered rendering of one unit, in characters.
+    """
+    return Selection(tuple(part for unit in selection.units for part in _fitted(unit, max_chars)), selection.skimmed)
+
+
 def halve(unit: ReviewUnit) -> tuple[ReviewUnit, ...]:
     """Split a unit that turned out too long for the model; a unit of one changed line stays whole."""
     middle = len(unit.lines) // 2
-    halves = [_window(unit, unit.lines[:middle]), _window(unit, unit.lines[middle:])]
+    standing = _standing(unit.lines)
+    halves = [
+        _window(unit, lines, lines, standing[end])
+        for lines, end in ((unit.lines[:middle], max(0, middle - 1)), (unit.lines[middle:], len(unit.lines) - 1))
+    ]
     found = tuple(half for half in halves if half is not None)
     return found if len(found) > 1 or (found and len(found[0].lines) < len(unit.lines)) else (unit,)
 
@@ -151,16 +166,13 @@ def _file_units(file: FileChange, read: ReadText, max_chars: int) -> Iterator[Re
         if not hunk.anchors:
             continue
         scope = _scope(language, read(file.path), hunk)
-        whole = ReviewUnit(file.path, language, scope, hunk.lines, hunk.anchors)
-        if _size(hunk.lines) <= max_chars:
-            yield whole
-        else:
-            yield from _windows(whole, hunk, max_chars)
+        yield from _fitted(ReviewUnit(file.path, language, scope, hunk.lines, hunk.anchors), max_chars)
 
 
 def _scope(language: Language, text: str | None, hunk: Hunk) -> str:
     """What encloses the hunk's first change: by the parser, else as git's heading has it, which looks only upward."""
-    told = (line.new for line in hunk.lines if line.new in hunk.anchors and line.text.strip())
+    anchors = frozenset(hunk.anchors)
+    told = (line.new for line in hunk.lines if line.new in anchors and line.text.strip())
     found = syntax.enclosing(language, text, next(told, None) or hunk.anchors[0]) if text else None
     if found is not None:
         return found.name if found.kind == "class" else f"{found.name}()"
@@ -179,8 +191,16 @@ def _telling_text(file: FileChange, read: ReadText) -> str:
     return (read(file.path) or "").partition("\n")[0]
 
 
-def _windows(unit: ReviewUnit, hunk: Hunk, max_chars: int) -> Iterator[ReviewUnit]:
-    lines = hunk.lines
+def _fitted(unit: ReviewUnit, max_chars: int) -> Iterator[ReviewUnit]:
+    if _size(unit.lines) <= max_chars:
+        yield unit
+    else:
+        yield from _windows(unit, max_chars)
+
+
+def _windows(unit: ReviewUnit, max_chars: int) -> Iterator[ReviewUnit]:
+    lines = unit.lines
+    standing = _standing(lines)
     seen = 0  # lines that an earlier window had
     while seen < len(lines):
         start = max(0, seen - _OVERLAP)
@@ -189,24 +209,46 @@ def _windows(unit: ReviewUnit, hunk: Hunk, max_chars: int) -> Iterator[ReviewUni
         while end < len(lines) and size + _line_size(lines[end]) <= max_chars:
             size += _line_size(lines[end])
             end += 1
-        window = _window(unit, lines[start:end], fresh=lines[seen:end])
+        window = _window(unit, lines[start:end], lines[seen:end], standing[end - 1])
         if window is not None:
             yield window
         seen = end
 
 
+def _standing(lines: Sequence[SourceLine]) -> list[int]:
+    """For each line the new-side number of the first one from there on that still stands; 0 where none does."""
+    found = [0] * (len(lines) + 1)
+    for index in range(len(lines) - 1, -1, -1):
+        found[index] = lines[index].new or found[index + 1]
+    return found
+
+
 def _window(
-    unit: ReviewUnit, lines: tuple[SourceLine, ...], fresh: tuple[SourceLine, ...] | None = None
+    unit: ReviewUnit, lines: tuple[SourceLine, ...], fresh: tuple[SourceLine, ...], position: int
 ) -> ReviewUnit | None:
-    """A part of a unit; its anchors are those of the lines that no earlier window had."""
-    fresh = lines if fresh is None else fresh
-    numbers = {line.new for line in fresh}
-    anchors = tuple(number for number in unit.anchors if number in numbers)
+    """A part of a unit; its anchors are those of the lines that no earlier window had.
+
+    Args:
+        unit: The whole.
+        lines: What the part shows.
+        fresh: Those of them that no earlier window had.
+        position: The new-side number of what stands at its end or behind it; 0 where nothing does.
+    """
+    numbers = [line.new for line in fresh if line.new is not None]
+    anchors = _between(unit.anchors, numbers[0], numbers[-1]) if numbers else ()
     if not anchors and any(line.kind is LineKind.REMOVED for line in fresh):
         # A long run of removals alone: what is said of it is said at the nearest line that still stands.
-        position = next((line.new for line in unit.lines[unit.lines.index(fresh[-1]) :] if line.new), 0)
-        anchors = (min(unit.anchors, key=lambda number: abs(number - position)),)
+        anchors = (_nearest(unit.anchors, position),)
     return ReviewUnit(unit.path, unit.language, unit.scope, lines, anchors) if anchors else None
+
+
+def _between(anchors: tuple[int, ...], first: int, last: int) -> tuple[int, ...]:
+    return anchors[bisect_left(anchors, first) : bisect_right(anchors, last)]
+
+
+def _nearest(anchors: tuple[int, ...], position: int) -> int:
+    index = bisect_left(anchors, position)
+    return min(anchors[max(0, index - 1) : index + 1], key=lambda number: abs(number - position))
 
 
 def _size(lines: Sequence[SourceLine]) -> int:

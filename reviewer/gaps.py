@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reviewer import unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from reviewer.context import ReviewUnit
     from reviewer.languages import Language
@@ -45,16 +45,28 @@ def find(units: Sequence[ReviewUnit], texts: Mapping[str, str]) -> tuple[Gap, ..
         units: What is reviewed.
         texts: The new side's whole text of each path.
     """
-    found: dict[tuple[str, int], Gap] = {}
+    # By file and not by unit: a file with a thousand hunks is walked through once.
+    own: dict[str, list[ReviewUnit]] = {}
     for unit in units:
-        text = texts[unit.path]
-        for gap in unfinished.find(unit.language.name, text, unit.added, path=unit.path):
-            found.setdefault((unit.path, gap.start), _gap(unit, gap, text))
-    return tuple(found.values())
+        own.setdefault(unit.path, []).append(unit)
+    return tuple(gap for path, of_path in own.items() for gap in _file_gaps(of_path, texts[path]))
 
 
-def _gap(unit: ReviewUnit, gap: Unfinished, text: str) -> Gap:
-    lines = text.split("\n")
+def _file_gaps(units: Sequence[ReviewUnit], text: str) -> Iterator[Gap]:
+    """The gaps of one file, each with the first unit that adds a line of it."""
+    first = units[0]
+    adding: dict[int, ReviewUnit] = {}
+    for unit in units:
+        for number in unit.added:
+            adding.setdefault(number, unit)
+    found = unfinished.find(first.language.name, text, adding, path=first.path)
+    lines = text.split("\n") if found else []
+    for gap in found:
+        unit = next((adding[number] for number in range(gap.start, gap.end + 1) if number in adding), first)
+        yield _gap(unit, gap, lines)
+
+
+def _gap(unit: ReviewUnit, gap: Unfinished, lines: Sequence[str]) -> Gap:
     return Gap(
         path=unit.path,
         language=unit.language,

@@ -75,14 +75,14 @@ async def review_change(
     """
     from reviewer.engine.manager import AIModelManager
 
-    whole = _select(change, read, settings, sys.maxsize)
+    whole = context.select(change, read, max_chars=sys.maxsize, include=settings.include, exclude=settings.exclude)
     if not whole.units:
         return Review(change.subject, skimmed=whole.skimmed)
     manager = manager or AIModelManager(settings.model_config)
     try:
         profile = await manager.profile()
         prompts = Prompts(profile, overrides or {})
-        selection = _select(change, read, settings, prompts.unit_chars)
+        selection = context.fitted(whole, prompts.unit_chars)
         cache = AnswerCache(paths.cache_dir() / "answers.sqlite3") if settings.cache else None
         answerer = Answerer(
             manager,
@@ -122,10 +122,6 @@ async def review_change(
         notes=notes,
         summary=whole_change.summary,
     )
-
-
-def _select(change: Change, read: ReadText, settings: Settings, max_chars: int) -> context.Selection:
-    return context.select(change, read, max_chars=max_chars, include=settings.include, exclude=settings.exclude)
 
 
 def _extent(settings: Settings, prompts: Prompts) -> Extent:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewer import diff
-from reviewer.context import ReviewUnit, halve, select
+from reviewer.context import ReviewUnit, fitted, halve, select
 from reviewer.diff import LineKind
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ def test_windows_lose_nothing(count: int, width: int, max_chars: int, kinds: lis
     wanted = {(line.kind, line.old, line.new) for line in hunk.lines if line.kind is not LineKind.CONTEXT}
     assert wanted <= sent
     assert all(unit.anchors for unit in found)
+    whole = select(change, no_text, max_chars=1_000_000)
+    assert fitted(whole, max_chars).units == found
 
 
 def test_halving_ends_with_single_lines() -> None:

@@ -61,16 +61,22 @@ def here() -> Repository | None:
 
 def from_repository(repository: Repository, target: Target) -> Source:
     """Read a change from git; files are fetched together, when the first of them is asked for."""
+    import functools
+
     from reviewer import diff
     from reviewer.index import DefinitionIndex
 
     change = diff.parse(repository.patch(target), target.subject)
-    fetched: dict[str, bytes | None] = {}
 
+    @functools.cache
+    def fetched() -> dict[str, bytes | None]:
+        return repository.contents(target, [file.path for file in change.files if file.hunks])
+
+    # One text per file for good: what is known of it is found again by the text itself.
+    @functools.cache
     def read(path: str) -> str | None:
-        if not fetched:
-            fetched.update(repository.contents(target, [file.path for file in change.files if file.hunks]))
-        data = fetched[path] if path in fetched else repository.content(target, path)
+        files = fetched()
+        data = files[path] if path in files else repository.content(target, path)
         return None if data is None else diff.decode(data)
 
     return Source(change, read, DefinitionIndex(repository, target))

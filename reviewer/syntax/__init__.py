@@ -75,8 +75,7 @@ def enclosing(language: Language | str, text: str, line: int) -> Scope | None:
 
 def enclosing_all(language: Language | str, text: str, line: int) -> tuple[Scope, ...]:
     """Return every function, method and class around a line, the outermost first."""
-    around = [d for d in _definitions(_grammar(language), text) if d.scope.start <= line <= d.scope.end]
-    return tuple(d.scope for d in sorted(around, key=lambda d: d.depth))
+    return tuple(definition.scope for definition in _around(_grammar(language), text).get(line, ()))
 
 
 def functions(language: Language | str, text: str) -> tuple[Function, ...]:
@@ -131,7 +130,19 @@ def _parsed(grammar: str | None, text: str) -> tuple[Tree | None, bytes]:
     return (None if grammar is None else parse(grammar, data)), data
 
 
-# One file is asked about once per hunk, so the last few are kept.
+# One file is asked about once per hunk, so the last few are kept; a table, since a file may have thousands of hunks.
+@lru_cache(maxsize=32)
+def _around(grammar: str | None, text: str) -> dict[int, tuple[Definition, ...]]:
+    """The definitions around each line that is inside of one, the outermost first; one of each depth."""
+    found: dict[int, tuple[Definition, ...]] = {}
+    for definition in sorted(_definitions(grammar, text), key=lambda definition: definition.depth):
+        for number in range(definition.scope.start, definition.scope.end + 1):
+            outer = found.get(number, ())
+            if not outer or outer[-1].depth < definition.depth:
+                found[number] = (*outer, definition)
+    return found
+
+
 @lru_cache(maxsize=32)
 def _definitions(grammar: str | None, text: str) -> tuple[Definition, ...]:
     tree, data = _parsed(grammar, text)

@@ -7,6 +7,7 @@ abstract method, an overload, an empty constructor, a callback that does nothing
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ def find(language: str, text: str, added: Iterable[int], *, path: str = "") -> t
         return ()
     source = Source(language, text, path, text.split("\n"))
     functions = _functions(source)
-    found = [*_bodies(source, functions, lines_added)]
+    found = [*_bodies(source, functions, sorted(lines_added))]
     taken = {number for gap in found for number in range(gap.start, gap.end + 1)}
     found += _lines(source, functions, sorted(lines_added - taken), taken)
     return tuple(sorted(found, key=lambda gap: gap.start))
@@ -87,16 +88,22 @@ def _functions(source: Source) -> Sequence[Function]:
     return syntax.functions(source.language, source.text)
 
 
-def _bodies(source: Source, functions: Iterable[Function], added: Collection[int]) -> Iterator[Unfinished]:
+def _bodies(source: Source, functions: Iterable[Function], added: Sequence[int]) -> Iterator[Unfinished]:
     for function in functions:
-        if not any(function.start <= number <= function.end for number in added):
+        if not _any_within(added, function.start, function.end):
             continue
         body = Body.of(source, function)
         kind = body.kind
-        if kind is None or not any(number in added for number in range(body.start, body.end + 1)):
+        if kind is None or not _any_within(added, body.start, body.end):
             continue
         if not is_intended(source, function, body):
             yield Unfinished(body.start, body.end, kind, function.name, function.start, whole=body.whole)
+
+
+def _any_within(numbers: Sequence[int], first: int, last: int) -> bool:
+    """Whether one of the sorted numbers lies in a range."""
+    index = bisect_left(numbers, first)
+    return index < len(numbers) and numbers[index] <= last
 
 
 def _lines(
@@ -104,11 +111,14 @@ def _lines(
 ) -> Iterator[Unfinished]:
     """Find single placeholders inside code that is otherwise there."""
     language, lines = source.language, source.lines
+    innermost: dict[int, Function] | None = None
     for number in numbers:
         line = lines[number - 1] if 0 < number <= len(lines) else ""
-        if number in taken or not line.strip():
+        if number in taken or not line.strip() or not _may_be_gap(language, line):
             continue
-        around = _innermost(functions, number)
+        if innermost is None:
+            innermost = _innermost(functions)
+        around = innermost.get(number)
         if asks_for_code(language, line) and not _has_todo_above(language, lines, number, taken):
             kind, end = Kind.TODO, _comment_end(language, lines, number)
         elif around is not None and _is_gap_in(around, source, line):
@@ -120,15 +130,24 @@ def _lines(
         yield Unfinished(number, end, kind, name, signature_start)
 
 
+def _may_be_gap(language: str, line: str) -> bool:
+    """Whether a line is worth a look at what is around it; hardly one in a thousand is."""
+    return asks_for_code(language, line) or stands_for_code(language, line)
+
+
 def _is_gap_in(function: Function, source: Source, line: str) -> bool:
     """Whether a line stands for code; one of a comment or a docstring does not."""
     is_code = line.strip().rstrip(";") in function.body_code
     return is_code and stands_for_code(source.language, line) and not is_fake(function, source.path)
 
 
-def _innermost(functions: Sequence[Function], number: int) -> Function | None:
-    around = [function for function in functions if function.body_start <= number <= function.body_end]
-    return max(around, key=lambda function: function.start) if around else None
+def _innermost(functions: Iterable[Function]) -> dict[int, Function]:
+    """The function around each line of a body: the one that begins last."""
+    found: dict[int, Function] = {}
+    for function in sorted(functions, key=lambda function: -function.start):
+        for number in range(function.body_start, function.body_end + 1):
+            found.setdefault(number, function)
+    return found
 
 
 def _has_todo_above(language: str, lines: Sequence[str], number: int, taken: Collection[int]) -> bool:
