@@ -15,7 +15,6 @@ from reviewer.engine import hardware, launch, process, registry, shape
 from reviewer.engine.client import EngineClient
 from reviewer.engine.config import ModelConfig
 from reviewer.engine.job import Watch
-from reviewer.engine.life import Life
 from reviewer.engine.plan import make_plan
 from reviewer.engine.server import Server, ServerSpec
 
@@ -59,12 +58,6 @@ async def ask(server: Server, times: int) -> None:
         await asyncio.gather(*(client.chat(question, max_tokens=8) for question in questions))
 
 
-def life_of(server: Server) -> Life:
-    found = server.state(measure=False).life
-    assert found is not None
-    return found
-
-
 def test_a_planned_limit_holds(engine: EngineEnvironment, embedded_model: Path, folder: Path) -> None:
     config = ModelConfig(embedded=True, max_memory_gb=_LIMIT_GB, device="cpu")
     plan = make_plan(hardware.detect(), shape.from_folder(embedded_model), config, vllm_version=engine.vllm_version)
@@ -74,5 +67,6 @@ def test_a_planned_limit_holds(engine: EngineEnvironment, embedded_model: Path, 
     state = server.state()
     assert state.memory_bytes is not None
     assert 0.7 * plan.total_bytes < state.memory_bytes < plan.limit_bytes == _LIMIT_GB * 10**9
-    assert life_of(server).reductions == 0, "the plan keeps the limit by itself"
+    assert state.life is not None
+    assert state.life.reductions == 0, "the plan keeps the limit by itself"
     assert len(state.processes) == 3, "the supervisor, the API server and the scheduler"
