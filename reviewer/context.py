@@ -6,7 +6,6 @@ sent (a binary file, a deletion, a rename without a change) is listed with its r
 
 from __future__ import annotations
 
-import fnmatch
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from reviewer import syntax
 from reviewer.diff import Change, ContentKind, FileChange, FileStatus, Hunk, LineKind, SourceLine
 from reviewer.finding import Skipped
+from reviewer.globs import matches
 from reviewer.languages import Language, detect
 
 # A window repeats this many lines of the one before it, so that a defect on the seam is seen whole once.
@@ -146,18 +146,9 @@ def _why_skimmed(file: FileChange) -> str:
 
 
 def _why_filtered(path: str, include: Sequence[str], exclude: Sequence[str]) -> str:
-    if include and not any(_matches(path, pattern) for pattern in include):
+    if include and not any(matches(path, pattern) for pattern in include):
         return "not in include"
-    return next((f"excluded by {pattern!r}" for pattern in exclude if _matches(path, pattern)), "")
-
-
-def _matches(path: str, pattern: str) -> bool:
-    """Match a glob against the whole path, or against the file's name where the pattern has no slash."""
-    if pattern.endswith("/"):
-        return path.startswith(pattern) or f"/{pattern}" in f"/{path}"
-    target = path if "/" in pattern else path.rsplit("/", 1)[-1]
-    # ``**/`` also stands for no folder at all, as in gitignore.
-    return fnmatch.fnmatchcase(target, pattern) or fnmatch.fnmatchcase(target, pattern.replace("**/", ""))
+    return next((f"excluded by {pattern!r}" for pattern in exclude if matches(path, pattern)), "")
 
 
 def _file_units(file: FileChange, read: ReadText, max_chars: int) -> Iterator[ReviewUnit]:

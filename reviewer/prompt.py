@@ -20,6 +20,7 @@ from reviewer.engine import tasks
 from reviewer.languages import LANGUAGES
 from reviewer.opinion import read_opinion, weigh
 from reviewer.reply import InvalidReplyError, read_review, review_schema
+from reviewer.rules import MAX_TOGETHER, holding, together
 from reviewer.secret import marker
 from reviewer.templates import Templates
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from reviewer.engine.wire import Completion, Message
     from reviewer.finding import Finding
     from reviewer.gaps import Gap
+    from reviewer.rules import Rule
     from reviewer.surroundings import Extent, Piece
 
 SHOTS = "prompts/base/shots.toml"
@@ -109,18 +111,19 @@ class Prompts:
     Args:
         profile: The model that will read them.
         overrides: The repository's own templates by name.
-        rules: What the repository's authors ask reviewers to watch for.
+        rules: What the repository's authors ask reviewers to watch for; each holds for some of the files.
 
     Raises:
         TemplateError: An override does not compile; it names file and line.
     """
 
-    def __init__(self, profile: ModelProfile, overrides: Mapping[str, str], rules: str = "") -> None:
+    def __init__(self, profile: ModelProfile, overrides: Mapping[str, str], rules: Sequence[Rule] = ()) -> None:
         self._profile = profile
-        self._rules = rules
+        self._rules = tuple(rules)
         self._templates = Templates(overrides)
         self._templates.check()
-        self._systems: dict[tuple[str, str], str] = {}
+        # Units that share their rules share their beginning, and so the engine's prefix cache.
+        self._systems: dict[tuple[str, str, tuple[Rule, ...]], str] = {}
 
     @property
     def profile(self) -> ModelProfile:
@@ -154,7 +157,9 @@ class Prompts:
     @property
     def _free_chars(self) -> int:
         """What the prompt's own words leave of the model's context length."""
-        return self._profile.prompt_chars - sum(len(message["content"]) for message in self._shots) - 1_500
+        fixed = sum(len(message["content"]) for message in self._shots) + 1_500
+        # As if all held at once, so that every unit has room for those that hold for it.
+        return self._profile.prompt_chars - fixed - min(MAX_TOGETHER, len(together(self._rules)))
 
     @property
     def _quotes(self) -> bool:
@@ -177,7 +182,7 @@ class Prompts:
             pieces: What is shown beside them.
         """
         return Request(
-            messages=(*self._prefix("review", unit.language.name), self._unit_message(unit, pieces)),
+            messages=(*self._prefix("review", unit), self._unit_message(unit, pieces)),
             schema=review_schema(len(unit.anchors), self._profile.bounds),
             max_tokens=self._profile.review_reply_tokens,
             read=read_review,
@@ -202,7 +207,7 @@ class Prompts:
         profile = self._profile
         return Request(
             messages=(
-                *self._prefix("review", unit.language.name),
+                *self._prefix("review", unit),
                 {"role": "user", "content": f"{shown}\n{question.strip()}"},
             ),
             schema=None,
@@ -243,13 +248,17 @@ class Prompts:
             turns.append({"role": "assistant", "content": json.dumps(reply, separators=(",", ":"))})
         return tuple(turns)
 
-    def _prefix(self, task: str, language: str) -> tuple[Message, ...]:
-        system = self._systems.get((task, language))
+    def _prefix(self, task: str, unit: ReviewUnit) -> tuple[Message, ...]:
+        language, rules = unit.language.name, holding(self._rules, unit.path, unit.language.name)
+        system = self._systems.get((task, language, rules))
         if system is None:
             system = self._templates.render(
-                f"{task}/{language}.j2", language=LANGUAGES[language], rules=self._rules, quotes=self._quotes
+                f"{task}/{language}.j2",
+                language=LANGUAGES[language],
+                rules=printable(together(rules)),
+                quotes=self._quotes,
             )
-            self._systems[task, language] = system
+            self._systems[task, language, rules] = system
         return ({"role": "system", "content": system.strip()}, *self._shots)
 
     def _unit_message(self, unit: ReviewUnit, pieces: Sequence[Piece]) -> Message:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from reviewer import confidence, context, duplicates, paths, summarise, suppression
 from reviewer.answers import Answerer
 from reviewer.cache import AnswerCache
+from reviewer.customs import NONE, Customs
 from reviewer.finding import Review
 from reviewer.progress import SILENT, Progress
 from reviewer.prompt import Prompts
@@ -21,13 +22,10 @@ from reviewer.reading import Reader
 from reviewer.surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from reviewer.config import Settings
     from reviewer.context import ReadText
     from reviewer.diff import Change
     from reviewer.engine.manager import AIModelManager
-    from reviewer.finding import Silence
     from reviewer.index import DefinitionIndex
     from reviewer.surroundings import Extent
 
@@ -45,8 +43,7 @@ async def review_change(
     read: ReadText,
     settings: Settings,
     *,
-    overrides: Mapping[str, str] | None = None,
-    known: Mapping[str, Silence] | None = None,
+    customs: Customs = NONE,
     progress: Progress = SILENT,
     wait: float | None = None,
     deadline: float | None = None,
@@ -60,8 +57,7 @@ async def review_change(
         change: What to review.
         read: Gives the new side's text of a path; None where there is none.
         settings: The configuration in force.
-        overrides: The repository's own prompt templates by name.
-        known: Findings that nobody wants to hear of again (a baseline, dismissals), by fingerprint.
+        customs: What the repository asks of its reviews.
         progress: Hears of the steps.
         wait: Longest time to wait for a cold engine, in seconds; it is left warming after that.
         deadline: Longest time for all answers together, in seconds; units without one by then are reported as not read.
@@ -71,6 +67,7 @@ async def review_change(
 
     Raises:
         EngineError: Answers are needed and no engine can give any.
+        ConfigError: The rules for one file are too long together.
         TemplateError: A prompt template is wrong.
     """
     from reviewer.engine.manager import AIModelManager
@@ -81,7 +78,7 @@ async def review_change(
     manager = manager or AIModelManager(settings.model_config)
     try:
         profile = await manager.profile()
-        prompts = Prompts(profile, overrides or {})
+        prompts = Prompts(profile, customs.templates, customs.rules)
         selection = context.fitted(whole, prompts.unit_chars)
         cache = AnswerCache(paths.cache_dir() / "answers.sqlite3") if settings.cache else None
         answerer = Answerer(
@@ -99,9 +96,9 @@ async def review_change(
         reader = Reader(prompts, answerer, around, votes=settings.votes, completions=settings.completions)
         readings = await reader.read(selection.units, read)
         # Nobody is asked about a finding that is not shown: what is silenced or told twice is marked first.
-        reviews, remarks = suppression.apply([reading.review for reading in readings], read, known or {})
+        reviews, remarks = suppression.apply([reading.review for reading in readings], read, customs.silences)
         reviews = duplicates.mark(reviews)
-        policy = confidence.Policy.of(settings, profile, overrides)
+        policy = confidence.Policy.of(settings, profile, customs.templates)
         units, unsure = await confidence.settle(readings, reviews, policy, prompts, answerer)
         whole_change = summarise.Outcome()
         if summarise.wanted(settings.summary, profile, units, message=message):

@@ -11,6 +11,7 @@ import pytest
 from reviewer import diff, gate
 from reviewer.cli.common import from_repository
 from reviewer.config import Settings
+from reviewer.customs import Customs
 from reviewer.errors import EngineUnreachableError
 from reviewer.finding import Mark, Review, Severity, Silence, SilencedBy, UnitStatus
 from reviewer.git import Repository
@@ -52,7 +53,7 @@ def change_of(repo: Repo, before: Mapping[str, str], after: Mapping[str, str]) -
 async def run(engine: FakeEngine, change: diff.Change, texts: Mapping[str, str], **options: Any) -> Review:
     deadline, known = options.pop("deadline", None), options.pop("known", None)
     settings = Settings(url=engine.endpoint.url, **options)
-    return await review_change(change, texts.get, settings, known=known, deadline=deadline)
+    return await review_change(change, texts.get, settings, customs=Customs(silences=known or {}), deadline=deadline)
 
 
 async def test_a_finding_arrives_with_its_line_and_a_fix_that_applies(repo: Repo) -> None:

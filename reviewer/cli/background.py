@@ -179,14 +179,13 @@ def _make(repository: Repository, reviews: PendingReviews, pending: Pending) -> 
 
 def _review(repository: Repository, pending: Pending) -> str:
     """Review one commit, store the note and return what was found, in a few words."""
-    from reviewer.cli import common, overrides, silenced
+    from reviewer.cli import common, customs
     from reviewer.notes import ReviewNotes
     from reviewer.report import summary
 
     settings = common.load_settings(repository, _as_given(pending.flags))
     source = common.from_repository(repository, repository.target(pending.commit, staged=False))
-    templates = overrides.local(repository.root)
-    review = common.make_review(source, settings, templates, known=silenced.known(repository))
+    review = common.make_review(source, settings, customs.local(repository))
     report = common.render(review, settings, "json", common.judge(review, settings), advisory=True)
     ReviewNotes(repository).write(pending.commit, report)
     return summary.counts(review)

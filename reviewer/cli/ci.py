@@ -54,7 +54,7 @@ read from the base revision.
 def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, **flags: Any) -> int:
     """Review a pull request or a push on a CI machine, and fail by --fail-on."""
     from reviewer import config, output
-    from reviewer.cli import common, forge, overrides
+    from reviewer.cli import common, customs, forge
     from reviewer.git import Repository
 
     job = forge.detect(os.environ)
@@ -71,8 +71,7 @@ def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, 
     for remark in settings.notes:
         output.note(remark)
     source = common.from_repository(repository, target)
-    templates = overrides.recorded(repository, start)
-    review = common.make_review(source, settings, templates, install=install)
+    review = common.make_review(source, settings, customs.recorded(repository, start), install=install)
     return _publish(review, settings, job, json_output)
 
 

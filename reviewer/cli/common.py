@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewer.config import Settings
+    from reviewer.customs import Customs
     from reviewer.diff import Change
     from reviewer.errors import ExitCode
-    from reviewer.finding import Review, Severity, Silence
+    from reviewer.finding import Review, Severity
     from reviewer.git import Repository, Target
     from reviewer.index import DefinitionIndex
     from reviewer.progress import Progress
@@ -92,9 +93,8 @@ def from_patch(patch: bytes, subject: str) -> Source:
 def make_review(
     source: Source,
     settings: Settings,
-    overrides: Mapping[str, str],
+    customs: Customs,
     *,
-    known: Mapping[str, Silence] | None = None,
     wait: float | None = None,
     deadline: float | None = None,
     install: bool = False,
@@ -118,8 +118,7 @@ def make_review(
                 source.change,
                 source.read,
                 settings,
-                overrides=overrides,
-                known=known,
+                customs=customs,
                 progress=progress,
                 wait=wait,
                 deadline=deadline,

@@ -62,7 +62,7 @@ def evaluate(
     CASES is a folder of TOML cases or a JSONL file of labelled diffs; docs/evaluation.md says how they are written.
     """
     from reviewer import output
-    from reviewer.cli import common, overrides
+    from reviewer.cli import common, customs
     from reviewer.evaluation import cases as sets
     from reviewer.evaluation import render
     from reviewer.evaluation.report import make_report
@@ -74,7 +74,7 @@ def evaluate(
     settings = common.load_settings(
         repository, options.as_flags(flags | ({"second_opinion": True} if calibrate else {}))
     )
-    templates = overrides.local(repository.root if repository else None)
+    templates = customs.local(repository).templates
     log = results or _log_beside(page, cases)
     records = _run(chosen, settings, log, overrides=templates, repeat=repeat, jobs=jobs, install=install)
     learned = None

@@ -188,19 +188,17 @@ def _review(flags: Mapping[str, object], what: str, targets: Callable[[Repositor
 
 def _review_one(repository: Repository, target: Target, settings: Settings, what: str, *, keep: bool) -> int:
     from reviewer import output
-    from reviewer.cli import common, overrides, silenced
+    from reviewer.cli import common, customs
     from reviewer.errors import EngineError
 
     source = common.from_repository(repository, target)
     if not source.change.files:
         return ExitCode.PASSED
-    templates = overrides.local(repository.root)
     try:
         review = common.make_review(
             source,
             settings,
-            templates,
-            known=silenced.known(repository),
+            customs.local(repository),
             wait=settings.hook_budget,
             deadline=settings.hook_deadline,
         )

@@ -29,14 +29,14 @@ Exit code 5: there is no usable message.
 def message(revision: str | None, *, install: bool, **flags: Any) -> int:
     """Print a suggested commit message for what is staged, or for REVISION."""
     from reviewer import commit_message, output
-    from reviewer.cli import common, overrides, prepare
+    from reviewer.cli import common, customs, prepare
     from reviewer.cli.review import target_of
     from reviewer.git import Repository
 
     repository = Repository.discover()
     settings = common.load_settings(repository, {**options.as_flags(flags), "summary": "on"})
     source = common.from_repository(repository, target_of(repository, revision))
-    review = common.make_review(source, settings, overrides.local(repository.root), install=install, message=True)
+    review = common.make_review(source, settings, customs.local(repository), install=install, message=True)
     for remark in review.notes:
         output.note(remark)
     if review.summary is None or not review.summary.message.shown:

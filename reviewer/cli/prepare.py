@@ -97,7 +97,7 @@ def why_none(review: Review) -> str:
 
 
 def _review(repository: Repository, settings: Settings) -> Review | None:
-    from reviewer.cli import common, overrides
+    from reviewer.cli import common, customs
 
     source = common.from_repository(repository, repository.target(None, staged=True))
     if not source.change.files:
@@ -105,7 +105,7 @@ def _review(repository: Repository, settings: Settings) -> Review | None:
     return common.make_review(
         source,
         settings,
-        overrides.local(repository.root),
+        customs.local(repository),
         wait=settings.hook_budget,
         deadline=settings.hook_deadline,
         message=True,

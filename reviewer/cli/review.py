@@ -53,7 +53,7 @@ def review(
 
     REVISION is a commit, A..B or A...B is a range, - is a patch on standard input. Without any, what is staged.
     """
-    from reviewer.cli import common, overrides, silenced
+    from reviewer.cli import common, customs
     from reviewer.git import TargetKind
 
     if sum((revision is not None, staged, worktree, patch is not None)) > 1:
@@ -66,8 +66,7 @@ def review(
     else:
         target = target_of(repository, revision, staged=staged, worktree=worktree)
         source = common.from_repository(repository, target)
-    templates = overrides.local(repository.root if repository else None)
-    result = common.make_review(source, settings, templates, known=silenced.known(repository), install=install)
+    result = common.make_review(source, settings, customs.local(repository), install=install)
     kept = repository is not None and common.keep(repository, target, source, result)
     return common.emit(result, settings, destination, offers=kept and target.kind is not TargetKind.PATCH)
 

@@ -75,7 +75,7 @@ async def _watch(repository: Repository, flags: Mapping[str, object], *, quiet: 
 async def _review(repository: Repository, target: Target, flags: Mapping[str, object]) -> Review:
     """Review as the hook does, from settings and templates as they are now."""
     from reviewer import config
-    from reviewer.cli import common, overrides, silenced
+    from reviewer.cli import common, customs
     from reviewer.review import review_change
 
     settings = config.load(repository.root, os.environ, flags)
@@ -84,8 +84,7 @@ async def _review(repository: Repository, target: Target, flags: Mapping[str, ob
         source.change,
         source.read,
         settings,
-        overrides=overrides.local(repository.root),
-        known=silenced.known(repository),
+        customs=customs.local(repository),
         index=source.index,
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reviewer import assets
 from reviewer.confidence import Policy
+from reviewer.customs import Customs
 from reviewer.engine.manager import AIModelManager
 from reviewer.errors import EngineRequestError, InferenceTimeoutError, PromptTooLongError
 from reviewer.evaluation.record import Record, append, read_log
@@ -128,7 +129,8 @@ async def _review(
     blank: Record, case: Case, settings: Settings, overrides: Mapping[str, str] | None, manager: AIModelManager
 ) -> Record:
     try:
-        review = await review_change(case.change, case.texts.get, settings, overrides=overrides, manager=manager)
+        customs = Customs(templates=overrides or {})
+        review = await review_change(case.change, case.texts.get, settings, customs=customs, manager=manager)
     except _THIS_CASE_ONLY as problem:
         hunks = sum(1 for file in case.change.files for hunk in file.hunks if hunk.anchors)
         return dataclasses.replace(blank, units=hunks, problem=problem.message)

@@ -10,6 +10,7 @@ import pytest
 
 from reviewer import diff, gate
 from reviewer.config import Settings
+from reviewer.customs import Customs
 from reviewer.finding import Mark, RiskLevel, Severity
 from reviewer.review import review_change
 from tests.fake_engine import FakeEngine, Rule, Script
@@ -208,6 +209,6 @@ async def test_a_repositorys_own_words_for_it(repo: Repo) -> None:
     own = {"base/summary.j2": "{% include 'packaged/base/summary.j2' %} Begin the subject with 'core: '."}
     with FakeEngine(Script(rules=[whole(), *PIECES]), tcp=True) as engine:
         settings = Settings(url=engine.endpoint.url)
-        await review_change(change_of(repo), AFTER.get, settings, overrides=own)
+        await review_change(change_of(repo), AFTER.get, settings, customs=Customs(templates=own))
         (request,) = asked(engine)
     assert "Begin the subject with" in request["body"]["messages"][0]["content"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewer.cli import overrides
+from reviewer.cli import customs
 from reviewer.errors import UsageError
 from reviewer.git import Repository
 
@@ -26,17 +26,17 @@ def test_from_the_working_tree_and_from_a_revision(repo: Repo) -> None:
     repo.commit("first", FILES)
     repository = Repository.discover(repo.root)
     expected = {"review/python.j2": "recorded\r\n", "häuser.j2": "with a mark\n"}
-    assert overrides.local(repo.root) == expected
+    assert customs.files(repo.root, customs.PROMPTS) == expected
     repo.write({".reviewer/prompts/review/python.j2": "changed", ".reviewer/prompts/new.j2": "new"})
-    assert overrides.recorded(repository, "HEAD") == expected
-    assert overrides.local(repo.root)["review/python.j2"] == "changed"
-    assert overrides.local(repo.root)["new.j2"] == "new"
+    assert customs.recorded_files(repository, "HEAD", customs.PROMPTS) == expected
+    assert customs.files(repo.root, customs.PROMPTS)["review/python.j2"] == "changed"
+    assert customs.files(repo.root, customs.PROMPTS)["new.j2"] == "new"
 
 
 def test_without_any(repo: Repo) -> None:
     repo.commit("first", {"a.py": "x = 1\n"})
-    assert overrides.local(None) == overrides.local(repo.root) == {}
-    assert overrides.recorded(Repository.discover(repo.root), "HEAD") == {}
+    assert customs.files(repo.root, customs.PROMPTS) == {}
+    assert customs.recorded_files(Repository.discover(repo.root), "HEAD", customs.PROMPTS) == {}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need a privilege on Windows")
@@ -44,13 +44,13 @@ def test_a_link_out_of_the_folder_is_not_followed(repo: Repo, tmp_path: Path) ->
     (tmp_path / "secret").write_text("secret")
     repo.write({".reviewer/prompts/a.j2": "a"})
     (repo.root / ".reviewer/prompts/b.j2").symlink_to(tmp_path / "secret")
-    assert overrides.local(repo.root) == {"a.j2": "a"}
+    assert customs.files(repo.root, customs.PROMPTS) == {"a.j2": "a"}
     (repo.root / ".reviewer").rename(tmp_path / "outside")
     (repo.root / ".reviewer").symlink_to(tmp_path / "outside")
-    assert overrides.local(repo.root) == {}
+    assert customs.files(repo.root, customs.PROMPTS) == {}
 
 
 def test_what_is_no_text(repo: Repo) -> None:
     repo.write({".reviewer/prompts/a.j2": b"\xff"})
     with pytest.raises(UsageError, match=r"\.reviewer/prompts/a\.j2 is not UTF-8"):
-        overrides.local(repo.root)
+        customs.files(repo.root, customs.PROMPTS)

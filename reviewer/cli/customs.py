@@ -1,0 +1,89 @@
+"""A repository's own ways, for the review of a change in it: from the working tree, or in CI from a revision.
+
+None of it is to be trusted: the sandbox of ``templates`` renders its templates, and its rules only add to a prompt.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from reviewer import rules
+from reviewer.cli import silenced
+from reviewer.customs import NONE, Customs
+from reviewer.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reviewer.git import Repository
+
+PROMPTS = ".reviewer/prompts"
+
+
+def local(repository: Repository | None) -> Customs:
+    """The repository's own ways, from its working tree and its git folder.
+
+    Raises:
+        UsageError: A file is not UTF-8.
+        ConfigError: A rule is wrong.
+    """
+    if repository is None:
+        return NONE
+    root = repository.root
+    return Customs(files(root, PROMPTS), rules.read(files(root, rules.FOLDER)), silenced.known(repository))
+
+
+def recorded(repository: Repository, revision: str) -> Customs:
+    """The same from a revision, for CI, where the working tree is written by whoever asks for the review.
+
+    Raises:
+        UsageError: A file is not UTF-8.
+        ConfigError: A rule is wrong.
+    """
+    templates = recorded_files(repository, revision, PROMPTS)
+    return Customs(templates, rules.read(recorded_files(repository, revision, rules.FOLDER)))
+
+
+def files(root: Path, name: str) -> dict[str, str]:
+    """The texts of a folder in the working tree, by their path below it.
+
+    Raises:
+        UsageError: One of them is not UTF-8.
+    """
+    # A link may lead out of the repository, and what a repository holds is not to be trusted.
+    folder = root.resolve() / name
+    if not folder.is_dir() or folder.resolve() != folder:
+        return {}
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.resolve().is_relative_to(folder):
+            below = path.relative_to(folder).as_posix()
+            found[below] = _decode(path.read_bytes(), f"{name}/{below}")
+    return found
+
+
+def recorded_files(repository: Repository, revision: str, name: str) -> dict[str, str]:
+    """The same from a revision.
+
+    Raises:
+        UsageError: One of them is not UTF-8.
+    """
+    from reviewer.git import Target, TargetKind
+
+    command = ("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision, "--", f"{name}/")
+    paths = [os.fsdecode(path) for path in repository.command.run(*command).split(b"\0") if path]
+    contents = repository.contents(Target(TargetKind.COMMIT, None, revision, name), paths)
+    return {path.removeprefix(f"{name}/"): _decode(data, path) for path, data in contents.items() if data is not None}
+
+
+def _decode(data: bytes, name: str) -> str:
+    """Decode a file.
+
+    Raises:
+        UsageError: It is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise UsageError(f"{name} is not UTF-8", hint="save it as UTF-8, or remove it") from problem

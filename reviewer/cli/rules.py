@@ -1,0 +1,82 @@
+"""``reviewer rules``: which of the repository's own rules hold for which files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewer.git import Repository
+    from reviewer.rules import Rule
+
+_EPILOG = """\b
+Examples:
+  reviewer rules                 all rules, and the staged files that they hold for
+  reviewer rules src/api.py      the rules for one file
+
+A rule is a Markdown file in .reviewer/rules, such as .reviewer/rules/queries.md:
+\b
+  ---
+  paths: ["src/api/**", "*.sql"]
+  languages: [python, sql]
+  ---
+  Every query goes through db.query, never through string formatting.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+def rules(paths: tuple[str, ...]) -> None:
+    """Show which of the repository's rules hold for which files.
+
+    PATH is a file of the repository, seen from its top folder; without any, the files that are staged.
+    """
+    from reviewer import output
+    from reviewer import rules as own
+    from reviewer.cli import customs
+    from reviewer.git import Repository
+
+    repository = Repository.discover()
+    known = own.read(customs.files(repository.root, own.FOLDER))
+    if not known:
+        output.note(f"this repository has no rules; they are Markdown files in {own.FOLDER}")
+        return
+    named = paths or _staged(repository)
+    for rule in known:
+        _show(rule)
+        for path in _held(repository, rule, named):
+            output.say(f"  {path}")
+    for path in named:  # tells of rules that are too long together before a review does
+        own.holding(known, path, _language(repository, path))
+
+
+def _show(rule: Rule) -> None:
+    from reviewer import output
+    from reviewer.masking import visible
+
+    where = [*rule.paths, *rule.languages] or ["every file"]
+    output.say(visible(f"{rule.name}  {', '.join(where)}"))
+
+
+def _held(repository: Repository, rule: Rule, paths: Sequence[str]) -> list[str]:
+    from reviewer.masking import visible
+
+    return [visible(path) for path in paths if rule.holds_for(path, _language(repository, path))]
+
+
+def _language(repository: Repository, path: str) -> str:
+    from reviewer import diff
+    from reviewer.languages import detect
+
+    data = repository.content(repository.target(None, staged=True), path)
+    return detect(path, "" if data is None else diff.decode(data).partition("\n")[0]).name
+
+
+def _staged(repository: Repository) -> tuple[str, ...]:
+    from reviewer import diff
+
+    target = repository.target(None, staged=True)
+    return tuple(file.path for file in diff.parse(repository.patch(target), target.subject).files)
