@@ -235,7 +235,7 @@ async def load(plan: MemoryPlan, shape: ModelShape, endpoint: Endpoint, sampler:
     """
     longest = min(plan.max_model_len - REPLY_TOKENS - 1, plan.max_num_batched_tokens)
     rest = (plan.max_num_batched_tokens - longest) // max(1, plan.max_num_seqs - 1)
-    prompts = [longest, *[max(16, rest)] * (plan.max_num_seqs - 1)]
+    prompts = [longest, *[max(16, min(longest, rest))] * (plan.max_num_seqs - 1)]
     kept = GRAMMAR_CACHE_MIB * 2**20 // (GRAMMAR_BYTES_PER_TOKEN * shape.vocab)
     schemas = [review_schema(labels, ReplyBounds()) for labels in range(1, plan.max_num_seqs + kept + 2)]
     dice = random.Random(0)
