@@ -27,7 +27,7 @@ SUPERVISOR_BYTES = 16 * MB
 # server, so that a page of what was imported before is there once until one of them writes to it; half of each page
 # that both still hold is in either figure. The second was 420 to 620 MB in eleven runs, more or less whatever the
 # model. Up to 0.2 GB of it are holes that the packing of the weights leaves in glibc's heap: they are gone where every
-# block of 1 MB is mapped by itself (``bench/memory.py --switches``), which makes prefill slower by a third.
+# block of 1 MB is mapped by itself (``bench/memory.py --switches``), which makes prefill slower by a quarter.
 FORKED_SERVER_BYTES = 612 * MB
 FORKED_CORE_BYTES = 560 * MB
 # What the processes of vLLM's own program hold each for itself, the compiler of grammars and that rest of malloc's
