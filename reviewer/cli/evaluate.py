@@ -112,7 +112,11 @@ def _run(cases: tuple[Case, ...], settings: Settings, log: Path, *, install: boo
     with output.progress() as progress:
         if install:
             common.provision(settings, progress)
-        return asyncio.run(run(cases, settings, log, progress=progress, **how))
+        try:
+            return asyncio.run(run(cases, settings, log, progress=progress, **how))
+        except KeyboardInterrupt:
+            output.note(f"what was done is kept in {log}; the same command goes on from there")
+            raise
 
 
 def _calibrate(

@@ -31,7 +31,7 @@ pre { overflow-x: auto; padding: .5rem; border: 1px solid #8884; line-height: 1.
 pre span { display: block }
 .add { background: #2a72 } .del { background: #c332 } .label { box-shadow: inset 3px 0 #e80 }
 .say { white-space: normal; padding-left: 2rem; font-family: system-ui, sans-serif }
-.hidden { opacity: .55 }
+.hidden, .gap { opacity: .55 }
 summary { cursor: pointer }
 """
 
@@ -45,7 +45,7 @@ def page(report: EvaluationReport) -> str:
         # No reply can fetch anything, whatever a browser makes of it.
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
         f"<title>{_safe(report.title)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{_safe(report.title)}</h1>",
+        f"<h1>Evaluation on {_safe(report.title)}</h1>",
         f"<p>{len(report.cases) - clean} changes with defects, {clean} clean.</p>",
         *(_model(model, report.cases) for model in report.models),
         "</body></html>\n",
@@ -68,11 +68,12 @@ def _model(model: ModelReport, cases: Sequence[Case]) -> str:
             (row.name, share_text(row.hit, row.defects), share_text(row.alarmed, row.clean), "") for row in rows
         )
         heads = f"<tr><th>{title}</th><th>defects found</th><th>false alarms</th></tr>"
-        parts.append(f"<table>{heads}{body}</table>" if len(rows) > 1 else "")
+        table = f"<details><summary>By {title}</summary><table>{heads}{body}</table></details>"
+        parts.append(table if len(rows) > 1 else "")
     by_case: dict[str, list[Record]] = {}
     for record in model.records:
         by_case.setdefault(record.case, []).append(record)
-    parts.append("<h3>Cases</h3>")
+    parts.append("<h3>Cases</h3><p>A bar at the left marks the lines that are labelled as a defect.</p>")
     parts += [_case(case, by_case[case.id]) for case in cases if case.id in by_case]
     return "\n".join(parts)
 
@@ -86,7 +87,9 @@ def _rows(rows: Iterable[tuple[str, str, str, str]]) -> str:
 
 def _case(case: Case, records: Sequence[Record]) -> str:
     verdicts = ", ".join(dict.fromkeys(verdict(case, record) for record in records))
-    said = "".join(f"<p>{_safe(text)}</p>" for text in dict.fromkeys(t for r in records for t in r.explanations))
+    said = "".join(
+        f"<p><b>The model:</b> {_safe(text)}</p>" for text in dict.fromkeys(t for r in records for t in r.explanations)
+    )
     problems = "".join(f"<p>Not read: {_safe(r.problem)}</p>" for r in records if r.problem)
     reference = f"<p><b>Reference:</b> {_safe(case.reference)}</p>" if case.reference else ""
     found = list(dict.fromkeys(finding for record in records for finding in record.findings))
@@ -115,13 +118,15 @@ def _file(case: Case, file: FileChange, found: Sequence[Found]) -> str:
 
 def _lines(case: Case, file: FileChange, found: Sequence[Found]) -> Iterator[str]:
     classes = {LineKind.ADDED: "add", LineKind.REMOVED: "del", LineKind.CONTEXT: ""}
-    for hunk in file.hunks:
+    for number, hunk in enumerate(file.hunks):
+        if number:
+            yield '<span class="gap">    \u22ee</span>'
         for line in hunk.lines:
             place = (file.path, line.new or 0)
             labelled = any(place in defect for defect in case.defects)
             names = f"{classes[line.kind]}{' label' if labelled else ''}".strip()
-            number = f"{line.new or '':>5} {line.kind.value}"
-            yield f'<span class="{names}">{number}{_safe(line.text)}</span>'
+            gutter = f"{line.new or '':>5} {line.kind.value}"
+            yield f'<span class="{names}">{gutter}{_safe(line.text)}</span>'
             for finding in found:
                 if (finding.path, finding.line) == place and line.kind is not LineKind.REMOVED:
                     marks = f" ({', '.join(finding.marks)})" if finding.marks else ""

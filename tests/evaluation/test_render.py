@@ -53,6 +53,15 @@ def test_the_page_is_well_formed_and_needs_nothing_else() -> None:
     assert "http" not in written.replace("http-equiv", "")
     assert 'class="add label"' in written
     assert "Divides by zero" in written
+    assert "<b>The model:</b> Drops the guard" in written
+    assert 'class="gap"' not in written  # one hunk each
+
+
+def test_the_page_shows_where_lines_were_left_out() -> None:
+    before = "".join(f"x{number} = {number}\n" for number in range(30))
+    after = before.replace("x2 = 2", "x2 = 3").replace("x25 = 25", "x25 = 26")
+    case = bug(patch=patch(before, after), texts={PATH: after}, defects=())
+    assert page(make_report("set", [case], [record(case)])).count('class="gap"') == 1
 
 
 @pytest.mark.parametrize(
