@@ -29,7 +29,7 @@ Examples:
   reviewer install --commit-message                  also begin each commit message, for you to edit
   reviewer install --hook pre-commit --hook pre-push
 
-A hook that is already there is kept and runs first. git commit --no-verify goes around both.
+A hook that is already there is kept and runs first. git commit --no-verify goes around both, but not around messages.
 """
 
 
