@@ -80,6 +80,7 @@ def select(
     max_chars: int,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    skip: Callable[[FileChange], str] = lambda _: "",
 ) -> Selection:
     """Cut a change into units.
 
@@ -89,11 +90,16 @@ def select(
         max_chars: Longest numbered rendering of one unit, in characters.
         include: Path globs to keep; empty keeps all.
         exclude: Path globs to leave out.
+        skip: Says why a file is not worth a reading; empty where it is.
     """
     units: list[ReviewUnit] = []
     skimmed: list[Skipped] = []
     for file in change.files:
-        reason = _why_skimmed(file) or _why_filtered(file.path, include, exclude)
+        reason = _why_skimmed(file)
+        if not reason:
+            reason = _why_filtered(file.path, include, exclude) or skip(file)
+        elif file.kind is ContentKind.BINARY and file.status is not FileStatus.DELETED:
+            reason = skip(file) or reason  # .gitattributes may be why git calls it binary
         if reason:
             skimmed.append(Skipped(file.path, reason, sum(len(hunk.added) for hunk in file.hunks)))
             continue

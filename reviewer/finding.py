@@ -55,6 +55,8 @@ class Mark(StrEnum):
     NIT = "nit"  # speaks of form alone, as a formatter or linter would
     LOW_CONFIDENCE = "low-confidence"  # the second opinion or the votes are against it
     SUPPRESSED = "suppressed"  # the user asked not to hear of it
+    BELOW_SEVERITY = "below-severity"  # slighter than the settings ask for
+    OVER_LIMIT = "over-limit"  # more than the settings ask for in one file
     DOES_NOT_APPLY = "does-not-apply"  # suggestion: its lines are not there
     DOES_NOT_PARSE = "does-not-parse"  # suggestion: the file has new syntax errors with it
     NO_CHANGE = "no-change"  # suggestion: the text stays the same

@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer import context, gaps, verify, votes
+from reviewer import context, gaps, priority, verify, votes
 from reviewer.diff import LineKind
 from reviewer.finding import UnitReview, UnitStatus
 
@@ -66,18 +66,24 @@ class Reader:
         self._completions = completions
 
     async def read(self, units: Sequence[ReviewUnit], text_of: ReadText) -> tuple[Reading, ...]:
-        """Ask about every unit, and about every piece of unfinished code, all at once: the engine batches them."""
+        """Ask about every unit, and about every piece of unfinished code, all at once: the engine batches them.
+
+        Returns:
+            What became of each unit, in the order given; they are asked about in the order of their value.
+        """
         texts = {path: text_of(path) or "" for path in {unit.path for unit in units}}
         holes = gaps.find(units, texts) if self._completions else ()
         beside = [self._around.of(unit, self._prompts.room_beside(unit)) for unit in units]
-        requests = [one for unit, pieces in zip(units, beside, strict=True) for one in self._samples(unit, pieces)]
+        order = priority.order(units)
+        requests = [one for index in order for one in self._samples(units[index], beside[index])]
         answers = await self._answerer.ask([*requests, *(self._prompts.complete(gap) for gap in holes)])
         filled = answers[len(requests) :]
         completed = [
             verify.completion(gap, said.value, texts[gap.path]) for gap, said in zip(holes, filled, strict=True)
         ]
         found: list[Reading] = []
-        for asked in self._grouped(units, beside, answers[: len(requests)]):
+        by_value = self._grouped([units[at] for at in order], [beside[at] for at in order], answers[: len(requests)])
+        for _, asked in sorted(zip(order, by_value, strict=True), key=lambda pair: pair[0]):
             for part in [asked] if not asked.too_long else await self._shorter(asked):
                 review = _with_completions(self._review(part, texts[part.unit.path]), completed)
                 found.append(Reading(part.unit, part.beside, review))

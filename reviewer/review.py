@@ -1,7 +1,6 @@
 """One review, from a change to its report, by calling the steps in order.
 
-``change → units → requests → answers → checked findings → summary → Review``; the command line renders and gates what
-comes out.
+``change → units → requests → answers → checked findings → Review``; the command line renders and gates what comes out.
 """
 
 from __future__ import annotations
@@ -11,22 +10,25 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from reviewer import confidence, context, duplicates, paths, summarise, suppression
+from reviewer import confidence, context, duplicates, paths, skipping, summarise, suppression, thresholds
 from reviewer.answers import Answerer
 from reviewer.cache import AnswerCache
 from reviewer.customs import NONE, Customs
-from reviewer.finding import Review
+from reviewer.finding import Review, Severity, UnitReview
 from reviewer.progress import SILENT, Progress
 from reviewer.prompt import Prompts
 from reviewer.reading import Reader
 from reviewer.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from reviewer.config import Settings
     from reviewer.context import ReadText
     from reviewer.diff import Change
     from reviewer.engine.manager import AIModelManager
     from reviewer.index import DefinitionIndex
+    from reviewer.reading import Reading
     from reviewer.surroundings import Extent
 
 # For reading the definitions of a repository that is not known yet. What is left is read by the next reviews.
@@ -44,11 +46,12 @@ async def review_change(
     settings: Settings,
     *,
     customs: Customs = NONE,
+    attributes: Mapping[str, Mapping[str, str]] | None = None,
+    index: DefinitionIndex | None = None,
     progress: Progress = SILENT,
     wait: float | None = None,
     deadline: float | None = None,
     manager: AIModelManager | None = None,
-    index: DefinitionIndex | None = None,
     message: bool = False,
 ) -> Review:
     """Review one change.
@@ -58,11 +61,12 @@ async def review_change(
         read: Gives the new side's text of a path; None where there is none.
         settings: The configuration in force.
         customs: What the repository asks of its reviews.
+        attributes: Git attributes (``skipping.ATTRIBUTES``) by path, where there are some.
+        index: Finds definitions in files that the change leaves alone; None where there are none to be had.
         progress: Hears of the steps.
         wait: Longest time to wait for a cold engine, in seconds; it is left warming after that.
         deadline: Longest time for all answers together, in seconds; units without one by then are reported as not read.
         manager: The model to ask; None makes one from the settings, and leaves its engine warm.
-        index: Finds definitions in files that the change leaves alone; None where there are none to be had.
         message: A commit message is wanted, so that a change of one piece is summed up, too.
 
     Raises:
@@ -72,7 +76,7 @@ async def review_change(
     """
     from reviewer.engine.manager import AIModelManager
 
-    whole = context.select(change, read, max_chars=sys.maxsize, include=settings.include, exclude=settings.exclude)
+    whole = _select(change, read, settings, attributes or {})
     if not whole.units:
         return Review(change.subject, skimmed=whole.skimmed)
     manager = manager or AIModelManager(settings.model_config)
@@ -95,11 +99,10 @@ async def review_change(
         around.prepare(selection.units, seconds=_INDEX_SECONDS if wait is None else _HOOK_SECONDS, progress=progress)
         reader = Reader(prompts, answerer, around, votes=settings.votes, completions=settings.completions)
         readings = await reader.read(selection.units, read)
-        # Nobody is asked about a finding that is not shown: what is silenced or told twice is marked first.
-        reviews, remarks = suppression.apply([reading.review for reading in readings], read, customs.silences)
-        reviews = duplicates.mark(reviews)
+        reviews, remarks = _settle_marks(readings, read, settings, customs)
         policy = confidence.Policy.of(settings, profile, customs.templates)
-        units, unsure = await confidence.settle(readings, reviews, policy, prompts, answerer)
+        reviews, unsure = await confidence.settle(readings, reviews, policy, prompts, answerer)
+        units = thresholds.mark_rest(reviews, settings.max_findings_per_file)
         whole_change = summarise.Outcome()
         if summarise.wanted(settings.summary, profile, units, message=message):
             # A hook that has all its answers in the cache does not wait for an engine for this alone.
@@ -121,5 +124,28 @@ async def review_change(
     )
 
 
+def _select(
+    change: Change, read: ReadText, settings: Settings, attributes: Mapping[str, Mapping[str, str]]
+) -> context.Selection:
+    """The units of a change, each as long as it is."""
+    return context.select(
+        change,
+        read,
+        max_chars=sys.maxsize,
+        include=settings.include,
+        exclude=settings.exclude,
+        skip=lambda file: skipping.why(file, read, attributes.get(file.path, {})) if settings.skip_generated else "",
+    )
+
+
 def _extent(settings: Settings, prompts: Prompts) -> Extent:
     return prompts.extent if settings.context == "auto" else settings.context
+
+
+def _settle_marks(
+    readings: Sequence[Reading], read: ReadText, settings: Settings, customs: Customs
+) -> tuple[tuple[UnitReview, ...], tuple[str, ...]]:
+    """Mark what is silenced, too slight or told twice, so that nobody is asked about a finding that is not shown."""
+    reviews, remarks = suppression.apply([reading.review for reading in readings], read, customs.silences)
+    reviews = thresholds.mark_slight(reviews, Severity(settings.min_severity))
+    return duplicates.mark(reviews), remarks

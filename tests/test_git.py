@@ -718,3 +718,24 @@ def test_read_patch_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None
 def test_read_patch_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot read the patch .*nope\.patch"):
         read_patch(str(tmp_path / "nope.patch"))
+
+
+def test_attributes_are_those_that_git_would_record(repo: Repo) -> None:
+    names, path = ("linguist-generated", "diff"), "g\u00e9n/a b.py"
+    first = repo.commit("first", {path: "1\n", ".gitattributes": "*.py linguist-generated\n"})
+    second = repo.commit("second", {path: "2\n", ".gitattributes": "*.py -linguist-generated -diff\n"})
+    repo.stage({path: "3\n", ".gitattributes": "*.py linguist-generated=false\n"})
+    index = (repo.root / ".git" / "index").read_bytes()
+    repo.write({".gitattributes": "*.py diff=python\n"})
+    repository = Repository.discover(repo.root)
+
+    def asked(target: Target, revision: str | None = None) -> dict[str, dict[str, str]]:
+        return repository.attributes(target, names, [path, "other.c"], revision=revision)
+
+    staged_target = repository.target(None, staged=True)
+    assert asked(staged_target) == {path: {"linguist-generated": "false"}}
+    assert asked(repository.target(None, staged=False)) == {path: {"diff": "python"}}
+    assert asked(repository.target(second, staged=True)) == {path: {"linguist-generated": "unset", "diff": "unset"}}
+    assert asked(repository.target(second, staged=True), first) == {path: {"linguist-generated": "set"}}
+    assert asked(Target.of_patch("patch")) == {}
+    assert (repo.root / ".git" / "index").read_bytes() == index

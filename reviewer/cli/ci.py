@@ -70,7 +70,7 @@ def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, 
     )
     for remark in settings.notes:
         output.note(remark)
-    source = common.from_repository(repository, target)
+    source = common.from_repository(repository, target, attributes_from=start)
     review = common.make_review(source, settings, customs.recorded(repository, start), install=install)
     return _publish(review, settings, job, json_output)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reviewer import output
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A change, the new side of its files, and what the other files define."""
+    """A change, the new side of its files, what the other files define, and what git's attributes say of them."""
 
     change: Change
     read: Callable[[str], str | None]
     index: DefinitionIndex | None = None
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def load_settings(
@@ -60,14 +61,22 @@ def here() -> Repository | None:
         return None
 
 
-def from_repository(repository: Repository, target: Target) -> Source:
-    """Read a change from git; files are fetched together, when the first of them is asked for."""
+def from_repository(repository: Repository, target: Target, *, attributes_from: str | None = None) -> Source:
+    """Read a change from git; files are fetched together, when the first of them is asked for.
+
+    Args:
+        repository: Where it is.
+        target: What is reviewed.
+        attributes_from: A revision whose ``.gitattributes`` count instead of those under review.
+    """
     import functools
 
-    from reviewer import diff
+    from reviewer import diff, skipping
     from reviewer.index import DefinitionIndex
 
     change = diff.parse(repository.patch(target), target.subject)
+    paths = [file.path for file in change.files]
+    attributes = repository.attributes(target, skipping.ATTRIBUTES, paths, revision=attributes_from)
 
     @functools.cache
     def fetched() -> dict[str, bytes | None]:
@@ -80,7 +89,7 @@ def from_repository(repository: Repository, target: Target) -> Source:
         data = files[path] if path in files else repository.content(target, path)
         return None if data is None else diff.decode(data)
 
-    return Source(change, read, DefinitionIndex(repository, target))
+    return Source(change, read, DefinitionIndex(repository, target), attributes)
 
 
 def from_patch(patch: bytes, subject: str) -> Source:
@@ -119,6 +128,7 @@ def make_review(
                 source.read,
                 settings,
                 customs=customs,
+                attributes=source.attributes,
                 progress=progress,
                 wait=wait,
                 deadline=deadline,

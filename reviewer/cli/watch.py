@@ -85,6 +85,7 @@ async def _review(repository: Repository, target: Target, flags: Mapping[str, ob
         source.read,
         settings,
         customs=customs.local(repository),
+        attributes=source.attributes,
         index=source.index,
     )
 

@@ -46,6 +46,9 @@ class Settings:
         votes: Samples of each answer.
         summary: Whether to sum the change up; auto does where the model can and there is more than one piece.
         include, exclude: Patterns of paths, ``/`` between parts.
+        skip_generated: Leave out what nobody wrote by hand, as ``skipping.py`` tells it.
+        min_severity: The least severity that is shown.
+        max_findings_per_file: Of one file; None shows all.
         url: Endpoints to attach to, with commas between them; ``api_key`` goes with them and is kept out of ``repr``.
         keyring: Take the key from the system's keyring where ``api_key`` is not set.
         ca_file: Certificates to trust for https, in place of the system's.
@@ -71,6 +74,9 @@ class Settings:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     context: ContextExtent = "auto"
+    skip_generated: bool = True
+    min_severity: FailOn = "info"
+    max_findings_per_file: int | None = None
     cache: bool = True
     completions: bool = True
     explanations: bool = True

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewer.errors import GitError
+from reviewer.git.attributes import attributes
 from reviewer.git.command import Command, Result, text
 from reviewer.git.content import blobs, worktree_file
 from reviewer.git.listing import listed
@@ -20,7 +22,7 @@ from reviewer.git.revision import Revisions
 from reviewer.git.target import Target, TargetKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _CONFIG = (
     *("-c", "core.quotePath=true"),
@@ -198,6 +200,30 @@ class Repository:
                 return listed(self.command, None)
             case TargetKind.COMMIT | TargetKind.RANGE:
                 return listed(self.command, str(target.head))
+
+    def attributes(
+        self, target: Target, names: Sequence[str], paths: Sequence[str], *, revision: str | None = None
+    ) -> dict[str, dict[str, str]]:
+        """Return git attributes by path, those that are specified; as the index or the new side has them.
+
+        Args:
+            target: What is reviewed.
+            names: The attributes.
+            paths: The files.
+            revision: Take them from there instead, as CI does: the head is written by whoever asks for the review.
+        """
+        head = revision or target.head
+        if not paths or target.kind is TargetKind.PATCH:
+            return {}
+        if head is None:
+            cached = ("--cached",) if target.kind is TargetKind.STAGED else ()
+            return attributes(self.command, names, paths, *cached)
+        # Not --source, which git has since 2.40 only: an index of our own, beside the user's, does the same.
+        with tempfile.TemporaryDirectory() as folder:
+            aside = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            command = Command(self.root, _environment(self.root, self.git_dir, self.common_dir) | aside)
+            command.run("read-tree", head)
+            return attributes(command, names, paths, "--cached")
 
     def show(self, revision: str, path: str) -> bytes | None:
         """Return a file of a revision; None where that has no such file.

@@ -185,6 +185,50 @@ def test_settings_of_the_repository_count(changed: Repo, engine: FakeEngine) -> 
     assert "may not be set by a repository" in refused.stderr
 
 
+def test_what_nobody_wrote_is_listed_and_not_read(changed: Repo, engine: FakeEngine) -> None:
+    changed.stage(
+        {
+            "yarn.lock": "a\n",
+            "made.py": AFTER,
+            "pic.svg": "<a/>\n",
+            ".gitattributes": "made.py linguist-generated\npic.svg -diff\n",
+        }
+    )
+    changed.write({".gitattributes": ""})
+    env = engine_env(engine)
+    report = json.loads(reviewer("review", "--format", "json", cwd=changed.root, env=env).stdout)
+    assert {one["path"]: one["reason"] for one in report["skimmed"]} == {
+        "made.py": "generated, says .gitattributes",
+        "pic.svg": "not for reading, says .gitattributes (-diff)",
+        "yarn.lock": "a lock file",
+    }
+    assert {unit["path"] for unit in report["units"]} == {".gitattributes", "stats.py"}
+    done = reviewer("review", "--format", "json", cwd=changed.root, env=env | {"REVIEWER_SKIP_GENERATED": "no"})
+    assert [one["path"] for one in json.loads(done.stdout)["skimmed"]] == []
+
+
+def test_thresholds_of_the_settings_count(changed: Repo, engine: FakeEngine) -> None:
+    engine.update(
+        Rule(
+            match="def average",
+            json=answer(
+                finding("warning"),
+                finding("error")
+                | {"category": "performance", "message": "Dividing by len(values) fails when it is 0."},
+            ),
+        )
+    )
+    env = engine_env(engine)
+    for variable, value, mark in (
+        ("MIN_SEVERITY", "error", "below-severity"),
+        ("MAX_FINDINGS_PER_FILE", "1", "over-limit"),
+    ):
+        done = reviewer("review", "--format", "json", cwd=changed.root, env=env | {f"REVIEWER_{variable}": value})
+        found = json.loads(done.stdout)["findings"]
+        assert [(one["severity"], one["shown"]) for one in found] == [("error", True), ("warning", False)], done.stderr
+        assert mark in found[1]["marks"]
+
+
 def test_templates_of_the_repository_count(changed: Repo, engine: FakeEngine) -> None:
     changed.write({".reviewer/prompts/review/python.j2": "House rule: mind the empty list.\n"})
     done = reviewer("review", cwd=changed.root, env=engine_env(engine))
