@@ -69,7 +69,8 @@ def test_the_review_prompt_names_every_part_of_the_reply_that_a_schema_cannot_ex
 def test_rules_come_last_and_only_where_there_are_some() -> None:
     plain = render("review", "python")
     assert "Rules of" not in plain
-    assert render("review", "python", rules="Log in English.") == f"{plain}\nRules of this repository: Log in English."
+    told = "Rules of this repository, which the + lines must keep:\nLog in English."
+    assert render("review", "python", rules="Log in English.") == f"{plain}\n{told}"
 
 
 def test_a_question_is_put_first() -> None:

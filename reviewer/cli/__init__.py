@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "apply": ("reviewer.cli.apply:apply", "Write suggestions into the working tree, or take them back.", "Review"),
     "dismiss": ("reviewer.cli.dismiss:dismiss", "Hear no more of a finding in this repository.", "Review"),
     "rules": ("reviewer.cli.rules:rules", "Show which of the repository's rules hold for which files.", "Review"),
+    "baseline": ("reviewer.cli.baseline:baseline", "Silence what is found already, to hear of what is new.", "Review"),
     "explain": ("reviewer.cli.explain:explain", "Explain a file or some lines of it.", "Review"),
     "complete": ("reviewer.cli.complete:complete", "Write the code that belongs at a place in a file.", "Review"),
     "eval": ("reviewer.cli.evaluate:evaluate", "Measure how well a model reviews, on labelled changes.", "Review"),

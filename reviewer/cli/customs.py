@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from reviewer import rules
+from reviewer import baseline, rules
 from reviewer.cli import silenced
 from reviewer.customs import NONE, Customs
 from reviewer.errors import UsageError
@@ -16,6 +16,7 @@ from reviewer.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reviewer.finding import Silence
     from reviewer.git import Repository
 
 PROMPTS = ".reviewer/prompts"
@@ -26,12 +27,13 @@ def local(repository: Repository | None) -> Customs:
 
     Raises:
         UsageError: A file is not UTF-8.
-        ConfigError: A rule is wrong.
+        ConfigError: A rule or the baseline is wrong.
     """
     if repository is None:
         return NONE
     root = repository.root
-    return Customs(files(root, PROMPTS), rules.read(files(root, rules.FOLDER)), silenced.known(repository))
+    known = _baseline(local_file(root, baseline.FILE)) | silenced.known(repository)
+    return Customs(files(root, PROMPTS), rules.read(files(root, rules.FOLDER)), known)
 
 
 def recorded(repository: Repository, revision: str) -> Customs:
@@ -39,10 +41,11 @@ def recorded(repository: Repository, revision: str) -> Customs:
 
     Raises:
         UsageError: A file is not UTF-8.
-        ConfigError: A rule is wrong.
+        ConfigError: A rule or the baseline is wrong.
     """
     templates = recorded_files(repository, revision, PROMPTS)
-    return Customs(templates, rules.read(recorded_files(repository, revision, rules.FOLDER)))
+    known = _baseline(repository.show(revision, baseline.FILE))
+    return Customs(templates, rules.read(recorded_files(repository, revision, rules.FOLDER)), known)
 
 
 def files(root: Path, name: str) -> dict[str, str]:
@@ -63,6 +66,12 @@ def files(root: Path, name: str) -> dict[str, str]:
     return found
 
 
+def local_file(root: Path, name: str) -> bytes | None:
+    """One file of the working tree; None where there is none, or a link leads to it."""
+    path = root.resolve() / name
+    return path.read_bytes() if path.is_file() and path.resolve() == path else None
+
+
 def recorded_files(repository: Repository, revision: str, name: str) -> dict[str, str]:
     """The same from a revision.
 
@@ -75,6 +84,10 @@ def recorded_files(repository: Repository, revision: str, name: str) -> dict[str
     paths = [os.fsdecode(path) for path in repository.command.run(*command).split(b"\0") if path]
     contents = repository.contents(Target(TargetKind.COMMIT, None, revision, name), paths)
     return {path.removeprefix(f"{name}/"): _decode(data, path) for path, data in contents.items() if data is not None}
+
+
+def _baseline(data: bytes | None) -> dict[str, Silence]:
+    return {} if data is None else dict(baseline.silences(baseline.load(data)))
 
 
 def _decode(data: bytes, name: str) -> str:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from reviewer.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from reviewer.finding import Silence
     from reviewer.git import Repository
 
 
-def known(repository: Repository | None) -> Mapping[str, Silence]:
+def known(repository: Repository | None) -> dict[str, Silence]:
     """Findings to silence, by fingerprint; a list that cannot be read is told of, and stops nothing."""
     if repository is None:
         return {}
@@ -21,7 +19,7 @@ def known(repository: Repository | None) -> Mapping[str, Silence]:
     from reviewer.dismissal import Dismissals
 
     try:
-        return Dismissals(repository.common_dir).silences()
+        return dict(Dismissals(repository.common_dir).silences())
     except UsageError as problem:
         output.note(f"{problem.message}; what was dismissed is shown again")
         return {}
