@@ -35,6 +35,8 @@ _ENGINE_GONE = (EngineDiedError, EngineUnreachableError)
 # A second try decodes otherwise, or it would give the same unusable reply again.
 _RETRY_TEMPERATURE = 0.5
 _OUT_OF_TIME = "the time budget was over"
+NO_ANSWER = "no answer came within"
+"""How the reason begins where the engine fell silent: asked again, it may well answer."""
 _NEVER = 86_400.0  # the clock that counts is _until_settled's
 
 
@@ -153,7 +155,7 @@ class Answerer:
                 pending, timeout=min(left, self._timeout), return_when=asyncio.FIRST_COMPLETED
             )
             if not done:
-                return _OUT_OF_TIME if left <= self._timeout else f"no answer came within {self._timeout:g} s"
+                return _OUT_OF_TIME if left <= self._timeout else f"{NO_ANSWER} {self._timeout:g} s"
         return ""
 
     async def _answer(self, request: Request, total: int) -> Answer:

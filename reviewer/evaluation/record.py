@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer.answers import NO_ANSWER
 from reviewer.finding import Mark, SuggestionKind
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ class Record:
     def shown(self) -> tuple[Found, ...]:
         """The findings that a user sees."""
         return tuple(finding for finding in self.findings if finding.shown)
+
+    @property
+    def late(self) -> bool:
+        """Whether the engine fell silent over a part of it, as under load; a rerun asks again."""
+        return self.read < self.units and NO_ANSWER in self.problem
 
     def with_review(self, review: Review) -> Record:
         """Fill in what a review gave."""

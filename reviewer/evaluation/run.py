@@ -80,7 +80,7 @@ async def evaluate(
             for turn in range(repeat)
             for case in cases
         ]
-        known = {_key(record) for record in read_log(log)}
+        known = {_key(record) for record in read_log(log) if not record.late}
         missing = [record for record in wanted if _key(record) not in known]
         if missing:
             await manager.load_model(progress=progress)  # once, so that no case's seconds include it

@@ -118,6 +118,21 @@ async def test_a_refused_case_is_recorded_and_the_others_go_on(tmp_path: Path) -
 
 
 @pytest.mark.anyio
+async def test_a_case_that_the_engine_fell_silent_over_is_asked_again(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    with FakeEngine(Script(rules=[reply(delay=3.0)]), tcp=True) as engine:
+        settings = Settings(url=engine.endpoint.url, timeout=0.5)
+        (first,) = await evaluate([bug()], settings, log)
+        engine.update(reply())
+        (second,) = await evaluate([bug()], settings, log)
+        asked = len(engine.requests(CHAT))
+        await evaluate([bug()], settings, log)
+        assert len(engine.requests(CHAT)) == asked
+    assert (first.read, first.late) == (0, True)
+    assert (second.read, second.late) == (1, False)
+
+
+@pytest.mark.anyio
 async def test_without_an_engine_nothing_is_recorded(tmp_path: Path) -> None:
     with pytest.raises(EngineUnreachableError):
         await evaluate([bug()], Settings(url="http://127.0.0.1:9"), tmp_path / "log.jsonl")
