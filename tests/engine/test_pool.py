@@ -193,7 +193,7 @@ class TestReview:
 
     async def review(self, repo: Repo, found: list[FakeEngine], **options: Any) -> Review:
         change, texts = self.change(repo, 40)
-        return await review_change(change, texts.get, Settings(url=urls(found), **options))
+        return await review_change(change, texts.get, Settings(url=urls(found), summary="off", **options))
 
     @pytest.mark.parametrize(
         "end",

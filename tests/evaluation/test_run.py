@@ -217,7 +217,7 @@ def test_the_command_writes_a_table_json_and_a_page(tmp_path: Path) -> None:
     assert model["measures"]["recall"]["value"] == 1
     assert model["measures"]["false_alarms"]["value"] == 1
     assert model["measures"]["skill"]["value"] == 0
-    assert "<h1>pairs.jsonl</h1>" in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
+    assert "<h1>Evaluation on pairs.jsonl</h1>" in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
     assert (tmp_path / "out" / "page.results.jsonl").is_file()
 
 
