@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reviewer.engine.profile import ModelProfile
     from reviewer.engine.wire import Completion
     from reviewer.progress import Progress
-    from reviewer.prompt import Request
+    from reviewer.request import Request
 
 _ENGINE_GONE = (EngineDiedError, EngineUnreachableError)
 # A second try decodes otherwise, or it would give the same unusable reply again.

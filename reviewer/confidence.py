@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from reviewer.engine.profile import ModelProfile
     from reviewer.finding import Finding, UnitReview
     from reviewer.opinion import Opinion
-    from reviewer.prompt import Prompts, Request
+    from reviewer.prompt import Prompts
     from reviewer.reading import Reading
+    from reviewer.request import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Requests: what is sent for one unit, and how its reply is read.
+"""Writes the requests: what is sent for one unit, for a finding of it, for a piece of unfinished code.
 
 The part that all units of a language share comes first and never varies, so that the engine's prefix cache serves it;
 the unit comes last, fenced by a marker that its author cannot know.
@@ -6,30 +6,30 @@ the unit comes last, fenced by a marker that its author cannot know.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from reviewer import assets
 from reviewer.diff import LineKind, printable
 from reviewer.engine import tasks
 from reviewer.languages import LANGUAGES
 from reviewer.opinion import read_opinion, weigh
-from reviewer.reply import InvalidReplyError, read_review, review_schema
+from reviewer.reply import read_review, review_schema
+from reviewer.request import CompletionReader, Request
 from reviewer.rules import MAX_TOGETHER, holding, together
 from reviewer.secret import marker
 from reviewer.templates import Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewer.context import ReviewUnit
     from reviewer.engine.profile import ModelProfile
-    from reviewer.engine.wire import Completion, Message
+    from reviewer.engine.wire import Message
     from reviewer.finding import Finding
     from reviewer.gaps import Gap
     from reviewer.rules import Rule
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 SHOTS = "prompts/base/shots.toml"
 # Two empty lines end a body; what a small model writes after them is chatter, at 40 ms a token.
 _AFTER_BODY = "\n\n\n"
-# Answers that are counted as votes must differ where the model is not sure, and still make sense.
-_SAMPLE_TEMPERATURE = 0.7
 # A reasoning model's answer comes after its analysis; another's is one word, which may be two tokens.
 _OPINION_TOKENS = 2
 _LINE_NUMBER = re.compile(r"\b(lines?\s+)(\d{1,7})\b", re.IGNORECASE)
@@ -48,13 +46,6 @@ _MAX_UNIT_CHARS = 12_000
 _MAX_UNIT_CHARS_SMALL = 3_500
 # What is around a unit is never most of what is read.
 _MAX_CONTEXT_SHARE = 0.4
-
-
-class ReadReply(Protocol):
-    """Reads a reply's text; raises ``InvalidReplyError`` where it is not what was asked for."""
-
-    def __call__(self, text: str, *, truncated: bool) -> Any:
-        """Read ``text``; ``truncated`` says that the engine cut it at its longest length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,39 +61,6 @@ class UnitLine:
     label: str
     kind: LineKind
     text: str
-
-
-def _said(completion: Completion) -> str:
-    return completion.text
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request to the model, with the reader for its reply.
-
-    Attributes:
-        read: Reads the text that ``keep`` gives.
-        draw: Which of several answers this asks for; tells them apart in the cache.
-        logprobs: Whether the likely tokens are asked for.
-        keep: What of the answer is read, and cached; by default what the model wrote.
-    """
-
-    messages: tuple[Message, ...]
-    schema: dict[str, Any] | None
-    max_tokens: int
-    read: ReadReply
-    temperature: float = 0.0
-    stop: tuple[str, ...] = ()
-    extra: Mapping[str, Any] | None = None
-    draw: int = 0
-    logprobs: bool = False
-    keep: Callable[[Completion], str] = _said
-
-    def sample(self, number: int) -> Request:
-        """The same request for its answer number ``number``: 0 is the likeliest one, the others are drawn."""
-        if not number:
-            return self
-        return dataclasses.replace(self, temperature=_SAMPLE_TEMPERATURE, draw=number)
 
 
 class Prompts:
@@ -227,7 +185,7 @@ class Prompts:
             ),
             schema=None,
             max_tokens=self._profile.reply_tokens(self._profile.bounds.code_chars),
-            read=_CompletionReader(task, tasks.indent_of(gap.placeholder) if prefill else None),
+            read=CompletionReader(task, tasks.indent_of(gap.placeholder) if prefill else None),
             stop=(tasks.FENCE_END, _AFTER_BODY) if prefill else (),
             extra=tasks.PREFILLED if prefill else None,
         )
@@ -304,28 +262,3 @@ def _shot_reply(reply: dict[str, Any], lines: tuple[UnitLine, ...], *, quotes: b
         return reply
     texts = {line.label: line.text.strip() for line in lines}
     return {**reply, "findings": [{"quote": texts[str(one["line"])], **one} for one in reply["findings"]]}
-
-
-@dataclass(frozen=True, slots=True)
-class _CompletionReader:
-    """Reads a completion: plain code, since code inside JSON costs a small model its thread.
-
-    Attributes:
-        indent: Of the body that a prefilled reply goes on with; None where the reply stands alone.
-    """
-
-    task: tasks.CompletionTask
-    indent: str | None
-
-    def __call__(self, text: str, *, truncated: bool) -> str:
-        if self.indent is None:
-            code = tasks.inserted_code(text, self.task)
-            ended = not truncated
-        else:
-            code = tasks.continued_body(text, self.indent)
-            ended = not truncated or len(code) < len(text.strip())
-        if not ended:
-            raise InvalidReplyError("the completion was cut at its longest length")
-        if not code.strip():
-            raise InvalidReplyError("the completion was empty")
-        return code

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from reviewer.answers import Answer, Answerer
     from reviewer.context import ReadText, ReviewUnit
     from reviewer.finding import Finding
-    from reviewer.prompt import Prompts, Request
+    from reviewer.prompt import Prompts
+    from reviewer.request import Request
     from reviewer.surroundings import Piece, Surroundings
 
 

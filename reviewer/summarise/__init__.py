@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reviewer import assets
 from reviewer.errors import ReviewerError
-from reviewer.prompt import Request
+from reviewer.request import Request
 from reviewer.secret import marker
 from reviewer.summarise import check, points, reply
 

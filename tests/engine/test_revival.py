@@ -23,8 +23,8 @@ from reviewer.engine.profile import ModelProfile
 from reviewer.engine.server import Server, ServerSpec
 from reviewer.errors import EngineDiedError, EngineStartError, ModelNotLoadedError
 from reviewer.progress import SILENT
-from reviewer.prompt import Request
 from reviewer.reply import read_review, review_schema
+from reviewer.request import Request
 from tests.fake_engine import SERVED_NAME, Rule, Script
 
 if TYPE_CHECKING:
