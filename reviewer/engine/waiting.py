@@ -14,6 +14,7 @@ from reviewer.errors import EngineNotReadyError, EngineStartError
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Sequence
 
     from reviewer.engine.endpoint import Endpoint
     from reviewer.engine.registry import Place
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.2
 _READ_LINES = 2000  # several processes write their tracebacks below the one that counts
+# The API server's own line, and what the supervisor's begin with that tells of a death before.
+_UP = "Application startup complete"
+_TOLD = "reviewer: the engine "
 _STATUS_HINT = "reviewer engine status shows how far it is"
 
 
@@ -30,7 +34,7 @@ class CancelledError(EngineNotReadyError):
 
 
 class GoneError(EngineStartError):
-    """The engine that was joined was just being stopped for having nothing to do."""
+    """The engine that was joined was up, and was just ending: of a request, or for having nothing to do."""
 
 
 class Waiting:
@@ -60,7 +64,7 @@ class Waiting:
 
         Raises:
             EngineNotReadyError: ``wait`` is over; ``CancelledError`` where the wait was cancelled.
-            EngineStartError: It died, or its log stood still; ``GoneError`` where it was being stopped already.
+            EngineStartError: It died, or its log stood still; ``GoneError`` where it had been up and was ending.
         """
         record, began = self._record, time.monotonic()
         expected = state.read_number(self._place.timing_file(self._record.name), "seconds")
@@ -105,6 +109,9 @@ class Waiting:
             gone = GoneError if lived.reason is Reason.IDLE else EngineStartError
             return gone(lived.message, hint=lived.hint or None)
         failure = failures.explain(lines, lived.exit_status if lived else None)
+        if _was_up(lines):
+            died = failure.error("the engine died when it was up already", Path(record.log))
+            return GoneError(died.message, hint=died.hint)
         return failure.error("the engine died while starting", Path(record.log))
 
     def _hung(self, watch: LogWatch) -> EngineStartError:
@@ -113,3 +120,9 @@ class Waiting:
         failure = failures.explain(registry.tail(log, _READ_LINES), None)
         silent = f"the engine said nothing for {watch.silence:.0f} s while {watch.describe()}, and was ended"
         return failure.error(silent, log)
+
+
+def _was_up(lines: Sequence[str]) -> bool:
+    """Whether the engine answered, the last time that it was started: then it did not die of its start."""
+    begun = next((at for at in range(len(lines) - 1, -1, -1) if lines[at].startswith(_TOLD)), -1)
+    return any(_UP in line for line in lines[begun + 1 :])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Message = dict[str, str]
 
 _QUOTED_CHARS = 400
-_TOP_LOGPROBS = 10
+_TOP_LOGPROBS = 20  # as many as vLLM gives unless it is told otherwise, and as the format allows
 # vLLM's API server outlives its engine for a moment and answers so (v1/engine/exceptions.py of vLLM 0.32.0).
 _ENGINE_DEAD = re.compile(r"\bEngineCore encountered an issue|EngineDeadError")
 _TOO_LONG = re.compile(r"(?:context|model) length|context_length_exceeded|input tokens", re.IGNORECASE)

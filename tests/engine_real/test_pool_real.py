@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from reviewer import diff
 from reviewer.config import Settings
 from reviewer.engine.client import EngineClient
 from reviewer.engine.endpoint import Endpoint
+from reviewer.errors import EngineUnreachableError, InferenceTimeoutError
 from reviewer.finding import Review, UnitStatus
 from reviewer.review import review_change
 
@@ -100,7 +102,10 @@ async def _ready(server: Served) -> None:
 
 async def _figure(server: Served, name: str) -> int:
     async with server.client() as client:
-        return int((await client.metrics()).get(f"vllm:{name}", 0))
+        for _ in range(20):  # two servers on two cores can be too busy to say how busy they are
+            with contextlib.suppress(EngineUnreachableError, InferenceTimeoutError):
+                return int((await client.metrics()).get(f"vllm:{name}", 0))
+        raise AssertionError(f"{server.url} tells no figures")
 
 
 async def _review(repo: Repo, servers: list[Served]) -> Review:
@@ -110,8 +115,9 @@ async def _review(repo: Repo, servers: list[Served]) -> Review:
     repo.stage({"values.py": after})
     change = diff.parse(repo.git("diff", "--cached", "--no-color"), "staged changes")
     settings = Settings(
-        url=", ".join(server.url for server in servers), api_key=_ENV["VLLM_API_KEY"], timeout=300.0, completions=False
-    )
+        url=", ".join(server.url for server in servers), api_key=_ENV["VLLM_API_KEY"], timeout=300.0, completions=False,
+        summary="off",
+    )  # fmt: skip
     return await review_change(change, {"values.py": after}.get, settings)
 
 
@@ -133,8 +139,9 @@ async def test_one_of_two_is_killed_in_the_middle_of_a_review(servers: list[Serv
         f"all {len(review.units)} units read {time.monotonic() - killed:.1f} s after that"
     )
     assert [unit.status for unit in review.units] == [UnitStatus.READ] * _UNITS, [u.reason for u in review.not_read]
-    (note,) = [note for note in review.notes if goes.url in note]
-    assert "take its requests" in note
+    told = [note for note in review.notes if goes.url in note]
+    assert any("take its requests" in note for note in told), review.notes
+    assert not [note for note in review.notes if stays.url in note and "take its requests" in note]
     # Every unit once at the server that stayed, but for what the other one had answered before, and replies that were
     # no JSON and asked for again.
     answered = await _figure(stays, "request_success_total")
