@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from reviewer import skipping
 from reviewer.languages import detect
 
 if TYPE_CHECKING:
@@ -14,16 +14,8 @@ MAX_BYTES = 256 * 1024
 """A larger blob is not read: it is data, or generated."""
 
 _MAX_LINE = 300  # characters of the average line of a file that no tool wrote
-_FOREIGN = frozenset(
-    (
-        *("node_modules", "bower_components", "vendor", "third_party", "third-party", "site-packages", "venv"),
-        *(".venv", "Pods", "dist", "generated", "__generated__", "__pycache__"),
-    )
-)
-_GENERATED = re.compile(
-    r"(?:\.min\.[mc]?js|\.bundle\.js|\.pb\.(?:go|cc|h)|_pb2(?:_grpc)?\.pyi?|\.g\.cs|\.designer\.cs|[._-]generated\.\w+)$",
-    re.IGNORECASE,
-)
+# Besides what no review reads: environments, and what tools write into folders of their own.
+_FOREIGN = frozenset(("site-packages", "venv", ".venv", "dist", "generated", "__generated__", "__pycache__"))
 # Languages whose files speak to each other.
 _FAMILIES = {
     "javascript": "script",
@@ -43,7 +35,7 @@ def family(language: Language) -> str:
 
 def language_of(path: str) -> Language | None:
     """The language of a file that is worth reading, by its name alone; None where it is not."""
-    if _FOREIGN.intersection(path.split("/")[:-1]) or _GENERATED.search(path):
+    if _FOREIGN.intersection(path.split("/")[:-1]) or skipping.by_path(path):
         return None
     language = detect(path)
     return language if language.grammar else None
