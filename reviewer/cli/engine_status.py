@@ -104,10 +104,6 @@ def _work(state: ServerState) -> list[str]:
     return found
 
 
-def _speed(rate: float) -> str:
-    return f"{rate:.0f}" if rate >= _FAST else f"{rate:.1f}"
-
-
 def _figures(state: ServerState) -> dict[str, Any]:
     """What the engine has counted and its supervisor has seen; None for what is not known."""
     from reviewer.engine import activity
