@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from reviewer.evidence.diagnostic import Diagnostic
     from reviewer.evidence.reviewed import ReviewedFile
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 _SPACE = re.compile(r"\s+")
 _SPAN = 12  # lines: in a longer place, a changed line says little about the fault
 
-# One syntax error hides or causes others, so where the old side has one, the new side's are not news.
-_ANY_LINE = ("invalid-syntax",)
+# One syntax error hides or causes others, and may be noticed far below its cause. So the new side's are news only where
+# the old side parses, and then the change is the cause, wherever they are noticed.
+_SYNTAX = "invalid-syntax"
 
 
 def on_changed_lines(found: Iterable[Diagnostic], file: ReviewedFile) -> list[Diagnostic]:
@@ -38,7 +39,7 @@ def pinned(diagnostic: Diagnostic, file: ReviewedFile) -> Diagnostic:
 
 
 def introduced(
-    found: Iterable[Diagnostic], old: Iterable[Diagnostic], file: ReviewedFile, old_file: ReviewedFile
+    found: Iterable[Diagnostic], old: Collection[Diagnostic], file: ReviewedFile, old_file: ReviewedFile
 ) -> list[Diagnostic]:
     """Return the reports on changed lines that are not on the old side.
 
@@ -55,25 +56,26 @@ def introduced(
         (unchanged if _changed_line(one, file) is None else changed).append(one)
     for one in unchanged:
         known[_key(one, file)] -= 1
-    fresh = []
+    fresh: list[Diagnostic] = []
+    broken = any(one.source.rule == _SYNTAX for one in old)
     for one in changed:
-        key = _key(one, file)
-        if key[1] in _ANY_LINE and known[key] > 0:
+        if one.source.rule == _SYNTAX:
+            fresh += [] if broken else [one]
+            broken = True
             continue
+        key = _key(one, file)
         known[key] -= 1
         if known[key] < 0:
             fresh.append(one)
     return fresh
 
 
-def rule_counts(found: Iterable[Diagnostic]) -> Mapping[tuple[str, str], int]:
-    """Count reports by reporter and rule."""
-    return Counter((one.source.name, one.source.rule) for one in found)
-
-
 def _changed_line(diagnostic: Diagnostic, file: ReviewedFile) -> int | None:
     if diagnostic.line in file.changed:
         return diagnostic.line
+    if diagnostic.source.rule == _SYNTAX:
+        before = [line for line in file.changed if line <= diagnostic.line]
+        return max(before) if before else min(file.changed, default=None)
     end = _last_line(diagnostic)
     if end - diagnostic.line >= _SPAN:
         return None
@@ -88,5 +90,4 @@ def _last_line(diagnostic: Diagnostic) -> int:
 
 def _key(diagnostic: Diagnostic, file: ReviewedFile) -> tuple[str, str, str]:
     source = diagnostic.source
-    text = "" if source.rule in _ANY_LINE else _SPACE.sub("", file.line_text(diagnostic.line))
-    return source.name, source.rule, text
+    return source.name, source.rule, _SPACE.sub("", file.line_text(diagnostic.line))

@@ -82,13 +82,12 @@ def new_files(change: Change, side: Side) -> list[ReviewedFile]:
 
 def old_files(files: Iterable[ReviewedFile], side: Side) -> dict[str, ReviewedFile]:
     """Read the old side of some files, by the path of the new side; a file that is new is left out."""
-    before = {file.path: file.old_path for file in files if file.old_path is not None}
-    languages = {file.path: file.language for file in files}
-    texts = _texts(side, set(before.values()))
+    existing = {file.path: file for file in files if file.old_path is not None}
+    texts = _texts(side, {str(file.old_path) for file in existing.values()})
     return {
-        path: ReviewedFile(path, languages[path], text)
-        for path, old in before.items()
-        if (text := texts.get(old)) is not None
+        path: ReviewedFile(path, file.language, texts[str(file.old_path)])
+        for path, file in existing.items()
+        if str(file.old_path) in texts
     }
 
 

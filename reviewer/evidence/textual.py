@@ -131,7 +131,6 @@ def _diagnostic(  # noqa: PLR0917
         severity,
         category,
         aliases=aliases,
-        # A key on one line stands behind its heading.
         column=1,
         end_line=line,
         end_column=len(file.line_text(line)) + 1,
