@@ -89,7 +89,7 @@ def suggestion(lines: Sequence[str], edits: Sequence[Edit]) -> Suggestion | None
     # The place after the last line's end is a legal one: the text then ends where the edit does.
     last = min(last, len(lines))
     pieces.append(_between(lines, at, (last, len(lines[last - 1]) + 1)) if at[0] <= last else "")
-    return _trimmed(first, list(lines[first - 1 : last]), "".join(pieces).split("\n"))
+    return _trimmed(lines, first, last, "".join(pieces).split("\n"))
 
 
 def _fits(lines: Sequence[str], edit: Edit) -> bool:
@@ -109,15 +109,21 @@ def _between(lines: Sequence[str], start: tuple[int, int], end: tuple[int, int])
     return "\n".join((lines[start[0] - 1][start[1] - 1 :], *lines[start[0] : end[0] - 1], tail))
 
 
-def _trimmed(first: int, before: list[str], after: list[str]) -> Suggestion | None:
+def _trimmed(lines: Sequence[str], first: int, last: int, after: list[str]) -> Suggestion | None:
     """Leave out the lines that stay the same at both ends; one is kept, because a suggestion replaces lines."""
-    while len(before) > 1 and len(after) > 1 and before[-1] == after[-1]:
-        before.pop()
-        after.pop()
-    while len(before) > 1 and len(after) > 1 and before[0] == after[0]:
-        before.pop(0)
-        after.pop(0)
-        first += 1
-    if before == after:
+    if list(lines[first - 1 : last]) == after:
         return None
-    return Suggestion(first, first + len(before) - 1, "\n".join(after), "\n".join(before))
+    while last > first and after and lines[last - 1] == after[-1]:
+        last -= 1
+        after.pop()
+    while last > first and after and lines[first - 1] == after[0]:
+        first += 1
+        after.pop(0)
+    if after == [""]:  # an empty replacement would delete the line rather than leave an empty one
+        if first > 1:
+            first -= 1
+            after.insert(0, lines[first - 1])
+        elif last < len(lines):
+            last += 1
+            after.append(lines[last - 1])
+    return Suggestion(first, last, "\n".join(after), "\n".join(lines[first - 1 : last]))

@@ -35,9 +35,7 @@ def staged(repo: Repo, options: Options | None = None) -> Evidence:
     new = Side(lambda paths: repository.contents(target, paths), lambda: repository.files(target))
     old = Side(
         lambda paths: blobs(repository.command, str(target.base), paths),
-        lambda: [
-            line for line in repo.git("ls-tree", "-r", "--name-only", str(target.base)).decode().split("\n") if line
-        ],
+        lambda: repo.git("ls-tree", "-r", "-z", "--name-only", str(target.base)).decode().split("\0")[:-1],
     )
     return collect(change, new, old, options)
 

@@ -12,16 +12,20 @@ _KEY_BODY = "MIIEpAIBAAKCAQEA7bq1Hs0wZk3yXn9Qv5Lr2Tt8Uo4Pf6Gd1Ja"
     ("path", "text", "expected"),
     [
         pytest.param("a.py", "x = 'é ü 你好'\n", [], id="letters"),
-        pytest.param("a.py", "access = 'user\u202e \u2066// check\u2069 \u2066'\n", ["bidirectional-control"], id="trojan"),
-        pytest.param("a.md", "\u2067שלום\u2069 hello\n", [], id="balanced isolates in prose"),
-        pytest.param("a.md", "\u2067שלום hello\n", ["bidirectional-control"], id="an open isolate in prose"),
+        pytest.param(
+            "a.py", "access = 'user\u202e \u2066// check\u2069 \u2066'\n", ["bidirectional-control"], id="trojan"
+        ),
+        pytest.param("a.md", "\u2067\u05e9\u05dc\u05d5\u05dd\u2069 hello\n", [], id="balanced isolates in prose"),
+        pytest.param(
+            "a.md", "\u2067\u05e9\u05dc\u05d5\u05dd hello\n", ["bidirectional-control"], id="an open isolate in prose"
+        ),
         pytest.param("a.md", "\u202etxt.exe\u202c\n", ["bidirectional-control"], id="an override in prose"),
         pytest.param("a.js", "const \u3164 = 1\n", ["invisible-character"], id="Hangul filler"),
         pytest.param("a.py", "x\u200b = 1\n", ["invisible-character"], id="zero-width space"),
         pytest.param("a.py", "\ufeffx = 1\n", [], id="byte order mark"),
         pytest.param("a.py", "x = 1\n\ufeffy = 1\n", ["invisible-character"], id="byte order mark inside"),
         pytest.param("a.py", "x = '👩\u200d💻'\n", [], id="joined emoji"),
-        pytest.param("a.py", "x = 'می\u200cخواهم'\n", [], id="Persian non-joiner"),
+        pytest.param("a.py", "x = '\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645'\n", [], id="Persian non-joiner"),
         pytest.param("a.py", "pass\u200cword = 1\n", ["invisible-character"], id="non-joiner between ASCII"),
         pytest.param("a.py", "x = '🏴\U000e0067\U000e0062\U000e007f'\n", [], id="flag of a region"),
         pytest.param("a.py", "x = 'hi\U000e0041\U000e0042'\n", ["invisible-character"], id="tags that hide a message"),
@@ -36,7 +40,9 @@ _KEY_BODY = "MIIEpAIBAAKCAQEA7bq1Hs0wZk3yXn9Qv5Lr2Tt8Uo4Pf6Gd1Ja"
         pytest.param("k", f"-----BEGIN EC PRIVATE KEY-----\n{_KEY_BODY}\n", ["private-key"], id="key"),
         pytest.param("k", f'"-----BEGIN PRIVATE KEY-----\\n{_KEY_BODY}\\n"\n', ["private-key"], id="key on one line"),
         pytest.param("k", f"-----BEGIN PUBLIC KEY-----\n{_KEY_BODY}\n", [], id="public key"),
-        pytest.param("k", "if '-----BEGIN PRIVATE KEY-----' in text:\n    raise KeyError\n", [], id="key's heading alone"),
+        pytest.param(
+            "k", "if '-----BEGIN PRIVATE KEY-----' in text:\n    raise KeyError\n", [], id="key's heading alone"
+        ),
     ],
 )
 def test_text_of_any_language(path: str, text: str, expected: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from urllib.parse import quote
 
 from reviewer import globs
 from reviewer.finding import Category
@@ -75,4 +76,4 @@ class Spec:
 
     def url_of(self, rule: str) -> str:
         """Return the address of a rule's documentation; empty where it is unknown."""
-        return self.url.replace("{rule}", rule) if rule else ""
+        return self.url.replace("{rule}", quote(rule, safe="/@")) if rule else ""

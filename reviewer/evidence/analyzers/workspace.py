@@ -59,7 +59,10 @@ class Workspace:
 
     def path_of(self, reported: str) -> str | None:
         """Return the path of a copied file that an analyzer names; None for any other file."""
-        name = _plain(reported)
+        # A per cent sign may encode a character, as in an address, or be one.
+        return next((path for name in (reported, _plain(reported)) if (path := self._inside(name)) is not None), None)
+
+    def _inside(self, name: str) -> str | None:
         if os.path.isabs(name):  # noqa: PTH117 - the name may be no path at all
             # Not resolved: a link that the analyzer made must not lead from here to another file.
             root = str(self.root)
