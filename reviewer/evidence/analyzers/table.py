@@ -35,6 +35,8 @@ _TESTS = ("test_*.py", "*_test.py", "conftest.py", "tests/**", "test/**")
 # Tests run fixed commands, ignore errors on purpose and compare for the sake of raising.
 _NOT_IN_TESTS = ("S", "B015", "B017", "B018", "BLE001")
 
+_SECONDS = 10.0  # for the bundled ones, which take a fraction of one on most changes
+
 RUFF = Spec(
     name="ruff",
     command=(
@@ -61,12 +63,17 @@ RUFF = Spec(
         ("B019", Category.RESOURCE),
         ("T100", Category.UNFINISHED),
     ),
+    timeout=_SECONDS,
     bundled=True,
 )
 
 SHELLCHECK = Spec(
     name="shellcheck",
-    command=("shellcheck", "--norc", "--format=json1", "--severity=warning", "--", FILES),
+    # The extended analysis takes minutes for a script of some thousand lines.
+    command=(
+        *("shellcheck", "--norc", "--format=json1", "--severity=warning", "--extended-analysis=false"),
+        *("--", FILES),
+    ),
     format=Format.SHELLCHECK,
     languages=frozenset({"shell"}),
     # Dialects that it does not know.
@@ -83,6 +90,7 @@ SHELLCHECK = Spec(
             "SC2155",  # declared and assigned at once
         }
     ),
+    timeout=_SECONDS,
     bundled=True,
 )
 
@@ -93,6 +101,7 @@ SECRETS = Spec(
     format=Format.RDJSONL,
     runs_code=False,
     category=Category.SECURITY,
+    timeout=_SECONDS,
     bundled=True,
     secrets=True,
 )
