@@ -230,6 +230,8 @@ def _shown_line(one: Diagnostic, file: ReviewedFile) -> str:
     line = file.line_text(one.line)
     if not one.secret:
         return line
+    if one.column == 0:  # pinned to another line of a secret that spans several
+        return _HIDDEN
     end = one.end_column if one.end_line in (0, one.line) and one.end_column else len(line) + 1
     start = max(one.column, 1)
     return line[: start - 1] + _HIDDEN + line[end - 1 :]

@@ -26,14 +26,16 @@ _RUFF_RULES = (
     *("E722", "S110", "S112", "BLE001"),
     # Blocking calls in coroutines; naive times that are taken for UTC or local time by mistake.
     *("ASYNC100", "ASYNC105", "ASYNC210", "ASYNC212", "ASYNC220", "ASYNC221", "ASYNC222", "ASYNC251"),
-    *("DTZ002", "DTZ003", "DTZ004"),
+    *("DTZ002", "DTZ003", "DTZ004", "DTZ005", "DTZ006"),
+    # Files that nothing closes.
+    "SIM115",
     # Security, as far as the code alone shows it.
     *("S102", "S103", "S113", "S202", "S306", "S307", "S323", "S501", "S502", "S503", "S504", "S505", "S506", "S507"),
     *("S508", "S509", "S602", "S604", "S605", "S608", "S609", "S610", "S611", "S701", "S702", "S704"),
 )
 _TESTS = ("test_*.py", "*_test.py", "conftest.py", "tests/**", "test/**")
 # Tests run fixed commands, ignore errors on purpose and compare for the sake of raising.
-_NOT_IN_TESTS = ("S", "B015", "B017", "B018", "BLE001")
+_NOT_IN_TESTS = ("S", "DTZ", "B015", "B017", "B018", "BLE001")
 
 _SECONDS = 10.0  # for the bundled ones, which take a fraction of one on most changes
 
