@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from reviewer import assets, output, prompt
+from reviewer import assets
 from reviewer.config import Settings
 from reviewer.engine.manager import AIModelManager
 from reviewer.evaluation import cases as sets
@@ -26,7 +26,9 @@ from reviewer.evaluation.record import Record, read_log
 from reviewer.evaluation.render import interval_text, value_text
 from reviewer.evaluation.report import ModelReport, make_report
 from reviewer.evaluation.run import evaluate
-from reviewer.reply import review_schema
+from reviewer.prompting import prompts
+from reviewer.prompting.reply import review_schema
+from reviewer.terminal import output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,15 +117,15 @@ def asking(variant: Variant) -> Iterator[None]:
     with contextlib.ExitStack() as patches:
         if variant.shots is not None or variant.first != "explanation":
             chosen = [_in_order(_all_shots()[index], variant.first) for index in variant.shots or (DEFECT, CLEAN)]
-            patches.enter_context(mock.patch.object(prompt.Prompts, "_shot_data", chosen))
+            patches.enter_context(mock.patch.object(prompts.Prompts, "_shot_data", chosen))
         if variant.first != "explanation":
-            patches.enter_context(mock.patch.object(prompt, "review_schema", _schema_beginning_with(variant.first)))
+            patches.enter_context(mock.patch.object(prompts, "review_schema", _schema_beginning_with(variant.first)))
         yield
 
 
 def _all_shots() -> list[dict[str, Any]]:
     further = Path(__file__).with_name("shots.toml").read_text(encoding="utf-8")
-    return [shot for text in (assets.read(prompt.SHOTS), further) for shot in tomllib.loads(text)["shot"]]
+    return [shot for text in (assets.read(prompts.SHOTS), further) for shot in tomllib.loads(text)["shot"]]
 
 
 def _in_order(shot: dict[str, Any], first: str) -> dict[str, Any]:

@@ -23,22 +23,22 @@ from typing import TYPE_CHECKING
 
 from common import git, machine
 
-from reviewer import context
 from reviewer.cli.common import from_repository
 from reviewer.config import Settings
+from reviewer.context import Surroundings
+from reviewer.context.index import DefinitionIndex
 from reviewer.engine.manager import AIModelManager
 from reviewer.engine.profile import ModelProfile
 from reviewer.git import Repository
-from reviewer.index import DefinitionIndex
-from reviewer.prompt import Prompts
+from reviewer.prompting.prompts import Prompts
 from reviewer.review import review_change
-from reviewer.surroundings import Surroundings
+from reviewer.selection.units import select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reviewer.cli.common import Source
-    from reviewer.surroundings import Extent
+    from reviewer.context import Extent
 
 EXTENTS: tuple[Extent, ...] = ("none", "scope", "file", "repo")
 
@@ -80,7 +80,7 @@ def measure(sources: list[Source], prompts: Prompts, words: Sequence[Extent]) ->
         took: list[float] = []
         roles: dict[str, int] = {}
         for source in sources:
-            units = context.select(source.change, source.read, max_chars=prompts.unit_chars).units
+            units = select(source.change, source.read, max_chars=prompts.unit_chars).units
             units = tuple(unit for unit in units if unit.language.grammar)
             around = Surroundings(extent, source.read, source.index)
             if extent == "repo":
@@ -120,7 +120,7 @@ async def ask(sources: list[Source], most: int, words: Sequence[Extent]) -> None
     chosen: list[Source] = []
     count = 0
     for source in sources:
-        found = context.select(source.change, source.read, max_chars=3_500).units
+        found = select(source.change, source.read, max_chars=3_500).units
         code = [unit for unit in found if unit.language.grammar]
         if code and count + len(found) <= most:
             Surroundings("repo", source.read, source.index).prepare(code)

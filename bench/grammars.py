@@ -16,10 +16,11 @@ from pathlib import Path
 
 from common import machine, table
 
-from reviewer.engine import catalog, launch
 from reviewer.engine.config import EMBEDDED_MODEL
+from reviewer.engine.models import catalog
+from reviewer.engine.planning import launch
 from reviewer.engine.profile import ReplyBounds
-from reviewer.reply import review_schema
+from reviewer.prompting.reply import review_schema
 
 LINES = (1, 2, 3, 5, 8, 13, 21, 40, 100, 5)
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from common import git, machine, spread, table, verdict
 
+from reviewer.context.index import DefinitionIndex
 from reviewer.git import Repository
-from reviewer.index import DefinitionIndex
 
 FAMILIES = ("python", "script", "go", "jvm", "rust", "c")
 COLD_GOAL, WARM_GOAL = 15.0, 0.1

@@ -22,11 +22,13 @@ import httpx
 import psutil
 from common import alternate, machine, spread, table
 
-from reviewer.engine import environment, hardware, launch, shape
 from reviewer.engine.config import ModelConfig
-from reviewer.engine.job import Watch
-from reviewer.engine.plan import make_plan
-from reviewer.engine.server import Server, ServerSpec
+from reviewer.engine.install import environment
+from reviewer.engine.models import shape
+from reviewer.engine.planning import hardware, launch
+from reviewer.engine.planning.plan import make_plan
+from reviewer.engine.server.job import Watch
+from reviewer.engine.server.server import Server, ServerSpec
 
 THRESHOLD = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
 

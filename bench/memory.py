@@ -36,23 +36,24 @@ from common import machine
 from sampling import Sampler, control_group, killed, major_faults
 from shapes import GRID, REFUSED, SWITCHES, Case, shape_of, with_allocator, write
 
-from reviewer.engine import environment, hardware, launch
-from reviewer.engine.budget import GRAMMAR_BYTES_PER_TOKEN, GRAMMAR_CACHE_MIB
 from reviewer.engine.config import ModelConfig
-from reviewer.engine.job import Watch
-from reviewer.engine.plan import MemoryPlan, PlanRefusedError, make_plan
+from reviewer.engine.install import environment
+from reviewer.engine.planning import hardware, launch
+from reviewer.engine.planning.budget import GRAMMAR_BYTES_PER_TOKEN, GRAMMAR_CACHE_MIB
+from reviewer.engine.planning.plan import MemoryPlan, PlanRefusedError, make_plan
 from reviewer.engine.profile import ReplyBounds
-from reviewer.engine.server import Server, ServerSpec
+from reviewer.engine.server.job import Watch
+from reviewer.engine.server.server import Server, ServerSpec
 from reviewer.errors import EngineNotReadyError, EngineStartError
-from reviewer.reply import review_schema
+from reviewer.prompting.reply import review_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewer.engine.endpoint import Endpoint
-    from reviewer.engine.environment import EngineEnvironment
-    from reviewer.engine.hardware import Hardware
-    from reviewer.engine.shape import ModelShape
+    from reviewer.engine.client.endpoint import Endpoint
+    from reviewer.engine.install.environment import EngineEnvironment
+    from reviewer.engine.models.shape import ModelShape
+    from reviewer.engine.planning.hardware import Hardware
 
 GB = 10**9
 LOAD_SECONDS = 900

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from common import table
 from sampling import alone
 
-from reviewer.engine.budget import Workload
-from reviewer.engine.safetensors import Weights
-from reviewer.engine.shape import ModelShape
+from reviewer.engine.models.safetensors import Weights
+from reviewer.engine.models.shape import ModelShape
+from reviewer.engine.planning.budget import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

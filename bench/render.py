@@ -115,9 +115,11 @@ def forget() -> None:
 
 def render(patch: bytes, texts: Mapping[str, str]) -> tuple[dict[str, float], int]:
     """Seconds of each step, and the number of requests."""
-    from reviewer import context, diff, gaps
+    from reviewer import diff
     from reviewer.engine.profile import ModelProfile
-    from reviewer.prompt import Prompts
+    from reviewer.prompting.prompts import Prompts
+    from reviewer.selection.units import select
+    from reviewer.unfinished import gaps
 
     prompts = Prompts(ModelProfile("bench", "0", context_tokens=8192), {})
     forget()
@@ -125,7 +127,7 @@ def render(patch: bytes, texts: Mapping[str, str]) -> tuple[dict[str, float], in
     began = time.process_time()
     change = diff.parse(patch, "bench")
     seconds["parse"] = time.process_time() - began
-    selection = context.select(change, texts.get, max_chars=prompts.unit_chars)
+    selection = select(change, texts.get, max_chars=prompts.unit_chars)
     seconds["select"] = time.process_time() - began - sum(seconds.values())
     holes = gaps.find(selection.units, texts)
     seconds["unfinished code"] = time.process_time() - began - sum(seconds.values())

@@ -78,7 +78,7 @@ def _weigh(pid: int) -> dict[str, int]:
 def _role(process: psutil.Process) -> str:
     line = " ".join(process.cmdline())
     for mark, role in (
-        ("reviewer.engine.supervisor", "supervisor"),
+        ("reviewer.engine.supervisor.supervisor", "supervisor"),
         ("EngineCore", "engine core"),
         ("Worker", "worker"),
         ("tracker", "tracker"),

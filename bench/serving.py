@@ -23,13 +23,14 @@ import httpx
 from common import git
 
 from reviewer import cache, paths
-from reviewer.engine import environment, registry
+from reviewer.engine.install import environment
+from reviewer.engine.server import registry
 from reviewer.errors import EngineNotInstalledError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewer.engine.endpoint import Endpoint
+    from reviewer.engine.client.endpoint import Endpoint
 
 # -P: the folder under review must not be imported from.
 REVIEWER = [sys.executable, "-P", "-m", "reviewer"]

@@ -11,8 +11,8 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reviewer.engine import shape
-from reviewer.engine.safetensors import Weights
+from reviewer.engine.models import shape
+from reviewer.engine.models.safetensors import Weights
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -33,9 +33,10 @@ import psutil
 from common import alternate, machine, spread, table, verdict
 from sampling import alone
 
-from reviewer.engine import hardware, launch, shape
 from reviewer.engine.config import ModelConfig
-from reviewer.engine.plan import make_plan
+from reviewer.engine.models import shape
+from reviewer.engine.planning import hardware, launch
+from reviewer.engine.planning.plan import make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

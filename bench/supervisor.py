@@ -18,8 +18,8 @@ from pathlib import Path
 import psutil
 
 from bench.common import machine, table, verdict
-from reviewer.engine import process
-from reviewer.engine.server import Server, ServerSpec
+from reviewer import processes
+from reviewer.engine.server.server import Server, ServerSpec
 from tests.fake_engine import SERVED_NAME, Script
 
 GOAL_MB = 40
@@ -37,7 +37,7 @@ def weigh(size: int) -> list[float]:
     values = []
     for _ in range(9):
         begin = time.perf_counter()
-        process.memory_bytes([psutil.Process()])
+        processes.memory_bytes([psutil.Process()])
         values.append(time.perf_counter() - begin)
     return values
 

@@ -25,7 +25,7 @@ import mixed
 from common import alternate, machine, spread, table
 from serving import captured_requests, forget_answers, review, send_bare, warm_engine
 
-from reviewer.engine import prometheus
+from reviewer.engine.client import prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,26 +10,30 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from reviewer import confidence, context, duplicates, paths, skipping, summarise, suppression, thresholds
-from reviewer.answers import Answerer
+from reviewer import paths, summarise
+from reviewer.asking.answers import Answerer
+from reviewer.asking.reading import Reader
 from reviewer.cache import AnswerCache
-from reviewer.customs import NONE, Customs
+from reviewer.checking import confidence, duplicates, thresholds
+from reviewer.config.customs import NONE, Customs
+from reviewer.context import Surroundings
 from reviewer.finding import Review, Severity, UnitReview
-from reviewer.progress import SILENT, Progress
-from reviewer.prompt import Prompts
-from reviewer.reading import Reader
-from reviewer.surroundings import Surroundings
+from reviewer.prompting.prompts import Prompts
+from reviewer.selection import skipping
+from reviewer.selection.units import Selection, fitted, select
+from reviewer.silencing import suppression
+from reviewer.terminal.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reviewer.asking.reading import Reading
     from reviewer.config import Settings
-    from reviewer.context import ReadText
+    from reviewer.context import Extent
+    from reviewer.context.index import DefinitionIndex
     from reviewer.diff import Change
     from reviewer.engine.manager import AIModelManager
-    from reviewer.index import DefinitionIndex
-    from reviewer.reading import Reading
-    from reviewer.surroundings import Extent
+    from reviewer.selection.units import ReadText
 
 # For reading the definitions of a repository that is not known yet. What is left is read by the next reviews.
 _INDEX_SECONDS = 20.0
@@ -83,7 +87,7 @@ async def review_change(
     try:
         profile = await manager.profile()
         prompts = Prompts(profile, customs.templates, customs.rules)
-        selection = context.fitted(whole, prompts.unit_chars)
+        selection = fitted(whole, prompts.unit_chars)
         cache = AnswerCache(paths.cache_dir() / "answers.sqlite3") if settings.cache else None
         answerer = Answerer(
             manager,
@@ -126,9 +130,9 @@ async def review_change(
 
 def _select(
     change: Change, read: ReadText, settings: Settings, attributes: Mapping[str, Mapping[str, str]]
-) -> context.Selection:
+) -> Selection:
     """The units of a change, each as long as it is."""
-    return context.select(
+    return select(
         change,
         read,
         max_chars=sys.maxsize,

@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from reviewer.engine.endpoint import Endpoint
+    from reviewer.engine.client.endpoint import Endpoint
 
 SERVED_NAME = "fake"
 HAS_UDS = hasattr(socket, "AF_UNIX")
@@ -154,7 +154,7 @@ class FakeEngine:
     @property
     def endpoint(self) -> Endpoint:
         """Where it answers."""
-        from reviewer.engine.endpoint import Endpoint
+        from reviewer.engine.client.endpoint import Endpoint
 
         scheme = "https" if self._certificate else "http"
         url = "http://localhost" if self.uds else f"{scheme}://127.0.0.1:{self.port}"

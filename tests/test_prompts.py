@@ -12,7 +12,7 @@ from reviewer import assets
 from reviewer.diff import LineKind
 from reviewer.finding import Category, Severity
 from reviewer.languages import LANGUAGES
-from reviewer.prompt import UnitLine
+from reviewer.prompting.prompts import UnitLine
 from reviewer.templates import TASKS, Templates
 
 PROMPTS = Path(__file__).resolve().parent.parent / "prompts"

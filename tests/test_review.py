@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewer import diff, gate
+from reviewer import diff
 from reviewer.cli.common import from_repository
 from reviewer.config import Settings
-from reviewer.customs import Customs
+from reviewer.config.customs import Customs
 from reviewer.errors import EngineUnreachableError
 from reviewer.finding import Mark, Review, Severity, Silence, SilencedBy, UnitStatus
 from reviewer.git import Repository
+from reviewer.report import gate
 from reviewer.review import review_change
 from tests.fake_engine import FakeEngine, Rule, Script
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from reviewer import suggestion as suggestions
+from reviewer.checking import suggestion as suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

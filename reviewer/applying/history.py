@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from reviewer.applying import files
 from reviewer.applying.blobs import encode
+from reviewer.deferred.pending import FOLDER
 from reviewer.diff import decode
 from reviewer.errors import UsageError
-from reviewer.pending import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

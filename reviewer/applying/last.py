@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reviewer.applying.blobs import Blobs
+from reviewer.deferred.pending import FOLDER
 from reviewer.errors import GitError, UsageError
 from reviewer.finding import Category, Finding, Severity, Suggestion, SuggestionKind
 from reviewer.git import TargetKind
-from reviewer.pending import FOLDER
 from reviewer.report import view
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reviewer.applying.checkout import LOCAL_VARIABLES, Checkouts
 from reviewer.applying.running import Outcome, Run, run
-from reviewer.progress import SILENT, Progress
+from reviewer.terminal.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -60,7 +60,7 @@ def run(command: str, folder: Path, log: Path, env: Mapping[str, str], timeout: 
     """
     import psutil
 
-    from reviewer.engine import process
+    from reviewer import processes
 
     marker = f"check-{uuid.uuid4().hex}"
     began = time.monotonic()
@@ -69,7 +69,7 @@ def run(command: str, folder: Path, log: Path, env: Mapping[str, str], timeout: 
         child = subprocess.Popen(  # noqa: S602
             command, shell=True,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder,
-            env={**env, process.MARKER: marker}, start_new_session=os.name != "nt",
+            env={**env, processes.MARKER: marker}, start_new_session=os.name != "nt",
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )  # fmt: skip
         try:
@@ -81,7 +81,7 @@ def run(command: str, folder: Path, log: Path, env: Mapping[str, str], timeout: 
         finally:
             # Also what it left running in the background when it ended in good order.
             root = psutil.Process(child.pid) if child.poll() is None else None
-            process.end(root, marker, grace=_GRACE)
+            processes.end(root, marker, grace=_GRACE)
             child.wait()
     outcome = Outcome.TIMED_OUT if status is None else Outcome.FAILED if status else Outcome.PASSED
     return Run(outcome, seconds, status, _tail(log))

@@ -104,7 +104,7 @@ class Verbs(click.Group):
 def cli(ctx: click.Context) -> None:
     """Review code changes with a model on this machine. Nothing leaves it."""
     if ctx.invoked_subcommand not in _NO_NEWS:
-        from reviewer.cli.background import tell_news
+        from reviewer.deferred.worker import tell_news
 
         tell_news()
 

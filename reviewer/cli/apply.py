@@ -104,7 +104,7 @@ def _refuse_nonsense(ids: Sequence[str], *, everything: bool, acting: bool, undo
 
 
 def _everything(repository: Repository, review: LastReview) -> tuple[KeptFinding, ...]:
-    from reviewer.dismissal import Dismissals
+    from reviewer.silencing.dismissal import Dismissals
 
     dismissed = Dismissals(repository.common_dir).silences()
     return tuple(
@@ -115,9 +115,9 @@ def _everything(repository: Repository, review: LastReview) -> tuple[KeptFinding
 
 
 def _list(repository: Repository, review: LastReview, planner: Planner) -> int:
-    from reviewer import output
-    from reviewer.dismissal import Dismissals
     from reviewer.report import patch, view
+    from reviewer.silencing.dismissal import Dismissals
+    from reviewer.terminal import output
 
     count = len(review.findings)
     output.note(f"{count} finding{'s' if count != 1 else ''} in {_named(review)}")
@@ -143,10 +143,10 @@ def _list(repository: Repository, review: LastReview, planner: Planner) -> int:
 def _prove(
     repository: Repository, review: LastReview, planner: Planner, able: Sequence[KeptFinding], trial: Trial
 ) -> Proof:
-    from reviewer import output
     from reviewer.applying.checkout import Checkouts
     from reviewer.applying.proof import prove
     from reviewer.applying.running import interruptible
+    from reviewer.terminal import output
 
     with interruptible(), output.progress() as progress:
         progress.step("copying what was reviewed")
@@ -165,9 +165,9 @@ def _below(root: Path) -> Path:
 def _show_proof(proof: Proof, command: str, *, to_stdout: bool) -> None:
     import sys
 
-    from reviewer import output
     from reviewer.applying.running import Outcome
     from reviewer.report import view
+    from reviewer.terminal import output
 
     say: Callable[[str], object] = output.say
     if not to_stdout:  # there the patch goes, alone
@@ -190,7 +190,7 @@ def _show_proof(proof: Proof, command: str, *, to_stdout: bool) -> None:
 
 
 def _tell(review: LastReview, refusals: Sequence[Refusal], failed: Sequence[str]) -> None:
-    from reviewer import output
+    from reviewer.terminal import output
 
     for one in refusals:
         if one.settled:
@@ -204,9 +204,9 @@ def _tell(review: LastReview, refusals: Sequence[Refusal], failed: Sequence[str]
 
 
 def _print_patch(plan: Plan) -> None:
-    from reviewer import output
     from reviewer.applying.blobs import encode
     from reviewer.report import patch
+    from reviewer.terminal import output
 
     if not plan.files:
         return
@@ -217,8 +217,8 @@ def _print_patch(plan: Plan) -> None:
 
 
 def _write(history: History, review: LastReview, plan: Plan) -> None:
-    from reviewer import output
     from reviewer.report import patch
+    from reviewer.terminal import output
 
     if not plan.files:
         output.note(f"nothing is written of {_named(review)}")
@@ -233,7 +233,7 @@ def _write(history: History, review: LastReview, plan: Plan) -> None:
 
 
 def _undo(history: History) -> int:
-    from reviewer import output
+    from reviewer.terminal import output
 
     taken = history.undo()
     output.note(f"{', '.join(taken.ids)} of the review of {taken.subject} taken back from {', '.join(taken.files)}")

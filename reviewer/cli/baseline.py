@@ -30,12 +30,12 @@ not shown, and fails nothing; delete its line to hear of it again.
 @options.review_options
 def baseline(revision: str | None, *, update: bool, destination: Path | None, install: bool, **flags: Any) -> None:
     """Review a change and silence what is found in it, from now on."""
-    from reviewer import baseline as file
-    from reviewer import output
     from reviewer.cli import common, customs
     from reviewer.cli.review import target_of
     from reviewer.git import Repository
     from reviewer.report import summary
+    from reviewer.silencing import baseline as file
+    from reviewer.terminal import output
 
     repository = Repository.discover()
     path = destination or repository.root / file.FILE

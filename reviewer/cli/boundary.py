@@ -40,7 +40,7 @@ def _tell(problem: Exception) -> int:
             problem.show()
             return ExitCode.USAGE
         case ReviewerError():
-            from reviewer import output
+            from reviewer.terminal import output
 
             output.error(problem)
             return problem.exit_code

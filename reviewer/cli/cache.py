@@ -20,7 +20,7 @@ def cache() -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON, sizes in bytes, times in seconds since 1970.")
 def stats(*, as_json: bool) -> None:
     """Show where the answers are, how many, and how much room they take."""
-    from reviewer import output
+    from reviewer.terminal import output
 
     with _cache() as answers:
         found = answers.stats()
@@ -30,7 +30,8 @@ def stats(*, as_json: bool) -> None:
 @cache.command()
 def clear() -> None:
     """Forget every answer, and what was read of repositories; the next review asks the model again."""
-    from reviewer import index, output
+    from reviewer.context import index
+    from reviewer.terminal import output
 
     with _cache() as answers:
         removed = answers.clear()
@@ -62,7 +63,7 @@ def _plain(found: CacheStats) -> dict[str, object]:
 
 
 def _lines(found: CacheStats) -> list[str]:
-    from reviewer.output import byte_size
+    from reviewer.terminal.output import byte_size
 
     lines = [
         f"{found.entries} {_answers(found.entries)}, {byte_size(found.bytes)} of {byte_size(found.max_bytes)}",

@@ -53,9 +53,10 @@ read from the base revision.
 @options.format_option
 def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, **flags: Any) -> int:
     """Review a pull request or a push on a CI machine, and fail by --fail-on."""
-    from reviewer import config, output
+    from reviewer import config
     from reviewer.cli import common, customs, forge
     from reviewer.git import Repository
+    from reviewer.terminal import output
 
     job = forge.detect(os.environ)
     repository = Repository.discover()
@@ -95,8 +96,8 @@ def _first(repository: Repository, what: str, revisions: tuple[str, ...]) -> str
 
 
 def _publish(review: Review, settings: Settings, job: Job, json_output: Path) -> int:
-    from reviewer import output
     from reviewer.cli import common
+    from reviewer.terminal import output
 
     verdict = common.judge(review, settings)
     common.write_file(json_output, common.render(review, settings, "json", verdict))

@@ -7,21 +7,21 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reviewer import output
 from reviewer.errors import UsageError
+from reviewer.terminal import output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from reviewer.config import Settings
-    from reviewer.customs import Customs
+    from reviewer.config.customs import Customs
+    from reviewer.context.index import DefinitionIndex
     from reviewer.diff import Change
     from reviewer.errors import ExitCode
     from reviewer.finding import Review, Severity
     from reviewer.git import Repository, Target
-    from reviewer.index import DefinitionIndex
-    from reviewer.progress import Progress
+    from reviewer.terminal.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,9 @@ def from_repository(repository: Repository, target: Target, *, attributes_from: 
     """
     import functools
 
-    from reviewer import diff, skipping
-    from reviewer.index import DefinitionIndex
+    from reviewer import diff
+    from reviewer.context.index import DefinitionIndex
+    from reviewer.selection import skipping
 
     change = diff.parse(repository.patch(target), target.subject)
     paths = [file.path for file in change.files]
@@ -144,8 +145,8 @@ def provision(settings: Settings, progress: Progress) -> None:
     Raises:
         EngineError: One of them cannot be installed.
     """
-    from reviewer.engine import environment
-    from reviewer.engine.store import ModelStore
+    from reviewer.engine.install import environment
+    from reviewer.engine.models.store import ModelStore
     from reviewer.errors import EngineNotInstalledError
 
     if settings.url:  # whoever runs that server keeps its model
@@ -207,7 +208,7 @@ def emit(
 
 def judge(review: Review, settings: Settings) -> ExitCode:
     """What the review means for the exit code."""
-    from reviewer import gate
+    from reviewer.report import gate
 
     return gate.exit_code(review, fail_on=severity(settings), require=settings.require)
 

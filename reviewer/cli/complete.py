@@ -32,9 +32,9 @@ def complete(place: str, *, install: bool, **flags: Any) -> None:
     """Write the code that belongs at a place in a file; the file stays as it is."""
     import asyncio
 
-    from reviewer import output
     from reviewer.cli import common, places
-    from reviewer.masking import visible
+    from reviewer.terminal import output
+    from reviewer.terminal.masking import visible
 
     cursor = places.parse_cursor(place)
     text = places.read_text(cursor.path)
@@ -45,9 +45,10 @@ def complete(place: str, *, install: bool, **flags: Any) -> None:
 
 
 async def _ask(text: str, position: int, path: Path, settings: Settings, *, install: bool) -> str:
-    from reviewer import AIModelManager, output
+    from reviewer import AIModelManager
     from reviewer.cli import common
     from reviewer.languages import detect
+    from reviewer.terminal import output
 
     language = detect(str(path), text.partition("\n")[0]).name
     with output.progress() as progress:

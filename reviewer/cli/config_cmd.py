@@ -26,9 +26,9 @@ def config() -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON: by key, with value and origin.")
 def show(*, as_json: bool) -> None:
     """Show every setting, its value and where it came from."""
-    from reviewer import output
     from reviewer.cli import common
     from reviewer.config import OPTIONS, user_file
+    from reviewer.terminal import output
 
     settings = common.load_settings(common.here(), {})
     if as_json:
@@ -51,9 +51,9 @@ def show(*, as_json: bool) -> None:
 def init(*, user: bool, force: bool) -> None:
     """Write a configuration file in which every setting is explained and commented out."""
     from reviewer import config as settings
-    from reviewer import output
     from reviewer.cli import common
     from reviewer.git import Repository
+    from reviewer.terminal import output
 
     path = settings.user_file() if user else Repository.discover().root / settings.REPO_FILE
     if path.exists() and not force:

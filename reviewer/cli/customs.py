@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from reviewer import baseline, rules
-from reviewer.cli import silenced
-from reviewer.customs import NONE, Customs
+from reviewer.config.customs import NONE, Customs
 from reviewer.errors import UsageError
+from reviewer.prompting import rules
+from reviewer.silencing import baseline, dismissed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def local(repository: Repository | None) -> Customs:
     if repository is None:
         return NONE
     root = repository.root
-    known = _baseline(local_file(root, baseline.FILE)) | silenced.known(repository)
+    known = _baseline(local_file(root, baseline.FILE)) | dismissed.known(repository)
     return Customs(files(root, PROMPTS), rules.read(files(root, rules.FOLDER)), known)
 
 

@@ -11,8 +11,8 @@ from reviewer.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewer.dismissal import Dismissal
     from reviewer.git import Repository
+    from reviewer.silencing.dismissal import Dismissal
 
 _EPILOG = """\b
 Examples:
@@ -37,8 +37,8 @@ def dismiss(ids: tuple[str, ...], *, reason: str, listing: bool, undo: bool) -> 
 
     ID is r1, r2, … as the last report showed it.
     """
-    from reviewer.dismissal import Dismissals
     from reviewer.git import Repository
+    from reviewer.silencing.dismissal import Dismissals
 
     if listing and (ids or undo or reason):
         raise click.UsageError("--list goes alone")
@@ -58,9 +58,9 @@ def dismiss(ids: tuple[str, ...], *, reason: str, listing: bool, undo: bool) -> 
 
 
 def _dismiss(repository: Repository, ids: Sequence[str], reason: str) -> None:
-    from reviewer import output
     from reviewer.applying import last
-    from reviewer.dismissal import Dismissal, Dismissals
+    from reviewer.silencing.dismissal import Dismissal, Dismissals
+    from reviewer.terminal import output
 
     review = last.load(repository.git_dir)
     chosen = review.find(ids)
@@ -71,8 +71,8 @@ def _dismiss(repository: Repository, ids: Sequence[str], reason: str) -> None:
 
 
 def _undo(repository: Repository, known: Sequence[Dismissal], ids: Sequence[str]) -> None:
-    from reviewer import output
-    from reviewer.dismissal import Dismissals
+    from reviewer.silencing.dismissal import Dismissals
+    from reviewer.terminal import output
 
     wanted = {one.fingerprint: one for one in (_find(repository, known, name) for name in ids)}
     Dismissals(repository.common_dir).undo(wanted)
@@ -95,8 +95,8 @@ def _find(repository: Repository, known: Sequence[Dismissal], name: str) -> Dism
 
 
 def _list(known: Sequence[Dismissal]) -> None:
-    from reviewer import output
     from reviewer.report import view
+    from reviewer.terminal import output
 
     if not known:
         output.note("nothing is dismissed here")

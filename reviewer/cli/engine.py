@@ -17,10 +17,10 @@ from reviewer.cli.options import as_flags, model_options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reviewer.engine.install import InstallPlan
+    from reviewer.engine.install.managed import InstallPlan
     from reviewer.engine.manager import AIModelManager
-    from reviewer.engine.state import Record
-    from reviewer.progress import Progress
+    from reviewer.engine.server.state import Record
+    from reviewer.terminal.progress import Progress
 
 
 @click.group()
@@ -38,8 +38,8 @@ engine.add_command(engine_plan.command)
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 def install(*, device: Any, yes: bool, dry_run: bool) -> None:
     """Make the Python environment that holds vLLM."""
-    from reviewer import output
-    from reviewer.engine import environment
+    from reviewer.engine.install import environment
+    from reviewer.terminal import output
 
     plan = environment.plan_install(device)
     if dry_run:
@@ -81,8 +81,8 @@ def restart(**flags: Any) -> None:
 @click.option("--all", "everything", is_flag=True, help="Every engine of this user.")
 def stop(model: str | None, *, everything: bool) -> None:
     """Stop the engine and all its processes; name its MODEL where several run."""
-    from reviewer import output
-    from reviewer.engine import registry, state
+    from reviewer.engine.server import registry, state
+    from reviewer.terminal import output
 
     place = registry.Place.at()
     if everything:
@@ -102,9 +102,9 @@ def stop(model: str | None, *, everything: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs; bytes, and seconds since 1970.")
 def status(*, as_json: bool) -> None:
     """Show the engines that were started and not stopped, why others ended, and the endpoints of engine.url."""
-    from reviewer import output
     from reviewer.cli import engine_attached, engine_status
-    from reviewer.engine import registry
+    from reviewer.engine.server import registry
+    from reviewer.terminal import output
 
     found, attached, ended = registry.running(), engine_attached.reports(), registry.ended()
     if as_json:
@@ -121,9 +121,9 @@ def status(*, as_json: bool) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until interrupted.")
 def logs(model: str | None, *, lines: int, follow: bool) -> None:
     """Show what the engine printed last; name its MODEL where several run."""
-    from reviewer import output
     from reviewer.cli import engine_status
-    from reviewer.engine import registry
+    from reviewer.engine.server import registry
+    from reviewer.terminal import output
 
     log = _log_of(model)
     if log is None:
@@ -140,9 +140,9 @@ def logs(model: str | None, *, lines: int, follow: bool) -> None:
 def _with_manager(action: Any, flags: dict[str, Any]) -> None:
     import asyncio
 
-    from reviewer import output
     from reviewer.cli.common import here, load_settings
     from reviewer.engine.manager import AIModelManager
+    from reviewer.terminal import output
 
     settings = load_settings(here(), as_flags(flags))
     if settings.url:
@@ -162,9 +162,9 @@ def _with_manager(action: Any, flags: dict[str, Any]) -> None:
 
 
 def _say_ready(model: str) -> None:
-    from reviewer import output
     from reviewer.cli import engine_status
-    from reviewer.engine import registry
+    from reviewer.engine.server import registry
+    from reviewer.terminal import output
 
     found = [state for state in registry.running() if state.model == model]
     output.say("\n".join(engine_status.lines(found)) if found else f"{model} is ready")
@@ -189,7 +189,7 @@ def _chosen(records: list[Record], model: str | None) -> Record | None:
 
 def _log_of(model: str | None) -> Path | None:
     """The log of the engine that is meant; without a name the one that was started last, running or not."""
-    from reviewer.engine import registry, state
+    from reviewer.engine.server import registry, state
 
     place = registry.Place.at()
     if model is not None:
@@ -202,7 +202,7 @@ def _log_of(model: str | None) -> Path | None:
 def _plan_lines(plan: InstallPlan) -> list[str]:
     import shlex
 
-    from reviewer.output import byte_size
+    from reviewer.terminal.output import byte_size
 
     lines = [
         f"vLLM for {plan.device}: {' '.join(plan.packages)}",

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewer.engine.attached import Report
+    from reviewer.engine.client.attached import Report
 
 
 def reports() -> list[Report]:
     """Ask each endpoint how it is; nobody where none is configured, or the settings cannot be read."""
     import asyncio
 
-    from reviewer import output
     from reviewer.cli import common
-    from reviewer.engine import attached
+    from reviewer.engine.client import attached
     from reviewer.errors import ConfigError
+    from reviewer.terminal import output
 
     try:
         settings = common.load_settings(common.here(), {})
@@ -29,7 +29,7 @@ def reports() -> list[Report]:
 
 def lines(found: Sequence[Report]) -> list[str]:
     """One line for each endpoint."""
-    from reviewer.masking import visible
+    from reviewer.terminal.masking import visible
 
     return [visible(_line(report)) for report in found]
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from reviewer.engine.figures import Figures
-    from reviewer.engine.hardware import Hardware
-    from reviewer.engine.plan import MemoryPlan, PlanRefusedError
+    from reviewer.engine.planning.figures import Figures
+    from reviewer.engine.planning.hardware import Hardware
+    from reviewer.engine.planning.plan import MemoryPlan, PlanRefusedError
 
 _ASCII: dict[str, str | int | None] = {**dict.fromkeys("█▉▊▋▌", "#"), "▍": "", "▎": "", "▏": "", "→": "->", "…": "..."}
 
@@ -47,9 +47,9 @@ def plan(*, as_json: bool, **flags: Any) -> None:
 
     What it would take, what was given up for that and why, and how it would be started; nothing is loaded.
     """
-    from reviewer import output
-    from reviewer.engine import launch
-    from reviewer.engine.plan import PlanRefusedError, make_plan
+    from reviewer.engine.planning import launch
+    from reviewer.engine.planning.plan import PlanRefusedError, make_plan
+    from reviewer.terminal import output
 
     figures, machine = _look(flags)
     python, version, prefix = _engine(figures)
@@ -101,7 +101,7 @@ def command(
     On this machine, on several GPUs, on several machines with Ray, or behind vLLM's router.
     The output can be pasted into a shell as it is; what is no command is a comment.
     """
-    from reviewer.engine import launch, serve
+    from reviewer.engine.planning import launch, serve
 
     spread = serve.Spread(
         tensor_parallel=tensor_parallel_size,
@@ -134,9 +134,9 @@ def command(
 
 def _look(flags: dict[str, Any]) -> tuple[Figures, Hardware]:
     """The model and the machine, by the settings in force here."""
-    from reviewer import output
     from reviewer.cli.common import here, load_settings
-    from reviewer.engine import figures, hardware
+    from reviewer.engine.planning import figures, hardware
+    from reviewer.terminal import output
 
     settings = load_settings(here(), as_flags(flags))
     if settings.url:
@@ -148,7 +148,7 @@ def _engine(figures: Figures) -> tuple[Path, str, Path]:
     """The engine's Python, its vLLM and the root of its environment; any Python where vLLM is not installed yet."""
     from pathlib import Path
 
-    from reviewer.engine import environment
+    from reviewer.engine.install import environment
     from reviewer.errors import EngineNotInstalledError
 
     try:
@@ -187,8 +187,8 @@ def _plan_lines(
 ) -> list[str]:
     import shlex
 
-    from reviewer.engine import serve
-    from reviewer.engine.budget import gigabytes
+    from reviewer.engine.planning import serve
+    from reviewer.engine.planning.budget import gigabytes
 
     program, args, env = run
     gpus = "".join(f", {gpu.name} {gigabytes(gpu.total_bytes)}" for gpu in machine.gpus)
@@ -206,8 +206,8 @@ def _plan_lines(
 
 
 def _show(rows: list[str]) -> None:
-    from reviewer import output
-    from reviewer.masking import visible
+    from reviewer.terminal import output
+    from reviewer.terminal.masking import visible
 
     text = "\n".join(visible(row) for row in rows)
     output.say(text if output.can_draw() else text.translate(str.maketrans(_ASCII)))

@@ -6,16 +6,16 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from reviewer import output
-from reviewer.engine.life import duration
-from reviewer.masking import mask, visible
+from reviewer.engine.server.life import duration
+from reviewer.terminal import output
+from reviewer.terminal.masking import mask, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from reviewer.engine.life import Life
-    from reviewer.engine.state import ServerState
+    from reviewer.engine.server.life import Life
+    from reviewer.engine.server.state import ServerState
 
 _FOLLOW_SECONDS = 0.3
 _FAST = 10.0  # tokens a second that need no decimals
@@ -46,7 +46,7 @@ def plain_ended(lives: Sequence[Life]) -> list[dict[str, Any]]:
 
 def safe(line: str) -> str:
     """A line of the log as it may be shown."""
-    from reviewer.engine import failures
+    from reviewer.engine.server import failures
 
     return visible(mask(failures.plain(line)))
 
@@ -106,7 +106,7 @@ def _work(state: ServerState) -> list[str]:
 
 def _figures(state: ServerState) -> dict[str, Any]:
     """What the engine has counted and its supervisor has seen; None for what is not known."""
-    from reviewer.engine import activity
+    from reviewer.engine.supervisor import activity
 
     metrics, life = state.metrics, state.life
     return {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reviewer.config import Settings
     from reviewer.evaluation.cases import Case
     from reviewer.evaluation.record import Record
-    from reviewer.progress import Progress
+    from reviewer.terminal.progress import Progress
 
 _EPILOG = """\b
 Examples:
@@ -61,11 +61,11 @@ def evaluate(
 
     CASES is a folder of TOML cases or a JSONL file of labelled diffs; docs/evaluation.md says how they are written.
     """
-    from reviewer import output
     from reviewer.cli import common, customs
     from reviewer.evaluation import cases as sets
     from reviewer.evaluation import render
     from reviewer.evaluation.report import make_report
+    from reviewer.terminal import output
 
     chosen = sets.load(cases)
     if sample is not None:
@@ -105,9 +105,9 @@ def _log_beside(page: Path | None, cases: Path) -> Path:
 def _run(cases: tuple[Case, ...], settings: Settings, log: Path, *, install: bool, **how: Any) -> tuple[Record, ...]:
     import asyncio
 
-    from reviewer import output
     from reviewer.cli import common
     from reviewer.evaluation.run import evaluate as run
+    from reviewer.terminal import output
 
     with output.progress() as progress:
         if install:
@@ -126,9 +126,9 @@ def _calibrate(
     """Calibrate the model that was just reviewed with; what came of it, for people."""
     import asyncio
 
-    from reviewer import output
     from reviewer.engine.manager import AIModelManager
     from reviewer.evaluation.calibrate import calibrate
+    from reviewer.terminal import output
 
     async def run(progress: Progress) -> str:
         manager = AIModelManager(settings.model_config)

@@ -29,9 +29,9 @@ def explain(place: str, question: str | None, *, install: bool, **flags: Any) ->
     """Explain a file, or some lines of it, in a few sentences."""
     import asyncio
 
-    from reviewer import output
     from reviewer.cli import common, places
-    from reviewer.masking import visible
+    from reviewer.terminal import output
+    from reviewer.terminal.masking import visible
 
     lines = places.parse_lines(place)
     code = lines.of(places.read_text(lines.path))
@@ -41,9 +41,10 @@ def explain(place: str, question: str | None, *, install: bool, **flags: Any) ->
 
 
 async def _ask(code: str, question: str | None, lines: Lines, settings: Settings, *, install: bool) -> str:
-    from reviewer import AIModelManager, output
+    from reviewer import AIModelManager
     from reviewer.cli import common
     from reviewer.languages import detect
+    from reviewer.terminal import output
 
     language = detect(str(lines.path), code.partition("\n")[0]).name
     with output.progress() as progress:

@@ -44,7 +44,7 @@ _WORK = "work"
 def hook(ctx: click.Context) -> None:
     """Review from a git hook; reviewer install sets one up."""
     if ctx.invoked_subcommand != _WORK:  # nobody would hear it there
-        from reviewer.cli.background import tell_news
+        from reviewer.deferred.worker import tell_news
 
         tell_news()
 
@@ -94,10 +94,10 @@ def prepare_commit_msg(file: Path, source: str | None, ignored: tuple[str, ...],
 @click.argument("ignored", nargs=-1, type=click.UNPROCESSED)
 def post_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 - names of files, where a tool passes them
     """Begin the review of the commit that was just made, and return at once."""
-    from reviewer.cli import background
+    from reviewer.deferred import worker
 
     try:
-        commit = background.queue(options.as_flags(flags))
+        commit = worker.queue(options.as_flags(flags))
     except OSError as problem:
         click.echo(f"reviewer: the review cannot follow: {problem}", err=True)
         return ExitCode.PASSED
@@ -109,9 +109,9 @@ def post_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 
 @hook.command(_WORK, hidden=True)
 def work() -> None:
     """Make the reviews that wait; what post-commit starts."""
-    from reviewer.cli import background
+    from reviewer.deferred import worker
 
-    background.work()
+    worker.work()
 
 
 @hook.command("pre-push")
@@ -125,7 +125,7 @@ def pre_push(remote: str | None, ignored: tuple[str, ...], **flags: Any) -> int:
 
     Reads git's lines from standard input, or pre-commit's PRE_COMMIT_FROM_REF and PRE_COMMIT_TO_REF.
     """
-    from reviewer.cli import pushed
+    from reviewer.git import pushed
 
     refs = [] if pushed.from_framework(os.environ) else pushed.read_lines(sys.stdin)
 
@@ -164,9 +164,9 @@ def _gated(flags: Mapping[str, Any]) -> bool:
 
 
 def _leave_for_later() -> int:
-    from reviewer.cli import background
+    from reviewer.deferred import worker
 
-    background.leave_for_later()
+    worker.leave_for_later()
     return ExitCode.PASSED
 
 
@@ -187,9 +187,9 @@ def _review(flags: Mapping[str, object], what: str, targets: Callable[[Repositor
 
 
 def _review_one(repository: Repository, target: Target, settings: Settings, what: str, *, keep: bool) -> int:
-    from reviewer import output
     from reviewer.cli import common, customs
     from reviewer.errors import EngineError
+    from reviewer.terminal import output
 
     source = common.from_repository(repository, target)
     if not source.change.files:

@@ -9,8 +9,8 @@ import click
 from reviewer.errors import UsageError
 
 if TYPE_CHECKING:
-    from reviewer.cli.native import NativeHook
     from reviewer.git import Repository
+    from reviewer.git.hooks import NativeHook
 
 _MESSAGE = "prepare-commit-msg"
 _HOOK = click.option(
@@ -44,9 +44,8 @@ def install(
     names: tuple[str, ...], *, strict: bool, require: bool, background: bool, commit_message: bool, yes: bool
 ) -> None:
     """Install git hooks in this repository."""
-    from reviewer import output
-    from reviewer.cli import native
-    from reviewer.git import Repository
+    from reviewer.git import Repository, hooks
+    from reviewer.terminal import output
 
     names = (*(names or ("pre-commit",)), *([_MESSAGE] if commit_message else []))
     if background and _MESSAGE in names:
@@ -56,7 +55,7 @@ def install(
     repository = Repository.discover()
     if not yes:
         _refuse_shared(repository)
-    program = native.this_program()
+    program = hooks.this_program()
     gate = " ".join(["--fail-on error"] * strict + ["--require"] * require)
     options = {name: "" if name == _MESSAGE else gate for name in names}
     if background:
@@ -72,11 +71,10 @@ def install(
 @_HOOK
 def uninstall(names: tuple[str, ...]) -> None:
     """Remove our git hooks and restore what was there before."""
-    from reviewer import output
-    from reviewer.cli import native
-    from reviewer.git import Repository
+    from reviewer.git import Repository, hooks
+    from reviewer.terminal import output
 
-    for hook in _hooks(Repository.discover(), names or native.HOOKS):
+    for hook in _hooks(Repository.discover(), names or hooks.HOOKS):
         if hook.exists and not hook.is_ours:
             if names or hook.earlier.exists():
                 output.say(f"{hook.name}: {hook.path} is not ours and stays")
@@ -87,14 +85,14 @@ def uninstall(names: tuple[str, ...]) -> None:
 
 
 def _hooks(repository: Repository, names: tuple[str, ...]) -> list[NativeHook]:
-    from reviewer.cli.native import NativeHook
+    from reviewer.git.hooks import NativeHook
 
     return [NativeHook(repository.hooks_dir, name) for name in dict.fromkeys(names)]
 
 
 def _end_background(repository: Repository) -> None:
     """Take our post-commit hook away: a commit that is reviewed before it is made is not reviewed again after."""
-    from reviewer import output
+    from reviewer.terminal import output
 
     (hook,) = _hooks(repository, ("post-commit",))
     if hook.is_ours and hook.uninstall():

@@ -28,10 +28,11 @@ Exit code 5: there is no usable message.
 @options.change_options
 def message(revision: str | None, *, install: bool, **flags: Any) -> int:
     """Print a suggested commit message for what is staged, or for REVISION."""
-    from reviewer import commit_message, output
     from reviewer.cli import common, customs, prepare
     from reviewer.cli.review import target_of
     from reviewer.git import Repository
+    from reviewer.summarise import commit_message
+    from reviewer.terminal import output
 
     repository = Repository.discover()
     settings = common.load_settings(repository, {**options.as_flags(flags), "summary": "on"})

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reviewer import output
 from reviewer.errors import ModelDamagedError, UsageError
+from reviewer.terminal import output
 
 if TYPE_CHECKING:
-    from reviewer.engine.store import InstalledModel, ModelStore
+    from reviewer.engine.models.store import InstalledModel, ModelStore
 
 _ASK_FROM = 1_000_000_000  # bytes from which on a person is asked first
 
@@ -56,7 +56,7 @@ def install(
     name: str | None, *, embedded: bool, revision: str | None, engine_python: str | None, force: bool, yes: bool
 ) -> None:
     """Install a model; an interrupted download goes on where it stopped."""
-    from reviewer.engine import environment
+    from reviewer.engine.install import environment
 
     store, reference = _store(), _chosen(name, embedded=embedded)
     if not yes:
@@ -111,7 +111,7 @@ def remove(name: str | None, *, embedded: bool, yes: bool) -> None:
 
 
 def _store() -> ModelStore:
-    from reviewer.engine.store import ModelStore
+    from reviewer.engine.models.store import ModelStore
 
     return ModelStore()
 
@@ -126,7 +126,7 @@ def _chosen(name: str | None, *, embedded: bool) -> str:
 
 def _ask(store: ModelStore, reference: str, *, force: bool) -> None:
     """Ask before a download that takes long; a download of unknown size may be one."""
-    from reviewer.engine.references import parse
+    from reviewer.engine.models.references import parse
 
     if parse(reference).kind != "hub" or (not force and store.has(reference)):
         return

@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from reviewer import commit_message
+from reviewer.summarise import commit_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,10 +51,10 @@ def suggest(file: Path, flags: Mapping[str, object]) -> None:
     Raises:
         ReviewerError: The settings are wrong, or git or a template failed.
     """
-    from reviewer import output
     from reviewer.cli import common
     from reviewer.errors import EngineError
     from reviewer.git import Repository
+    from reviewer.terminal import output
 
     repository = Repository.discover()
     form = _form(repository, file.read_bytes())

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewer.git import Repository
-    from reviewer.rules import Rule
+    from reviewer.prompting.rules import Rule
 
 _EPILOG = """\b
 Examples:
@@ -34,10 +34,10 @@ def rules(paths: tuple[str, ...]) -> None:
 
     PATH is a file of the repository, seen from its top folder; without any, the files that are staged.
     """
-    from reviewer import output
-    from reviewer import rules as own
     from reviewer.cli import customs
     from reviewer.git import Repository
+    from reviewer.prompting import rules as own
+    from reviewer.terminal import output
 
     repository = Repository.discover()
     known = own.read(customs.files(repository.root, own.FOLDER))
@@ -54,15 +54,15 @@ def rules(paths: tuple[str, ...]) -> None:
 
 
 def _show(rule: Rule) -> None:
-    from reviewer import output
-    from reviewer.masking import visible
+    from reviewer.terminal import output
+    from reviewer.terminal.masking import visible
 
     where = [*rule.paths, *rule.languages] or ["every file"]
     output.say(visible(f"{rule.name}  {', '.join(where)}"))
 
 
 def _held(repository: Repository, rule: Rule, paths: Sequence[str]) -> list[str]:
-    from reviewer.masking import visible
+    from reviewer.terminal.masking import visible
 
     return [visible(path) for path in paths if rule.holds_for(path, _language(repository, path))]
 

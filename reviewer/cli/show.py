@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from reviewer.deferred.notes import StoredReview
+    from reviewer.deferred.pending import Pending
     from reviewer.git import Repository
-    from reviewer.notes import StoredReview
-    from reviewer.pending import Pending
 
 _STARTING = 30.0  # seconds that a worker may take to begin
 
@@ -37,9 +37,10 @@ Exit codes: 0 shown, 2 none is stored, 5 it is being made or has failed.
 @options.format_option
 def show(revision: str, **flags: Any) -> int:
     """Show the review that was stored for a commit."""
-    from reviewer.cli import background, common
+    from reviewer.cli import common
+    from reviewer.deferred import worker
+    from reviewer.deferred.notes import ReviewNotes
     from reviewer.git import Repository
-    from reviewer.notes import ReviewNotes
 
     repository = Repository.discover()
     commit = repository.resolve(revision)
@@ -52,14 +53,14 @@ def show(revision: str, **flags: Any) -> int:
     # Whatever a gate may be set to, nothing is being stopped here.
     settings = common.load_settings(repository, {**options.as_flags(flags), "fail_on": "never", "require": False})
     _show(repository, commit, stored, settings)
-    background.tell_news()
+    worker.tell_news()
     return ExitCode.PASSED
 
 
 def _show(repository: Repository, commit: str, stored: StoredReview, settings: Any) -> None:
-    from reviewer import output
     from reviewer.cli import common
     from reviewer.report import json_reader
+    from reviewer.terminal import output
 
     if stored.commit != commit:
         output.note(f"this is the review of {stored.commit[:10]}; its note was copied to {commit[:10]}")
@@ -83,7 +84,7 @@ def _masked(report: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _mark_told(repository: Repository, commit: str) -> None:
-    from reviewer.pending import PendingReviews
+    from reviewer.deferred.pending import PendingReviews
 
     reviews = PendingReviews(repository.git_dir)
     pending = reviews.get(commit)
@@ -93,7 +94,7 @@ def _mark_told(repository: Repository, commit: str) -> None:
 
 def _absence(repository: Repository, commit: str) -> ReviewerError:
     """Why a commit would have no review: nobody asked for one, or it is being made, was cut short or has failed."""
-    from reviewer.pending import PendingReviews, State
+    from reviewer.deferred.pending import PendingReviews, State
 
     short = commit[:10]
     now = f"now: reviewer review {short}"
@@ -113,12 +114,12 @@ def _absence(repository: Repository, commit: str) -> ReviewerError:
 
 
 def _unfinished(git_dir: Path, pending: Pending, now: str) -> ReviewerError:
-    from reviewer.cli import background
-    from reviewer.pending import State
+    from reviewer.deferred import worker
+    from reviewer.deferred.pending import State
 
     seconds = time.time() - pending.since
     # A worker that was just started does not hold its lock yet.
-    if not background.is_served(git_dir) and (pending.state is State.RUNNING or seconds > _STARTING):
+    if not worker.is_served(git_dir) and (pending.state is State.RUNNING or seconds > _STARTING):
         what = f"the review of {pending.short} was cut short; the next commit takes it up again"
         return ReviewIncompleteError(what, hint=now)
     doing = "waits for its turn" if pending.state is State.WAITING else "is being made"

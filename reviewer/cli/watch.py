@@ -54,8 +54,8 @@ def watch(*, quiet: bool, **flags: Any) -> None:
 async def _watch(repository: Repository, flags: Mapping[str, object], *, quiet: bool) -> None:
     import asyncio
 
-    from reviewer import output
-    from reviewer.watch import IndexWatch
+    from reviewer.deferred.watch import IndexWatch
+    from reviewer.terminal import output
 
     def tell(line: str) -> None:
         if not quiet:
@@ -118,7 +118,7 @@ def _alone(git_dir: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    from reviewer.pending import FOLDER
+    from reviewer.deferred.pending import FOLDER
 
     folder = git_dir / FOLDER
     owner = folder / "watch.pid"

@@ -176,7 +176,7 @@ def _exposed(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Warnings of endpoints that are not encrypted; a URL that cannot be read is told when it is used."""
     if not values.get("url"):
         return ()
-    from reviewer.engine.endpoint import exposed
+    from reviewer.engine.client.endpoint import exposed
     from reviewer.errors import ConfigError
 
     try:

@@ -12,23 +12,24 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reviewer.engine import catalog, launch
+from reviewer.engine.client.health import EndpointState, EngineFacts
 from reviewer.engine.config import EMBEDDED_MODEL
-from reviewer.engine.health import EndpointState, EngineFacts
+from reviewer.engine.models import catalog
+from reviewer.engine.planning import launch
 from reviewer.engine.profile import ModelProfile, ReplyBounds
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
 
+    from reviewer.engine.client.endpoint import Endpoint
     from reviewer.engine.config import ModelConfig
-    from reviewer.engine.endpoint import Endpoint
-    from reviewer.engine.environment import EngineEnvironment
-    from reviewer.engine.hardware import Hardware
-    from reviewer.engine.plan import MemoryPlan
-    from reviewer.engine.server import Server
-    from reviewer.engine.store import InstalledModel
-    from reviewer.progress import Progress
+    from reviewer.engine.install.environment import EngineEnvironment
+    from reviewer.engine.models.store import InstalledModel
+    from reviewer.engine.planning.hardware import Hardware
+    from reviewer.engine.planning.plan import MemoryPlan
+    from reviewer.engine.server.server import Server
+    from reviewer.terminal.progress import Progress
 
 # An endpoint that does not tell its context length gets prompts that any current model takes.
 _UNKNOWN_CONTEXT = 4096
@@ -80,7 +81,7 @@ class OwnEngine:
 
     def facts(self, *, verify: bool = True) -> EngineFacts:
         """What can be seen of the engine; ``verify`` looks at the model's files too."""
-        from reviewer.engine.store import ModelStore
+        from reviewer.engine.models.store import ModelStore
 
         state = self.server.state()
         damaged = tuple(str(damage) for damage in ModelStore().verify(self.model.id, full=False)) if verify else None
@@ -134,10 +135,10 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
         EngineNotInstalledError: There is no vLLM.
         InsufficientMemoryError: No plan fits.
     """
-    from reviewer.engine import environment
-    from reviewer.engine.job import Watch
-    from reviewer.engine.server import Server, ServerSpec
-    from reviewer.engine.store import ModelStore
+    from reviewer.engine.install import environment
+    from reviewer.engine.models.store import ModelStore
+    from reviewer.engine.server.job import Watch
+    from reviewer.engine.server.server import Server, ServerSpec
 
     model = ModelStore().find(config.model_id)
     engine = environment.find(python=config.engine_python, device=config.device)
@@ -173,8 +174,9 @@ def _identity(config: ModelConfig, model: InstalledModel, engine: EngineEnvironm
 
 
 def _plan(config: ModelConfig, model: InstalledModel, machine: Hardware | None, vllm_version: str) -> MemoryPlan:
-    from reviewer.engine import hardware, shape
-    from reviewer.engine.plan import make_plan
+    from reviewer.engine.models import shape
+    from reviewer.engine.planning import hardware
+    from reviewer.engine.planning.plan import make_plan
 
     found = shape.from_folder(model.path)
     return make_plan(machine or hardware.detect(), found, config, vllm_version=vllm_version)
@@ -200,7 +202,7 @@ def _served(facts: Mapping[str, Any] | None) -> Serving | None:
 
 async def attach(config: ModelConfig) -> AttachedEngine:
     """Ask the configured endpoints which model they serve; see ``attached.look`` for the errors."""
-    from reviewer.engine import attached
+    from reviewer.engine.client import attached
 
     served = await attached.look(config)
     # Which of them answer today does not make another model of it: the cache is for all that are configured.

@@ -8,19 +8,19 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from reviewer.engine.link import Link
+from reviewer.engine.client.link import Link
 from reviewer.errors import EngineError, ModelNotLoadedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from reviewer.engine.client import EngineClient
+    from reviewer.engine.client.client import EngineClient
+    from reviewer.engine.client.health import EndpointState
+    from reviewer.engine.client.pool import EnginePool
     from reviewer.engine.config import ModelConfig
     from reviewer.engine.engines import AttachedEngine, OwnEngine
-    from reviewer.engine.health import EndpointState
     from reviewer.engine.performance import Performance
-    from reviewer.engine.pool import EnginePool
-    from reviewer.progress import Progress
+    from reviewer.terminal.progress import Progress
 
 
 class Holder:
@@ -148,7 +148,7 @@ class Holder:
         engine = await self.prepared()
         with self._performance.noting():
             endpoint = await _in_thread(engine.start, progress, wait)
-        from reviewer.engine.pool import connect
+        from reviewer.engine.client.pool import connect
 
         await self._link.change(connect(endpoint, timeout=self._config.timeout))
         self.loaded_at, self._lost = time.time(), None

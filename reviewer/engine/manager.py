@@ -13,21 +13,21 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from reviewer.engine import tasks
+from reviewer.engine.client.health import HealthReport, judge
 from reviewer.engine.config import ModelConfig
-from reviewer.engine.health import HealthReport, judge
 from reviewer.engine.holder import Holder
 from reviewer.engine.performance import Performance
 from reviewer.errors import EngineDiedError, PromptTooLongError
-from reviewer.progress import SILENT, Progress
+from reviewer.terminal.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from types import TracebackType
 
-    from reviewer.engine.client import EngineClient
-    from reviewer.engine.pool import EnginePool
+    from reviewer.engine.client.client import EngineClient
+    from reviewer.engine.client.pool import EnginePool
+    from reviewer.engine.client.wire import Completion, Message
     from reviewer.engine.profile import ModelProfile
-    from reviewer.engine.wire import Completion, Message
 
 COMPLETION_TEMPERATURE = 0.3
 _COMPLETION_TIMEOUT = 60.0

@@ -14,7 +14,7 @@ from reviewer.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from reviewer.engine.wire import Completion
+    from reviewer.engine.client.wire import Completion
 
 _KEPT_LATENCIES = 1000
 _KEPT_ERRORS = 20

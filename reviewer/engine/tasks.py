@@ -14,8 +14,8 @@ from reviewer.languages import GENERIC, LANGUAGES, Language, guess
 from reviewer.templates import Templates
 
 if TYPE_CHECKING:
+    from reviewer.engine.client.wire import Message
     from reviewer.engine.profile import FimTokens
-    from reviewer.engine.wire import Message
 
 _FENCED = re.compile(r"```[^\n`]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _CODE_SYSTEM = (

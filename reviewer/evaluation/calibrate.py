@@ -19,25 +19,26 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer import calibration, context
-from reviewer.answers import Answerer
-from reviewer.calibration import CLAIMS, FINDINGS, Calibration, sigmoid
+from reviewer.asking.answers import Answerer
+from reviewer.checking import calibration
+from reviewer.checking.calibration import CLAIMS, FINDINGS, Calibration, sigmoid
 from reviewer.evaluation import platt, ranking
 from reviewer.evaluation.bootstrap import intervals
 from reviewer.evaluation.platt import Example
 from reviewer.finding import Category, Finding, Severity
-from reviewer.prompt import Prompts
+from reviewer.prompting.prompts import Prompts
+from reviewer.selection.units import select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from reviewer.context import ReviewUnit
     from reviewer.engine.manager import AIModelManager
     from reviewer.engine.profile import ModelProfile
     from reviewer.evaluation.cases import Case
     from reviewer.evaluation.record import Record
-    from reviewer.progress import Progress
+    from reviewer.selection.units import ReviewUnit
+    from reviewer.terminal.progress import Progress
 
 # Fewer of either say nothing: with ten, the standard error of the AUC is still above 0.1.
 LEAST = 10
@@ -184,7 +185,7 @@ async def of_claims(
 
 
 def _claims(case: Case, max_chars: int) -> Iterator[tuple[ReviewUnit, Finding, bool, str]]:
-    units = context.select(case.change, case.texts.get, max_chars=max_chars).units
+    units = select(case.change, case.texts.get, max_chars=max_chars).units
     lines = [(unit, line) for unit in units for line in unit.anchors if unit.line_text(line).strip()]
     wanted = [[place for place in lines if (place[0].path, place[1]) in defect] for defect in case.defects] or [lines]
     for places in wanted:

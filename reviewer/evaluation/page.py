@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reviewer.diff import LineKind
 from reviewer.evaluation.render import count_text, interval_text, share_text, value_text
-from reviewer.masking import mask, visible
+from reviewer.terminal.masking import mask, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

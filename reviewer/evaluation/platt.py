@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer.calibration import sigmoid
+from reviewer.checking.calibration import sigmoid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

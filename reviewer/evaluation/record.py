@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reviewer.answers import NO_ANSWER
+from reviewer.asking.answers import NO_ANSWER
 from reviewer.finding import Mark, SuggestionKind
 
 if TYPE_CHECKING:

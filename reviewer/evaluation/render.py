@@ -7,7 +7,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from reviewer.masking import mask, visible
+from reviewer.terminal.masking import mask, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,14 +9,14 @@ import json
 from typing import TYPE_CHECKING
 
 from reviewer import assets
-from reviewer.confidence import Policy
-from reviewer.customs import Customs
+from reviewer.checking.confidence import Policy
+from reviewer.config.customs import Customs
 from reviewer.engine.manager import AIModelManager
 from reviewer.errors import EngineRequestError, InferenceTimeoutError, PromptTooLongError
 from reviewer.evaluation.record import Record, append, read_log
-from reviewer.progress import SILENT
-from reviewer.reply import FORMAT_VERSION
+from reviewer.prompting.reply import FORMAT_VERSION
 from reviewer.review import review_change
+from reviewer.terminal.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reviewer.engine.config import ModelConfig
     from reviewer.engine.profile import ModelProfile
     from reviewer.evaluation.cases import Case
-    from reviewer.progress import Progress
+    from reviewer.terminal.progress import Progress
 
 # The engine is well and refuses this one case; any other trouble ends the run, and a rerun goes on from there.
 _THIS_CASE_ONLY = (EngineRequestError, InferenceTimeoutError, PromptTooLongError)

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer import suggestion as suggestions
 from reviewer import syntax
+from reviewer.checking import suggestion as suggestions
 from reviewer.diff import printable
 from reviewer.evidence import merging, novelty, rules, sarif, textual
 from reviewer.evidence.analyzers import DEFAULTS, Setting, Spec, analyze

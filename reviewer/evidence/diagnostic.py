@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer import masking
 from reviewer.finding import Category, Severity, Suggestion
+from reviewer.terminal import masking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

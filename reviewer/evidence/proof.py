@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer import suggestion as suggestions
 from reviewer import syntax
+from reviewer.checking import suggestion as suggestions
 from reviewer.evidence.escapes import only_deletes, silences
 from reviewer.finding import Mark, SourceKind
 

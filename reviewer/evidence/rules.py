@@ -1,9 +1,9 @@
 """The packaged rules: ast-grep's YAML files, one per rule in a folder per language, run in this process.
 
 The keys are ast-grep's own (https://ast-grep.github.io/reference/yaml.html): id, language, severity, message, note,
-url, rule, constraints, utils, transform, fix, ignores. ``metadata`` adds ``category`` (a value of ``Category``) and
-``aliases`` (the same rule in other tools, as ``ruff:B006``). A rule also runs on the languages whose grammar includes
-its own: JavaScript's on TypeScript, C's on C++.
+url, rule, constraints, utils, transform, fix, ignores. ``metadata`` adds ``category`` (a value of ``Category``),
+``aliases`` (the same rule in other tools, as ``ruff:B006``) and ``languages`` (all grammars that the rule runs on,
+where there are several: a rule of JavaScript that also runs on TypeScript).
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
-from reviewer import assets, globs
+from reviewer import assets
 from reviewer.errors import ReviewerError
 from reviewer.evidence.diagnostic import Diagnostic, Edit, one_line
 from reviewer.evidence.textual import NAME
 from reviewer.finding import Category, Severity, Source, SourceKind
+from reviewer.selection import globs
 from reviewer.syntax import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -28,27 +30,25 @@ if TYPE_CHECKING:
 
     from reviewer.evidence.reviewed import ReviewedFile
 
-# Our name of a language, ast-grep's name of its grammar, and the folders whose rules run on it: its own first.
-_GRAMMARS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "python": ("python", ("python",)),
-    "javascript": ("javascript", ("javascript",)),
-    "typescript": ("typescript", ("typescript", "javascript")),
-    "tsx": ("tsx", ("tsx", "typescript", "javascript")),
-    "go": ("go", ("go",)),
-    "rust": ("rust", ("rust",)),
-    "java": ("java", ("java",)),
-    "kotlin": ("kotlin", ("kotlin",)),
-    "c": ("c", ("c",)),
-    "cpp": ("cpp", ("cpp", "c")),
-    "csharp": ("csharp", ("csharp",)),
-    "ruby": ("ruby", ("ruby",)),
-    "php": ("php", ("php",)),
-    "swift": ("swift", ("swift",)),
-    "shell": ("bash", ("shell",)),
-    "html": ("html", ("html",)),
-    "css": ("css", ("css",)),
-    "yaml": ("yaml", ("yaml",)),
-    "terraform": ("hcl", ("terraform",)),
+# ast-grep's name of a language's grammar, where it is not ours; rules lie in a folder of that name.
+_GRAMMARS = {
+    **{
+        name: name for name in ("python", "javascript", "typescript", "tsx", "go", "rust", "java", "kotlin", "c", "cpp")
+    },
+    **{name: name for name in ("csharp", "ruby", "php", "swift", "html", "css", "yaml")},
+    "shell": "bash",
+    "terraform": "hcl",
+}
+# Languages that only rules know.
+_EXTENSIONS = {
+    ".ex": "elixir", ".exs": "elixir", ".lua": "lua", ".sol": "solidity", ".scala": "scala", ".sc": "scala",
+    ".hs": "haskell", ".nix": "nix",
+}
+# Grammars whose rules may name each other's languages.
+_RELATED = {
+    **dict.fromkeys(("javascript", "typescript", "tsx"), ("javascript", "typescript", "tsx")),
+    "c": ("c", "cpp"),
+    "cpp": ("cpp", "c"),
 }
 _MATCHER = ("rule", "constraints", "utils", "transform")
 _SEVERITIES = {**{severity.value: severity for severity in Severity}, "hint": Severity.INFO}
@@ -65,7 +65,7 @@ class Rule:
     """One ast-grep rule.
 
     Attributes:
-        language: Folder that it lies in.
+        grammars: The grammars that it runs on, by ast-grep's names in lower case.
         matcher: The part that ast-grep runs.
         aliases: The same rule in other tools, as ``ruff:B006``.
         fix: Template of the replacement; None where the fault has no mechanical fix.
@@ -73,7 +73,7 @@ class Rule:
     """
 
     id: str
-    language: str
+    grammars: frozenset[str]
     severity: Severity
     category: Category
     message: str
@@ -90,27 +90,29 @@ class Rule:
         return Source(SourceKind.RULE, NAME, self.id, self.url)
 
 
-def supported(language: str) -> bool:
-    """Return whether rules can be written for a language."""
-    return language in _GRAMMARS
+def grammar_of(file: ReviewedFile) -> str | None:
+    """Return ast-grep's name of a file's language; None where it has none."""
+    return _GRAMMARS.get(file.language.name) or _EXTENSIONS.get(PurePosixPath(file.path).suffix.lower())
 
 
-def for_language(language: str, folder: Path | None = None) -> tuple[Rule, ...]:
-    """Return the rules that run on a language; a rule of the language itself hides one of the same id.
+def grammars() -> frozenset[str]:
+    """Return the name of every grammar that rules can be written for."""
+    return frozenset(_GRAMMARS.values()) | frozenset(_EXTENSIONS.values())
+
+
+def for_grammar(grammar: str, folder: Path | None = None) -> tuple[Rule, ...]:
+    """Return the rules that run on files of one grammar: those of its folder, and of others that name it.
 
     Raises:
         RuleError: A rule file is wrong.
     """
-    return _rules(language, folder or assets.rules_dir())
+    return _rules(grammar, folder or assets.rules_dir())
 
 
 @functools.cache
-def _rules(language: str, folder: Path) -> tuple[Rule, ...]:
-    found: dict[str, Rule] = {}
-    for name in _GRAMMARS[language][1] if language in _GRAMMARS else ():
-        for rule in load(folder / name):
-            found.setdefault(rule.id, rule)
-    return tuple(found.values())
+def _rules(grammar: str, folder: Path) -> tuple[Rule, ...]:
+    related = _RELATED.get(grammar, (grammar,))
+    return tuple(rule for name in related for rule in load(folder / name) if grammar in rule.grammars)
 
 
 def load(folder: Path) -> tuple[Rule, ...]:
@@ -139,7 +141,7 @@ def _rule(data: dict[str, Any], path: Path) -> Rule:
     fix = data.get("fix")
     return Rule(
         id=str(data["id"]),
-        language=path.parent.name,
+        grammars=frozenset({path.parent.name, *(str(name).lower() for name in metadata.get("languages") or ())}),
         severity=_SEVERITIES[data.get("severity", "warning")],
         category=Category(metadata["category"]),
         message=str(data["message"]).strip(),
@@ -160,12 +162,13 @@ def scan(file: ReviewedFile, folder: Path | None = None) -> Iterator[Diagnostic]
     Raises:
         RuleError: A rule file is wrong.
     """
-    rules = for_language(file.language.name, folder)
-    if not rules or len(file.text) > MAX_BYTES:
+    grammar = grammar_of(file)
+    rules = () if grammar is None else for_grammar(grammar, folder)
+    if grammar is None or not rules or len(file.text) > MAX_BYTES:
         return
     from ast_grep_py import SgRoot
 
-    root = SgRoot(file.parseable, _GRAMMARS[file.language.name][0]).root()
+    root = SgRoot(file.parseable, grammar).root()
     for rule in rules:
         if not any(globs.matches(file.path, pattern) for pattern in rule.ignores):
             yield from (_diagnostic(rule, node, file) for node in _matches(rule, root))
@@ -176,7 +179,7 @@ def _matches(rule: Rule, root: SgNode) -> list[SgNode]:
         return root.find_all(cast("Config", rule.matcher))
     except Exception as error:  # ast-grep raises nothing more specific; the first lines name the cause
         cause = str(error).partition("Stack backtrace")[0].strip()
-        raise RuleError(f"rule {rule.language}/{rule.id}: {cause}") from error
+        raise RuleError(f"rule {rule.id}: {cause}") from error
 
 
 def _diagnostic(rule: Rule, node: SgNode, file: ReviewedFile) -> Diagnostic:

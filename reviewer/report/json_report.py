@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from reviewer import __version__
 from reviewer.errors import ExitCode
 from reviewer.finding import Severity
-from reviewer.masking import mask
 from reviewer.report import summary, view
+from reviewer.terminal.masking import mask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

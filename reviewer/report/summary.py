@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from reviewer import gate
 from reviewer.errors import ExitCode
 from reviewer.finding import Mark, Severity, UnitStatus
+from reviewer.report import gate
 from reviewer.report.view import ids, safe, safe_path
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer import commit_message
 from reviewer.finding import UnitStatus
-from reviewer.masking import mask, visible
+from reviewer.summarise import commit_message
+from reviewer.terminal.masking import mask, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from reviewer import assets
 from reviewer.errors import ReviewerError
-from reviewer.request import Request
-from reviewer.secret import marker
+from reviewer.prompting.fence import marker
+from reviewer.prompting.request import Request
 from reviewer.summarise import check, points, reply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewer.answers import Answer, Answerer
+    from reviewer.asking.answers import Answer, Answerer
+    from reviewer.engine.client.wire import Message
     from reviewer.engine.profile import ModelProfile
-    from reviewer.engine.wire import Message
     from reviewer.finding import ChangeSummary, Skipped, UnitReview
-    from reviewer.prompt import Prompts
+    from reviewer.prompting.prompts import Prompts
     from reviewer.summarise.points import Points
 
 _SHOTS = "prompts/base/summary_shots.toml"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from reviewer import commit_message
+from reviewer.checking.check import whole_sentences
+from reviewer.checking.grounding import Source, is_echo, is_ungrounded, names_others, says_nothing
 from reviewer.engine.profile import SUBJECT_CHARS
 from reviewer.finding import ChangeSummary, CommitMessage, Mark, Risk, RiskLevel, Severity
-from reviewer.grounding import Source, is_echo, is_ungrounded, names_others, says_nothing
-from reviewer.verify import whole_sentences
+from reviewer.summarise import commit_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

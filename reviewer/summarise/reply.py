@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reviewer.engine.profile import SUBJECT_CHARS
 from reviewer.finding import RiskLevel
-from reviewer.reply import InvalidReplyError, read_object, read_string
+from reviewer.prompting.reply import InvalidReplyError, read_object, read_string
 
 if TYPE_CHECKING:
     from reviewer.engine.profile import ReplyBounds

@@ -9,9 +9,10 @@ import pytest
 
 from reviewer.cli import common
 from reviewer.config import Settings
-from reviewer.engine import environment, store
+from reviewer.engine.install import environment
+from reviewer.engine.models import store
 from reviewer.errors import EngineNotInstalledError, UsageError
-from reviewer.progress import SILENT
+from reviewer.terminal.progress import SILENT
 
 
 class Provisioning:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewer.dismissal import Dismissals
 from reviewer.errors import ExitCode
+from reviewer.silencing.dismissal import Dismissals
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
 from tests.repo import Repo

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewer.cli import run
-from reviewer.engine import engines, environment, registry
-from reviewer.engine.engine_python import EngineEnvironment
+from reviewer.engine import engines
+from reviewer.engine.install import environment
+from reviewer.engine.install.engine_python import EngineEnvironment
 from reviewer.engine.profile import ModelProfile
-from reviewer.engine.server import Server, ServerSpec
-from reviewer.engine.state import Status
+from reviewer.engine.server import registry
+from reviewer.engine.server.server import Server, ServerSpec
+from reviewer.engine.server.state import Status
 from tests.fake_engine import SERVED_NAME, Script
 
 if TYPE_CHECKING:

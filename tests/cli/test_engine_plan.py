@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewer.cli import run
-from reviewer.engine import hardware
-from tests.engine.test_plan import gpu, pc
+from reviewer.engine.planning import hardware
+from tests.engine.planning.test_plan import gpu, pc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from reviewer.engine.hardware import Hardware
+    from reviewer.engine.planning.hardware import Hardware
 
 CONFIG: dict[str, Any] = {
     "model_type": "llama",

@@ -9,7 +9,7 @@ import pytest
 
 from reviewer import cli
 from reviewer.cli import boundary
-from reviewer.engine.store import ModelStore
+from reviewer.engine.models.store import ModelStore
 from tests.engine import fakes
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from reviewer import AIModelManager, ModelConfig
-from reviewer.engine.health import HealthStatus
+from reviewer.engine.client.health import HealthStatus
 from reviewer.errors import (
     EngineDiedError,
     EngineUnreachableError,

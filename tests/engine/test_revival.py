@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from reviewer import AIModelManager
-from reviewer.answers import Answerer
-from reviewer.engine import registry
+from reviewer.asking.answers import Answerer
 from reviewer.engine.config import ModelConfig
-from reviewer.engine.job import Watch
 from reviewer.engine.profile import ModelProfile
-from reviewer.engine.server import Server, ServerSpec
+from reviewer.engine.server import registry
+from reviewer.engine.server.job import Watch
+from reviewer.engine.server.server import Server, ServerSpec
 from reviewer.errors import EngineDiedError, EngineStartError, ModelNotLoadedError
-from reviewer.progress import SILENT
-from reviewer.reply import read_review, review_schema
-from reviewer.request import Request
+from reviewer.prompting.reply import read_review, review_schema
+from reviewer.prompting.request import Request
+from reviewer.terminal.progress import SILENT
 from tests.fake_engine import SERVED_NAME, Rule, Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reviewer.engine.endpoint import Endpoint
+    from reviewer.engine.client.endpoint import Endpoint
     from reviewer.engine.engines import OwnEngine
 
 pytestmark = [

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewer import AIModelManager
-from reviewer.engine import environment, process, registry
-from reviewer.engine.store import ModelStore
+from reviewer import AIModelManager, processes
+from reviewer.engine.install import environment
+from reviewer.engine.models.store import ModelStore
+from reviewer.engine.server import registry
 from reviewer.errors import EngineNotInstalledError
 from tests.conftest import PROJECT, REAL_HOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewer.engine.environment import EngineEnvironment
-    from reviewer.engine.state import ServerState
+    from reviewer.engine.install.environment import EngineEnvironment
+    from reviewer.engine.server.state import ServerState
 
 _KEPT = PROJECT / ".test-data"  # ignored by git; outlives the session, since 3 GB are not fetched for every run
 
@@ -112,7 +113,7 @@ def shared_home(embedded_model_store: ModelStore) -> Iterator[Path]:
     (home / "data" / "models").symlink_to(embedded_model_store.root, target_is_directory=True)
     yield home
     registry.stop_all(home / "run")
-    left = process.marked(registry.Place.at(home / "run").marker)
+    left = processes.marked(registry.Place.at(home / "run").marker)
     shutil.rmtree(home)
     assert left == []
 

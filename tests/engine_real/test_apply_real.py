@@ -14,7 +14,7 @@ import pytest
 from tests.command import reviewer
 
 if TYPE_CHECKING:
-    from reviewer.engine.state import ServerState
+    from reviewer.engine.server.state import ServerState
     from tests.repo import Repo
 
 pytestmark = [

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewer.engine import process, registry, state
-from reviewer.engine.state import Status
+from reviewer import processes
+from reviewer.engine.server import registry, state
+from reviewer.engine.server.state import Status
 from tests.command import reviewer
 from tests.engine_real.samples import BEFORE, STAGED
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from reviewer.engine.state import ServerState
+    from reviewer.engine.server.state import ServerState
     from tests.repo import Repo
 
 pytestmark = [
@@ -76,7 +77,7 @@ def wait_for(true: Callable[[], bool], seconds: float = 120) -> None:
 
 def engine_pids() -> set[int]:
     """Every process of every engine of this folder, told by what it inherited and not by a state file."""
-    return {one.pid for one in process.marked(registry.Place.at().marker)}
+    return {one.pid for one in processes.marked(registry.Place.at().marker)}
 
 
 def test_ctrl_c_while_the_engine_starts_leaves_no_process(cold: Path, changed: Repo) -> None:

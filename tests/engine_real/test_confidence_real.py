@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewer import AIModelManager, confidence, context, diff
-from reviewer.answers import Answerer
+from reviewer import AIModelManager, diff
+from reviewer.asking.answers import Answerer
+from reviewer.asking.reading import Reading
 from reviewer.cache import AnswerCache
+from reviewer.checking import confidence
 from reviewer.config import Settings
 from reviewer.finding import Category, Finding, Review, Severity, UnitReview, UnitStatus
-from reviewer.progress import SILENT
-from reviewer.prompt import Prompts
-from reviewer.reading import Reading
+from reviewer.prompting.prompts import Prompts
 from reviewer.review import review_change
+from reviewer.selection.units import select
+from reviewer.terminal.progress import SILENT
 from tests.engine_real.samples import BEFORE, STAGED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reviewer.context import ReviewUnit
-    from reviewer.engine.state import ServerState
+    from reviewer.engine.server.state import ServerState
+    from reviewer.selection.units import ReviewUnit
     from tests.repo import Repo
 
 pytestmark = [
@@ -55,7 +57,7 @@ def reading(unit: ReviewUnit) -> Reading:
 async def test_a_second_opinion_is_a_probability_and_is_kept(
     warm: ServerState, change: diff.Change, tmp_path: Path
 ) -> None:
-    units = context.select(change, read, max_chars=4000).units
+    units = select(change, read, max_chars=4000).units
     settings = Settings(embedded=True, second_opinion=True, min_confidence=0.0)
     async with AIModelManager(embedded=True, keep_warm=True) as manager:
         profile = await manager.profile()

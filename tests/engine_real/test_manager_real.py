@@ -11,12 +11,12 @@ import psutil
 import pytest
 
 from reviewer import AIModelManager, ModelConfig
-from reviewer.engine import registry
-from reviewer.engine.health import HealthStatus
+from reviewer.engine.client.health import HealthStatus
+from reviewer.engine.server import registry
 from reviewer.errors import EngineDiedError, InferenceTimeoutError, PromptTooLongError
 
 if TYPE_CHECKING:
-    from reviewer.engine.state import ServerState
+    from reviewer.engine.server.state import ServerState
 
 pytestmark = [
     pytest.mark.real_engine,

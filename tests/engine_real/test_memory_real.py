@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewer.engine import hardware, launch, process, registry, shape
-from reviewer.engine.client import EngineClient
+from reviewer import processes
+from reviewer.engine.client.client import EngineClient
 from reviewer.engine.config import ModelConfig
-from reviewer.engine.job import Watch
-from reviewer.engine.plan import make_plan
-from reviewer.engine.server import Server, ServerSpec
+from reviewer.engine.models import shape
+from reviewer.engine.planning import hardware, launch
+from reviewer.engine.planning.plan import make_plan
+from reviewer.engine.server import registry
+from reviewer.engine.server.job import Watch
+from reviewer.engine.server.server import Server, ServerSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewer.engine.environment import EngineEnvironment
-    from reviewer.engine.plan import MemoryPlan
+    from reviewer.engine.install.environment import EngineEnvironment
+    from reviewer.engine.planning.plan import MemoryPlan
 
 pytestmark = [
     pytest.mark.real_engine,
@@ -38,7 +41,7 @@ def folder() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="real-"))
     yield path
     registry.stop_all(path)
-    assert process.marked(registry.Place.at(path).marker) == []
+    assert processes.marked(registry.Place.at(path).marker) == []
     shutil.rmtree(path)
 
 

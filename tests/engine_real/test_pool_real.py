@@ -16,8 +16,8 @@ import pytest
 
 from reviewer import diff
 from reviewer.config import Settings
-from reviewer.engine.client import EngineClient
-from reviewer.engine.endpoint import Endpoint
+from reviewer.engine.client.client import EngineClient
+from reviewer.engine.client.endpoint import Endpoint
 from reviewer.errors import EngineUnreachableError, InferenceTimeoutError
 from reviewer.finding import Review, UnitStatus
 from reviewer.review import review_change

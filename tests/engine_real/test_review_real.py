@@ -14,18 +14,20 @@ import jsonschema
 import psutil
 import pytest
 
-from reviewer import AIModelManager, ModelConfig, context, diff, verify
+from reviewer import AIModelManager, ModelConfig, diff, processes
+from reviewer.checking import check
 from reviewer.cli.common import from_repository
 from reviewer.config import Settings
-from reviewer.engine import process, registry
-from reviewer.engine.client import EngineClient
-from reviewer.engine.state import Status
+from reviewer.engine.client.client import EngineClient
+from reviewer.engine.server import registry
+from reviewer.engine.server.state import Status
 from reviewer.errors import ModelNotLoadedError
 from reviewer.finding import Mark, UnitStatus
 from reviewer.git import Repository
-from reviewer.prompt import Prompts
+from reviewer.prompting.prompts import Prompts
 from reviewer.report.json_report import schema
 from reviewer.review import review_change
+from reviewer.selection.units import select
 from tests.command import reviewer
 from tests.engine_real.samples import BEFORE, CHANGED, STAGED, UNFINISHED
 
@@ -33,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from reviewer.context import ReviewUnit
-    from reviewer.engine.state import ServerState
-    from reviewer.engine.wire import Completion, Message
+    from reviewer.engine.client.wire import Completion, Message
+    from reviewer.engine.server.state import ServerState
     from reviewer.finding import Finding
+    from reviewer.selection.units import ReviewUnit
     from tests.repo import Repo
 
 pytestmark = [
@@ -152,7 +154,7 @@ def test_a_summary_begins_at_a_changed_line_and_serves_the_commit_message_too(
 
 def units_of(repo: Repo) -> tuple[ReviewUnit, ...]:
     change = diff.parse(repo.git("diff", "--cached"), "staged changes")
-    return context.select(change, lambda path: str(STAGED[path]), max_chars=4000).units
+    return select(change, lambda path: str(STAGED[path]), max_chars=4000).units
 
 
 @pytest.mark.anyio
@@ -167,7 +169,7 @@ async def test_a_model_that_must_find_something_cannot_name_another_line(warm: S
         forced["properties"]["findings"]["minItems"] = 1
         said = await manager.chat(request.messages, max_tokens=600, temperature=1.0, schema=forced, timeout=300)
         reply = request.read(said.text, truncated=said.finish_reason == "length")
-        return list(verify.findings(reply, unit, str(STAGED[unit.path]), prompts.examples))
+        return list(check.findings(reply, unit, str(STAGED[unit.path]), prompts.examples))
 
     async with AIModelManager(embedded=True, keep_warm=True) as manager:
         prompts = Prompts(await manager.profile(), {})
@@ -220,7 +222,7 @@ async def test_a_review_leaves_the_engine_warm_and_unloading_leaves_no_process(
     await manager.load_model()
     assert manager.get_model_status()["engine"]["pid"] == warm.pid, "it joins the engine that is there"
     await manager.unload_model()
-    assert process.marked(registry.Place.at().marker) == []
+    assert processes.marked(registry.Place.at().marker) == []
     assert not any(psutil.pid_exists(pid) for pid in engine.processes)
     with pytest.raises(ModelNotLoadedError, match="not loaded") as caught:
         await manager.generate_text("Are you there?")

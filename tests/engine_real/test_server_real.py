@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from reviewer.engine import launch, process, registry
-from reviewer.engine.client import EngineClient
-from reviewer.engine.server import Server, ServerSpec
-from reviewer.engine.state import Status
+from reviewer import processes
+from reviewer.engine.client.client import EngineClient
+from reviewer.engine.planning import launch
+from reviewer.engine.server import registry
+from reviewer.engine.server.server import Server, ServerSpec
+from reviewer.engine.server.state import Status
 from reviewer.errors import (
     EngineDiedError,
     EngineNotReadyError,
@@ -30,7 +32,7 @@ from reviewer.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewer.engine.environment import EngineEnvironment
+    from reviewer.engine.install.environment import EngineEnvironment
 
 pytestmark = [
     pytest.mark.real_engine,
@@ -137,14 +139,14 @@ def test_start_ask_weigh_stop_and_die(engine: EngineEnvironment, embedded_model:
         f"\nready after {loading:.1f} s, {len(ready.processes)} processes, {ready.memory_bytes / 1e9:.2f} GB, "
         f"stopped in {time.monotonic() - stopping:.1f} s"
     )
-    assert process.marked(registry.Place.at(folder).marker) == []
+    assert processes.marked(registry.Place.at(folder).marker) == []
     assert server.state().status is Status.STOPPED
     assert left_in_shared_memory(ready.processes) == []
 
     server.start()
     asyncio.run(die_while_decoding(server))
     server.stop()  # also what its supervisor has started in its place
-    assert process.marked(registry.Place.at(folder).marker) == []
+    assert processes.marked(registry.Place.at(folder).marker) == []
 
 
 def test_scheduler_killed_while_loading_is_told(engine: EngineEnvironment, embedded_model: Path, folder: Path) -> None:
@@ -160,4 +162,4 @@ def test_scheduler_killed_while_loading_is_told(engine: EngineEnvironment, embed
     with pytest.raises(EngineStartError) as caught:
         server.start()
     assert "memory" in str(caught.value), server.logs(100)
-    assert process.marked(registry.Place.at(folder).marker) == []
+    assert processes.marked(registry.Place.at(folder).marker) == []

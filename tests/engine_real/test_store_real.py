@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewer.engine import environment, safetensors
-from reviewer.engine.pins import embedded_pin, environment_pin
-from reviewer.engine.store import ModelStore
+from reviewer.engine.install import environment
+from reviewer.engine.install.pins import embedded_pin, environment_pin
+from reviewer.engine.models import safetensors
+from reviewer.engine.models.store import ModelStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reviewer.engine.environment import EngineEnvironment
+    from reviewer.engine.install.environment import EngineEnvironment
 
 pytestmark = pytest.mark.real_engine
 
 
 def test_the_engine_is_the_pinned_one_and_holds_no_cuda_extras(engine: EngineEnvironment) -> None:
-    from reviewer.engine import engine_python
+    from reviewer.engine.install import engine_python
 
     contents = engine_python.ask(engine.python, load=True)
     assert contents.vllm_version == engine.vllm_version

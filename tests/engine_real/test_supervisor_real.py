@@ -16,19 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewer import processes
 from reviewer.cli import engine_status
-from reviewer.engine import launch, process, registry
-from reviewer.engine.client import EngineClient
-from reviewer.engine.job import Watch
-from reviewer.engine.life import Life, Reason
-from reviewer.engine.server import Server, ServerSpec
-from reviewer.engine.state import ServerState, Status
+from reviewer.engine.client.client import EngineClient
+from reviewer.engine.planning import launch
+from reviewer.engine.server import registry
+from reviewer.engine.server.job import Watch
+from reviewer.engine.server.life import Life, Reason
+from reviewer.engine.server.server import Server, ServerSpec
+from reviewer.engine.server.state import ServerState, Status
 from reviewer.errors import EngineDiedError, EngineStartError, EngineUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reviewer.engine.environment import EngineEnvironment
+    from reviewer.engine.install.environment import EngineEnvironment
 
 pytestmark = [
     pytest.mark.real_engine,
@@ -103,8 +105,8 @@ def it_is_stopped_where_nothing_can_be_less(plain: ServerSpec, folder: Path) -> 
     assert ended.reason is Reason.MEMORY
     assert re.search(r"it took .* \(planned 4\.0 GB\), its limit is 900 MB", ended.message)
     assert "max_memory_gb" in ended.hint
-    until(lambda: process.marked(registry.Place.at(folder).marker) == [], 20)
-    assert process.marked(registry.Place.at(folder).marker) == []
+    until(lambda: processes.marked(registry.Place.at(folder).marker) == [], 20)
+    assert processes.marked(registry.Place.at(folder).marker) == []
 
 
 def test_counted_idle_smaller_and_stopped(engine: EngineEnvironment, embedded_model: Path, folder: Path) -> None:
@@ -125,7 +127,7 @@ def test_counted_idle_smaller_and_stopped(engine: EngineEnvironment, embedded_mo
     print("\n" + "\n".join(engine_status.lines([state])))  # noqa: T201 - for the one who runs it with -s
 
     until(lambda: idle.state(measure=False).status is Status.STOPPED, 60)
-    until(lambda: process.marked(registry.Place.at(folder).marker) == [], 20)  # the supervisor goes last
+    until(lambda: processes.marked(registry.Place.at(folder).marker) == [], 20)  # the supervisor goes last
     ended = idle.last_end()
     assert ended is not None
     assert ended.reason is Reason.IDLE

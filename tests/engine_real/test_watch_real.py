@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewer.engine import registry
-from reviewer.engine.state import Status
+from reviewer.engine.server import registry
+from reviewer.engine.server.state import Status
 from tests.command import reviewer
 from tests.watching import Watching
 
 if TYPE_CHECKING:
-    from reviewer.engine.state import ServerState
+    from reviewer.engine.server.state import ServerState
     from tests.repo import Repo
 
 pytestmark = [

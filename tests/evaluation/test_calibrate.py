@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewer import calibration
-from reviewer.calibration import Calibration
+from reviewer.checking import calibration
+from reviewer.checking.calibration import Calibration
 from reviewer.config import Settings
 from reviewer.engine.manager import AIModelManager
 from reviewer.evaluation.calibrate import CLAIM, assess, calibrate, of_dismissed, of_records
 from reviewer.evaluation.platt import Example
-from reviewer.progress import SILENT
+from reviewer.terminal.progress import SILENT
 from tests.command import reviewer
 from tests.evaluation.samples import AFTER, BEFORE, PATH, bug, fix, found, patch, record
 from tests.fake_engine import SERVED_NAME, FakeEngine, Rule, Script

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from reviewer.calibration import sigmoid
+from reviewer.checking.calibration import sigmoid
 from reviewer.evaluation import platt, ranking
 from reviewer.evaluation.platt import Example
 

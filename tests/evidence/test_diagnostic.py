@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewer import suggestion as suggestions
+from reviewer.checking import suggestion as suggestions
 from reviewer.evidence.diagnostic import Edit, one_line, suggestion
 
 _TEXT = "one\ntwo\nthree\n"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reviewer.checking.suggestion import line_fix
 from reviewer.evidence import Options, prove, recheck
 from reviewer.evidence.proof import Proof
 from reviewer.finding import Finding, Source, SourceKind, Suggestion
 from reviewer.languages import detect
-from reviewer.suggestion import line_fix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from reviewer import assets
 from reviewer.evidence import rules
 from reviewer.evidence.diagnostic import suggestion
 from reviewer.finding import Category, Severity, SourceKind
-from reviewer.languages import LANGUAGES
+from reviewer.languages.table import ALL
 from tests.evidence.samples import reviewed
 
 if TYPE_CHECKING:
@@ -35,15 +35,18 @@ def _fixed(folder: Path, path: str, text: str, rule: str) -> str:
 
 
 def test_every_packaged_rule_compiles_for_every_language_that_it_runs_on() -> None:
-    for name in LANGUAGES:
-        if rules.supported(name):
-            extension = LANGUAGES[name].extensions[0]
-            list(rules.scan(reviewed(f"sample{extension}", "x\n")))
+    extensions = {rules.grammar_of(reviewed(f"a{end}", "")): end for one in ALL for end in one.extensions[:1]}
+    extensions |= {
+        rules.grammar_of(reviewed(f"a{end}", "")): end for end in (".ex", ".lua", ".sol", ".scala", ".hs", ".nix")
+    }
+    assert extensions.keys() >= rules.grammars()
+    for extension in extensions.values():
+        list(rules.scan(reviewed(f"sample{extension}", "x\n")))
 
 
-def test_every_folder_of_packaged_rules_is_a_language() -> None:
+def test_every_folder_of_packaged_rules_is_a_grammar() -> None:
     folders = [folder.name for folder in assets.rules_dir().iterdir() if folder.is_dir()]
-    assert [name for name in folders if not rules.supported(name)] == []
+    assert [name for name in folders if name not in rules.grammars()] == []
 
 
 def test_packaged_rules_have_an_id_that_is_their_file_name() -> None:
@@ -141,12 +144,17 @@ def test_utils_and_constraints_belong_to_the_rule(tmp_path: Path) -> None:
     assert [one.line for one in found] == [1]
 
 
-def test_rules_of_a_language_run_on_those_that_include_it(tmp_path: Path) -> None:
-    rule = _HEAD + 'rule: {pattern: "eval($A)"}'
-    own = rule.replace("message: m", "message: own")
-    assert [one.message for one in _scan(tmp_path, "a.tsx", "eval(x)", javascript__r=rule)] == ["m"]
-    assert [one.message for one in _scan(tmp_path, "a.ts", "eval(x)", typescript__r=own)] == ["own"]
+def test_a_rule_runs_on_every_language_that_it_names(tmp_path: Path) -> None:
+    rule = _HEAD.replace("bug}", "bug, languages: [JavaScript, Tsx]}") + 'rule: {pattern: "eval($A)"}'
+    assert len(_scan(tmp_path, "a.tsx", "eval(x)", javascript__r=rule)) == 1
+    assert len(_scan(tmp_path, "a.js", "eval(x)")) == 1
+    assert _scan(tmp_path, "a.ts", "eval(x)") == []
     assert _scan(tmp_path, "a.go", "package x\nvar _ = eval(x)") == []
+
+
+def test_languages_that_only_rules_know(tmp_path: Path) -> None:
+    rule = _HEAD + 'rule: {pattern: "print($A)"}'
+    assert len(_scan(tmp_path, "a.lua", "print(x)\n", lua__r=rule)) == 1
 
 
 def test_ignored_paths_are_left_out(tmp_path: Path) -> None:
@@ -176,7 +184,7 @@ def test_positions_count_characters_beside_undecodable_bytes(tmp_path: Path) -> 
     ],
 )
 def test_a_wrong_rule_is_an_error_that_names_it(tmp_path: Path, rule: str) -> None:
-    with pytest.raises(rules.RuleError, match=r"python/r\b"):
+    with pytest.raises(rules.RuleError, match=r"python/r\b|rule r\b"):
         _scan(tmp_path, "a.py", "f(1)", python__r=rule)
 
 

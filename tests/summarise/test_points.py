@@ -6,7 +6,7 @@ import pytest
 
 from reviewer.engine.profile import ModelProfile
 from reviewer.finding import Mark, Skipped, UnitStatus
-from reviewer.prompt import Prompts
+from reviewer.prompting.prompts import Prompts
 from reviewer.summarise.points import collect, within
 from tests.summarise.samples import unit
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewer import diff, gate
+from reviewer import diff
 from reviewer.config import Settings
-from reviewer.customs import Customs
+from reviewer.config.customs import Customs
 from reviewer.finding import Mark, RiskLevel, Severity
+from reviewer.report import gate
 from reviewer.review import review_change
 from tests.fake_engine import FakeEngine, Rule, Script
 

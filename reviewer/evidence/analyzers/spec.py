@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote
 
-from reviewer import globs
 from reviewer.finding import Category
+from reviewer.selection import globs
 
 FILES = "{files}"
 """The argument of a command that stands for the files."""

@@ -1,0 +1,1 @@
+"""Sends requests to the model and caches the answers."""

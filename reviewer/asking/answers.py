@@ -1,0 +1,248 @@
+"""Requests in, answers out: from the cache where they are known, else from the engine, all at once.
+
+An answer that does not read is asked for once more; an engine that dies is brought back once; after that the request
+is given up with its reason, and the rest of the review goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reviewer.cache import AnswerCache, key
+from reviewer.errors import (
+    EngineDiedError,
+    EngineError,
+    EngineUnreachableError,
+    PromptTooLongError,
+)
+from reviewer.finding import Usage
+from reviewer.prompting.reply import FORMAT_VERSION, InvalidReplyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewer.engine.client.wire import Completion
+    from reviewer.engine.manager import AIModelManager
+    from reviewer.engine.profile import ModelProfile
+    from reviewer.prompting.request import Request
+    from reviewer.terminal.progress import Progress
+
+_ENGINE_GONE = (EngineDiedError, EngineUnreachableError)
+# A second try decodes otherwise, or it would give the same unusable reply again.
+_RETRY_TEMPERATURE = 0.5
+_OUT_OF_TIME = "the time budget was over"
+NO_ANSWER = "no answer came within"
+"""How the reason begins where the engine fell silent: asked again, it may well answer."""
+_NEVER = 86_400.0  # the clock that counts is _until_settled's
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one request.
+
+    Attributes:
+        value: The reply as ``Request.read`` returned it; None where there is none.
+        reason: Why there is none; empty where there is one.
+        too_long: Whether a smaller request could succeed.
+    """
+
+    value: Any = None
+    cached: bool = False
+    reason: str = ""
+    too_long: bool = False
+    error: EngineError | None = None
+
+
+class Answerer:
+    """Answers requests for one review and counts what they cost.
+
+    Args:
+        manager: The model to ask; loaded only when the cache lacks something.
+        profile: The model's profile.
+        cache: Known answers; None asks for everything anew.
+        progress: Hears of the steps.
+        wait: Longest time to wait for a cold engine, in seconds.
+        deadline: Longest time for all answers together, in seconds.
+        timeout: Longest time without any answer, in seconds.
+    """
+
+    def __init__(
+        self,
+        manager: AIModelManager,
+        profile: ModelProfile,
+        *,
+        cache: AnswerCache | None,
+        progress: Progress,
+        wait: float | None = None,
+        deadline: float | None = None,
+        timeout: float = 120.0,
+    ) -> None:
+        self._manager = manager
+        self._profile = profile
+        self._cache = cache
+        self._progress = progress
+        self._wait = wait
+        self._ends = None if deadline is None else asyncio.get_running_loop().time() + deadline
+        self._timeout = timeout
+        self._open = asyncio.Semaphore(profile.max_num_seqs)
+        self._done = 0
+        self.usage = Usage()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline, 0 where it is over."""
+        return math.inf if self._ends is None else max(0.0, self._ends - asyncio.get_running_loop().time())
+
+    async def ask(self, requests: Sequence[Request], *, doing: str = "") -> list[Answer]:
+        """Answer every request, in the order given.
+
+        Args:
+            requests: What is asked.
+            doing: The step that a person sees; reading pieces of the change where empty.
+
+        Raises:
+            EngineError: Not one of the requests that the cache lacks could be answered, because of the engine.
+        """
+        answers = [self.known(request) for request in requests]
+        missing = [index for index, answer in enumerate(answers) if answer is None]
+        if missing:
+            await self._manager.load_model(progress=self._progress, wait=self._wait)
+            asked = await self._ask_engine([requests[index] for index in missing], doing)
+            _raise_if_all_lost(asked)
+            for index, answer in zip(missing, asked, strict=True):
+                answers[index] = answer
+        return [answer for answer in answers if answer is not None]
+
+    def known(self, request: Request) -> Answer | None:
+        """The answer that the cache has; None where it has none."""
+        text = self._cache.get(self._key(request)) if self._cache is not None else None
+        if text is None:
+            return None
+        try:
+            answer = Answer(request.read(text, truncated=False), cached=True)
+        except InvalidReplyError:
+            return None
+        self._count(cached=1)
+        return answer
+
+    async def _ask_engine(self, requests: Sequence[Request], doing: str) -> list[Answer]:
+        self._done = 0
+        pieces = f"{len(requests)} {'piece' if len(requests) == 1 else 'pieces'}"
+        self._progress.step(doing or f"reading {pieces} of the change")
+        tasks = [asyncio.create_task(self._answer(request, len(requests))) for request in requests]
+        try:
+            reason = await self._until_settled(tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            settled = await asyncio.gather(*tasks, return_exceptions=True)
+        return [_settled(result, reason) for result in settled]
+
+    async def _until_settled(self, tasks: Sequence[asyncio.Task[Answer]]) -> str:
+        """Wait for all, and say why some are not done when it ends before.
+
+        The engine answers many requests at once, so one answer takes the longer the more there are. Not how long each
+        takes tells that it hangs, but that none comes any more.
+        """
+        pending = set(tasks)
+        while pending:
+            left = self.left
+            done, pending = await asyncio.wait(
+                pending, timeout=min(left, self._timeout), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                return _OUT_OF_TIME if left <= self._timeout else f"{NO_ANSWER} {self._timeout:g} s"
+        return ""
+
+    async def _answer(self, request: Request, total: int) -> Answer:
+        async with self._open:
+            try:
+                answer = await self._twice(request)
+            except PromptTooLongError as error:
+                answer = Answer(reason=error.message, too_long=True)
+            except EngineError as error:
+                answer = Answer(reason=error.message, error=error)
+        self._done += 1
+        self._progress.advance(self._done, total, "pieces")
+        return answer
+
+    async def _twice(self, request: Request) -> Answer:
+        first = await self._once(request, again=False)
+        return first if not first.reason else await self._once(request, again=True)
+
+    async def _once(self, request: Request, *, again: bool) -> Answer:
+        try:
+            completion = await self._chat(request, again=again)
+        except _ENGINE_GONE:
+            if again:
+                raise
+            await self._manager.revive(progress=self._progress)
+            completion = await self._chat(request, again=False)
+        self._count(
+            requests=1,
+            retried=int(again),
+            prompt_tokens=completion.prompt_tokens,
+            completion_tokens=completion.completion_tokens,
+        )
+        text = request.keep(completion)
+        try:
+            value = request.read(text, truncated=completion.finish_reason == "length")
+        except InvalidReplyError as error:
+            return Answer(reason=str(error))
+        if self._cache is not None:
+            self._cache.put(self._key(request), text)
+        return Answer(value)
+
+    async def _chat(self, request: Request, *, again: bool) -> Completion:
+        # No seed: vLLM 0.32.0 on a CPU dies of a seeded sample whose prompt is prefilled in pieces ("CPU Generator does
+        # not use offset", gpu_model_runner.py), and at temperature 0 a seed says nothing.
+        return await self._manager.chat(
+            request.messages,
+            max_tokens=request.max_tokens,
+            temperature=_RETRY_TEMPERATURE if again else request.temperature,
+            schema=request.schema,
+            timeout=_NEVER,
+            stop=request.stop,
+            logprobs=request.logprobs,
+            extra=request.extra,
+        )
+
+    def _key(self, request: Request) -> str:
+        return key(
+            {
+                "format": FORMAT_VERSION,
+                "model": self._profile.id,
+                "digest": self._profile.digest,
+                "messages": list(request.messages),
+                "schema": request.schema,
+                "max_tokens": request.max_tokens,
+                "temperature": request.temperature,
+                "sampling": dict(self._profile.sampling),
+                "stop": list(request.stop),
+                "extra": dict(request.extra or {}),
+                "draw": request.draw,
+                "logprobs": request.logprobs,
+            }
+        )
+
+    def _count(self, **counts: int) -> None:
+        new = {name: getattr(self.usage, name) + count for name, count in counts.items()}
+        self.usage = dataclasses.replace(self.usage, **new)
+
+
+def _settled(result: Answer | BaseException, reason: str) -> Answer:
+    if isinstance(result, asyncio.CancelledError):
+        return Answer(reason=reason)
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def _raise_if_all_lost(answers: Sequence[Answer]) -> None:
+    lost = [answer.error for answer in answers if answer.error is not None]
+    if lost and len(lost) == len(answers):
+        raise lost[0]

@@ -1,0 +1,1 @@
+"""Checks replies against the change and marks what does not hold."""

@@ -1,0 +1,1 @@
+"""Reviews that run outside the commit: queue, notes, watcher and background worker."""

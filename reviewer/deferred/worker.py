@@ -1,0 +1,196 @@
+"""Reviews that follow their commit: queued by the post-commit hook, made by a detached process, told of later.
+
+The hook leaves a file and starts a worker. One worker at a time serves a working tree, the newest commit first, so
+that ten commits in a row are ten reviews and never ten workers. It reads commits only: what happens to the index or
+the files meanwhile does not matter.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reviewer.deferred.pending import Pending, PendingReviews, State, git_dir_around
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewer.git import Repository
+
+_LOCK = "worker.lock"
+_WAIT = 2.0  # seconds for the lock: longer than is_served holds it
+_ATTEMPTS = 2  # one that was cut short twice (killed, out of memory) is not begun again
+# What git tells a hook about the one command that it runs for; a worker outlives that.
+_OF_THE_HOOK = ("GIT_INDEX_FILE", "GIT_PREFIX", "GIT_EDITOR", "GIT_REFLOG_ACTION")
+_SEQUENCES = ("rebase-merge", "rebase-apply")
+
+
+class Facts(NamedTuple):
+    """What git says of the working tree that a hook runs in, as paths and an object id."""
+
+    git_dir: str
+    root: str
+    post_commit: str
+    head: str
+
+
+def facts() -> Facts | None:
+    """Ask git where it stands, before anything slow is imported; None where it refuses."""
+    argv = ("git", "rev-parse", "--absolute-git-dir", "--show-toplevel", "--git-path", "hooks/post-commit", "HEAD")
+    try:
+        done = subprocess.run(argv, check=False, capture_output=True)
+    except OSError:
+        return None
+    lines = os.fsdecode(done.stdout).splitlines()
+    return Facts(*lines) if len(lines) == len(Facts._fields) else None
+
+
+def leave_for_later() -> None:
+    """Let the commit pass; say so only where no post-commit hook will begin its review."""
+    here = facts()
+    if here is not None and not os.access(here.post_commit, os.X_OK):
+        from reviewer.terminal import output
+
+        output.note("nothing will review this commit, there is no post-commit hook; reviewer install --background")
+
+
+def queue(flags: Mapping[str, object]) -> str | None:
+    """Begin the review of HEAD in a process of its own.
+
+    Args:
+        flags: What the hook's command line asks for.
+
+    Returns:
+        The commit's short id; None where there is nothing to do now, as in the middle of a rebase.
+
+    Raises:
+        OSError: The git folder cannot be written, or no process can be started.
+    """
+    here = facts()
+    if here is None:
+        return None
+    git_dir = Path(here.git_dir)
+    if any((git_dir / name).is_dir() for name in _SEQUENCES):
+        return None
+    reviews = PendingReviews(git_dir)
+    pending = Pending(here.head, flags=flags)
+    reviews.put(pending)
+    _start(reviews, Path(here.root))
+    return pending.short
+
+
+def work() -> None:
+    """Make every review that waits in this working tree; returns at once where another process does so already."""
+    from filelock import FileLock, Timeout
+
+    from reviewer.git import Repository
+
+    repository = Repository.discover()
+    reviews = PendingReviews(repository.git_dir)
+    # Who queues while we hold the lock starts a worker that finds it held: look again once it is free.
+    while reviews.waiting():
+        try:
+            with FileLock(reviews.home / _LOCK, timeout=_WAIT):
+                _serve(repository, reviews)
+        except Timeout:
+            return
+
+
+def is_served(git_dir: Path) -> bool:
+    """Whether a worker lives."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(PendingReviews(git_dir).home / _LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
+
+
+def tell_news() -> None:
+    """Say which reviews are ready or have failed since the last command, one line each."""
+    try:
+        git_dir = git_dir_around(Path.cwd(), os.environ)
+    except OSError:
+        return
+    if git_dir is None:
+        return
+    reviews = PendingReviews(git_dir)
+    for one in reviews.news():
+        from reviewer.terminal import output
+
+        what = "is ready" if one.state is State.READY else "failed"
+        output.note(f"the review of {one.short} {what}: {one.detail}; reviewer show {one.short}")
+        reviews.mark_told(one)
+
+
+def _start(reviews: PendingReviews, root: Path) -> None:
+    from reviewer import processes
+
+    env = {name: value for name, value in os.environ.items() if name not in _OF_THE_HOOK}
+    for name in ("GIT_DIR", "GIT_WORK_TREE"):
+        if name in env:  # relative to the folder of the hook
+            env[name] = str(reviews.home.parent if name == "GIT_DIR" else root)
+    # -P: never import from the repository under review.
+    argv = [sys.executable, "-P", "-m", "reviewer", "hook", "work"]
+    with (reviews.home / "worker.log").open("ab") as log:
+        log.truncate(0)
+        processes.start_detached(argv, env=env, cwd=root, output=log)
+
+
+def _serve(repository: Repository, reviews: PendingReviews) -> None:
+    while waiting := reviews.waiting():
+        pending = waiting[0]
+        if not _still_stands(repository, pending.commit):
+            reviews.remove(pending.commit)
+        elif pending.attempts >= _ATTEMPTS:
+            reviews.put(pending.now(State.FAILED, "it was cut short twice"))
+        else:
+            _make(repository, reviews, pending.now(State.RUNNING))
+
+
+def _still_stands(repository: Repository, commit: str) -> bool:
+    """Whether HEAD or a branch still leads to a commit; one that was amended meanwhile is not worth an engine."""
+    git = repository.command
+    if git.attempt("merge-base", "--is-ancestor", commit, "HEAD").status == 0:
+        return True
+    found = git.attempt("for-each-ref", "--count=1", f"--contains={commit}", "refs/heads", "refs/tags", "refs/remotes")
+    return found.status == 0 and bool(found.out)
+
+
+def _make(repository: Repository, reviews: PendingReviews, pending: Pending) -> None:
+    from reviewer.errors import ReviewerError
+
+    reviews.put(pending)
+    settled = pending.now(State.FAILED, "a bug of ours")
+    try:
+        settled = pending.now(State.READY, _review(repository, pending))
+    except ReviewerError as problem:
+        settled = pending.now(State.FAILED, " ".join(problem.message.split()))
+    finally:
+        if repository.git_dir.is_dir():
+            reviews.put(settled)
+
+
+def _review(repository: Repository, pending: Pending) -> str:
+    """Review one commit, store the note and return what was found, in a few words."""
+    from reviewer.cli import common, customs
+    from reviewer.deferred.notes import ReviewNotes
+    from reviewer.report import summary
+
+    settings = common.load_settings(repository, _as_given(pending.flags))
+    source = common.from_repository(repository, repository.target(pending.commit, staged=False))
+    review = common.make_review(source, settings, customs.local(repository))
+    report = common.render(review, settings, "json", common.judge(review, settings), advisory=True)
+    ReviewNotes(repository).write(pending.commit, report)
+    return summary.counts(review)
+
+
+def _as_given(flags: Mapping[str, object]) -> dict[str, Any]:
+    """Undo what JSON does to a tuple."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in flags.items()}

@@ -1,0 +1,1 @@
+"""Finds or makes the Python environment that vLLM runs in."""

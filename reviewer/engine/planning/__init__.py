@@ -1,0 +1,1 @@
+"""Plans what fits into the memory of a machine."""

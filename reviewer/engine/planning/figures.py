@@ -1,0 +1,95 @@
+"""What a plan is made from when nothing is to be loaded: the files of an installed model, else the catalog."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewer.engine.models import catalog, references, shape
+from reviewer.engine.models.store import ModelStore
+from reviewer.errors import ModelNotInstalledError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reviewer.engine.config import ModelConfig
+    from reviewer.engine.models.catalog import CatalogModel
+    from reviewer.engine.models.shape import ModelShape
+    from reviewer.engine.planning.plan import MemoryPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """A model, measured or looked up.
+
+    Attributes:
+        model: What ``make_plan`` takes.
+        config: What is asked, with the form that a repository stands for.
+        name: The name that it is served under.
+        folder: Where its files are; None where it is not installed.
+        origin: Where the figures are from, for people.
+    """
+
+    model: CatalogModel | ModelShape
+    config: ModelConfig
+    name: str
+    folder: Path | None
+    origin: str
+
+    @property
+    def shape(self) -> ModelShape:
+        """Its dimensions."""
+        return self.model.shape if isinstance(self.model, catalog.CatalogModel) else self.model
+
+    def loaded_from(self, plan: MemoryPlan) -> str:
+        """What vLLM is told to load: the folder, or the repository of the planned form."""
+        return str(self.folder) if self.folder is not None else plan.source
+
+    def revision(self, plan: MemoryPlan) -> str | None:
+        """The commit of that repository, where the catalog pins one."""
+        if self.folder is not None or not isinstance(self.model, catalog.CatalogModel):
+            return None
+        form = next((form for form in self.model.variants if form.source == plan.source), None)
+        return form.revision if form is not None else None
+
+
+def find(config: ModelConfig) -> Figures:
+    """Measure the installed model, else look it up.
+
+    Raises:
+        ModelNotInstalledError: It is neither installed nor in the catalog.
+        ModelDamagedError: It is installed, and not whole.
+        ModelSourceError: The name is none, or the weights are of an unknown kind.
+    """
+    reference = references.parse(config.model_id)
+    try:
+        installed = ModelStore().find(config.model_id)
+    except ModelNotInstalledError:
+        if reference.path is not None and reference.path.is_dir():
+            return _measured(config, reference.id, reference.path, "the folder")
+        known = catalog.family(reference.id)
+        if known is None:
+            raise
+        return _known(config, known, reference.id, reference.install_command)
+    return _measured(config, installed.id, installed.path, "the installed model in")
+
+
+def _measured(config: ModelConfig, name: str, folder: Path, where: str) -> Figures:
+    return Figures(
+        model=shape.from_folder(folder), config=config, name=name, folder=folder, origin=f"measured in {where} {folder}"
+    )
+
+
+def _known(config: ModelConfig, known: CatalogModel, name: str, command: str) -> Figures:
+    asked = name.casefold()
+    form = next((form for form in known.variants if form.source.casefold() == asked != known.id.casefold()), None)
+    if form is not None and config.quantization == "auto":
+        config = dataclasses.replace(config, quantization=form.quantization)  # type: ignore[arg-type]
+    return Figures(
+        model=known,
+        config=config,
+        name=name if form is not None else known.id,
+        folder=None,
+        origin=f"the catalog's; the model is not installed ({command})",
+    )

@@ -1,0 +1,224 @@
+"""What a plan would like best, before it is asked whether it fits: forms of the weights, context, concurrency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewer.engine.models import catalog
+from reviewer.engine.models.catalog import CatalogModel
+from reviewer.engine.models.safetensors import Weights
+from reviewer.engine.planning.budget import GB, Device, Workload, gigabytes
+
+if TYPE_CHECKING:
+    from reviewer.engine.config import ModelConfig
+    from reviewer.engine.models.shape import ModelShape
+    from reviewer.engine.planning.hardware import Gpu, Hardware
+    from reviewer.engine.planning.limits import Limit
+
+# From the most faithful form to the smallest.
+_RANK = {"none": 0, "fp8": 1, "int8": 2, "mxfp4": 3, "int4": 4}
+_BATCHED_TOKENS = 2048  # vLLM's own for a server on CPU, and on GPUs below 70 GB
+_DEFAULT_CONTEXT = 8192
+_AMPERE = (8, 0)  # the first GPUs with bfloat16
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """What the default model would like from a certain amount of available memory on."""
+
+    from_bytes: int
+    quantization: str
+    context: int
+
+
+# Each is only a preference: a form that does not fit, or does not exist, is stepped over.
+TIERS = (Tier(32 * GB, "none", 8192), Tier(16 * GB, "mxfp4", 4096), Tier(0, "int4", 2048))
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One form of the weights in one dtype."""
+
+    quantization: str
+    dtype: str
+    weights: Weights
+    source: str
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return {"bfloat16": "bf16", "float32": "fp32"}.get(self.dtype, self.dtype) if self.plain else self.quantization
+
+    @property
+    def plain(self) -> bool:
+        """Whether the weights are not quantized."""
+        return self.quantization == "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is tried first, and what was already ruled out.
+
+    Attributes:
+        options: Forms of the weights that can run here, in the order in which they are tried.
+        blocked: Forms whose kernels are missing here.
+        notes: Why a preferred form is not among them.
+        forked: Whether the launcher starts it; see ``Workload``.
+    """
+
+    name: str
+    device: Device
+    shape: ModelShape
+    options: tuple[Option, ...]
+    blocked: tuple[Option, ...]
+    max_model_len: int
+    max_num_seqs: int
+    notes: tuple[str, ...]
+    forked: bool = False
+
+    def workload(self, option: Option, max_model_len: int, max_num_seqs: int) -> Workload:
+        """One form with a context length and a concurrency."""
+        return Workload(
+            device=self.device,
+            shape=self.shape,
+            weights=option.weights,
+            dtype=option.dtype,
+            max_model_len=max_model_len,
+            max_num_seqs=max_num_seqs,
+            max_num_batched_tokens=max(_BATCHED_TOKENS, max_num_seqs),
+            forked=self.forked,
+        )
+
+
+def wish_for(
+    hardware: Hardware, model: CatalogModel | ModelShape, config: ModelConfig, limit: Limit, *, forked: bool = False
+) -> Wish:
+    """Put together what the plan tries."""
+    known = model if isinstance(model, CatalogModel) else catalog.family(config.model_id)
+    shape = model.shape if isinstance(model, CatalogModel) else model
+    name = known.id if known is not None else config.model_id
+    tier = _tier(known, limit)
+    asked = "none" if config.quantization == "bf16" else config.quantization
+    stored = _stored(model, name)
+    best = min((form.quantization for form in stored), key=_RANK.__getitem__)
+    preferred = asked if asked != "auto" else (tier.quantization if tier else best)
+    notes: list[str] = []
+    if isinstance(model, CatalogModel):
+        notes += _unpublished(model, preferred)
+    stored = _order(stored, preferred, exact=asked != "auto")
+    why = "was asked for" if asked != "auto" else f"is preferred with {gigabytes(limit.tier_bytes)} available"
+    if not any(form.quantization == preferred for form in stored):
+        notes.append(_missing(preferred, stored, why))
+    options: list[Option] = []
+    blocked: list[Option] = []
+    for form in stored:
+        reason = _cannot_run(form, shape, hardware, limit)
+        if reason:
+            notes.append(reason)
+        group = blocked if reason else options
+        group += [Option(form.quantization, d, form.weights, form.source) for d in _dtypes(form, hardware, limit)]
+    length = config.max_model_len or (tier.context if tier else _DEFAULT_CONTEXT)
+    if length > shape.max_position:
+        notes.append(f"context {length} → {shape.max_position} tokens: the model was made for no more")
+        length = shape.max_position
+    return Wish(
+        name=name,
+        device=limit.device,
+        shape=shape,
+        options=tuple(options),
+        blocked=tuple(blocked),
+        max_model_len=length,
+        max_num_seqs=config.max_num_seqs or _concurrency(shape, limit.device),
+        notes=tuple(notes),
+        forked=forked,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    quantization: str
+    weights: Weights
+    source: str
+    dtype: str
+
+
+def _tier(known: CatalogModel | None, limit: Limit) -> Tier | None:
+    if known is None or known.id != catalog.DEFAULT:
+        return None
+    return next(tier for tier in TIERS if limit.tier_bytes >= tier.from_bytes)
+
+
+def _stored(model: CatalogModel | ModelShape, name: str) -> list[_Form]:
+    if isinstance(model, CatalogModel):
+        return [
+            _Form(form.quantization, model.weights(form), form.source, model.shape.dtype)
+            for form in model.variants
+            if form.published
+        ]
+    weights = model.weights or Weights(model.parameters, 0, model.parameters * 2)
+    return [_Form(model.quantization, weights, name, model.dtype)]
+
+
+def _unpublished(model: CatalogModel, preferred: str) -> list[str]:
+    form = model.variant(preferred)
+    if form is None or form.published:
+        return []
+    return [f"{_title(preferred)} would take {gigabytes(form.bytes)} of weights, and nobody publishes it officially"]
+
+
+def _order(stored: list[_Form], preferred: str, *, exact: bool) -> list[_Form]:
+    """From the preferred form to smaller ones; larger ones only where there is nothing else."""
+    ordered = sorted(stored, key=lambda form: _RANK[form.quantization])
+    if exact and any(form.quantization == preferred for form in ordered):
+        return [form for form in ordered if form.quantization == preferred]
+    below = [form for form in ordered if _RANK[form.quantization] >= _RANK[preferred]]
+    return below or ordered[-1:]
+
+
+def _missing(preferred: str, stored: list[_Form], why: str) -> str:
+    first = stored[0]
+    if _RANK[first.quantization] < _RANK[preferred]:
+        return (
+            f"{_title(preferred)} {why}, and there is no form smaller than {_title(first.quantization)}: that is used"
+        )
+    return f"{_title(preferred)} {why}; the weights to be had are {_title(first.quantization)}"
+
+
+def _title(quantization: str) -> str:
+    return "bf16" if quantization == "none" else quantization
+
+
+def _cannot_run(form: _Form, shape: ModelShape, hardware: Hardware, limit: Limit) -> str | None:
+    """Kernels that vLLM 0.32 has for CPUs only with AMX: quantized experts."""
+    if limit.device != "cpu" or not shape.experts or form.quantization == "none":
+        return None
+    if "amx_bf16" in hardware.cpu_flags:
+        return None
+    return f"{_title(form.quantization)} experts cannot run on this CPU: vLLM's kernel for them needs AMX"
+
+
+def _dtypes(form: _Form, hardware: Hardware, limit: Limit) -> tuple[str, ...]:
+    """The dtypes to try, best first."""
+    if limit.device == "metal":
+        return ("bfloat16",)
+    if limit.device == "cuda":
+        return ("bfloat16",) if all(_has_bfloat16(gpu) for gpu in limit.gpus) else ("float16",)
+    if hardware.fast_bfloat16 or form.quantization != "none":  # quantized kernels take 16 bits only
+        return ("bfloat16",)
+    # Emulated bfloat16 runs at a fifth of float32's speed, but it halves the weights.
+    return ("float32", "bfloat16")
+
+
+def _has_bfloat16(gpu: Gpu) -> bool:
+    return gpu.compute_capability >= _AMPERE or gpu.compute_capability == (0, 0)
+
+
+def _concurrency(shape: ModelShape, device: Device) -> int:
+    """Requests at once: as many as still gain throughput."""
+    if device == "cuda":
+        return 64
+    if device == "metal":
+        return 16
+    active = shape.active_parameters  # on CPU the gain ends sooner the larger the model (measured at 0.1B: 32 pays)
+    return 32 if active < GB else 16 if active < 4 * GB else 8

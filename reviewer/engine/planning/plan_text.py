@@ -1,0 +1,97 @@
+"""A plan, and its refusal, in words and bars. Pure text: whoever prints it decides on colour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reviewer.engine.models import catalog
+from reviewer.engine.planning.budget import GB, BudgetItem, gigabytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewer.engine.planning.hardware import Hardware
+    from reviewer.engine.planning.limits import Limit
+    from reviewer.engine.planning.options import Wish
+    from reviewer.engine.planning.plan import MemoryPlan
+
+_BAR_WIDTH = 40
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def describe(plan: MemoryPlan) -> str:
+    """Headline, budget, choice, steps and advice, in at most 80 columns but for long reasons."""
+    free = max(0, plan.limit_bytes - plan.total_bytes)
+    rows = [*plan.budget, BudgetItem("free", free)]
+    lines = [
+        f"{plan.model} on {plan.device}: {gigabytes(plan.total_bytes)} of {gigabytes(plan.limit_bytes)}",
+        f"  limit: {plan.limit_reason}",
+        *table(rows, plan.limit_bytes),
+        f"{choice(plan)}",
+    ]
+    lines += [f"  {step}" for step in plan.steps]
+    lines += [f"  advice: {line}" for line in plan.advice]
+    return "\n".join(lines)
+
+
+def choice(plan: MemoryPlan) -> str:
+    """What was chosen, in one line."""
+    form = "unquantized" if plan.quantization == "none" else plan.quantization
+    spread = f", on {plan.tensor_parallel} GPUs" if plan.tensor_parallel > 1 else ""
+    return f"{form}, {plan.dtype}, {plan.max_model_len} tokens, {plan.max_num_seqs} at once{spread}"
+
+
+def table(rows: Sequence[BudgetItem], whole: int) -> list[str]:
+    """Budget rows with bars that share one scale."""
+    width = max(len(row.name) for row in rows)
+    return [f"  {row.name:<{width}} {gigabytes(row.bytes):>9}  {bar(row.bytes, whole)}".rstrip() for row in rows]
+
+
+def bar(part: int, whole: int) -> str:
+    """A bar of eighths of a character; something at all for what is not zero."""
+    if whole <= 0 or part <= 0:
+        return ""
+    eighths = max(1, round(part / whole * _BAR_WIDTH * 8))
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
+
+
+def refusal_hint(
+    hardware: Hardware,
+    limit: Limit,
+    wish: Wish,
+    *,
+    budget: Sequence[BudgetItem],
+    inner: int,
+    others: Sequence[MemoryPlan],
+) -> str:
+    """The smallest budget, why there is no smaller one, and everything that would help.
+
+    Args:
+        hardware: The machine.
+        limit: The ceiling that the plan ran into.
+        wish: What was tried.
+        budget: The smallest budget.
+        inner: The part of it that has to fit in one place.
+        others: Plans for other models, which would fit.
+    """
+    needed = sum(row.bytes for row in budget)
+    lines = table(budget, needed) if budget else []
+    if wish.options:
+        lines += [f"  {note}" for note in wish.notes]
+    machine = hardware.available_bytes
+    if wish.options and limit.asked_bytes is not None and not limit.gpus and limit.bytes < needed < machine:
+        lines.append(f"it would fit with max_memory_gb = {-(-needed // (GB // 10)) / 10:.1f}")
+    if limit.device == "metal" and limit.inner_bytes is not None and limit.inner_bytes < inner < limit.bytes >= needed:
+        lines.append(f"it would fit after: sudo sysctl iogpu.wired_limit_mb={-(-inner // 2**20)}")
+    if others:
+        lines.append("these models would fit:")
+        lines += [f"  {plan.model}  ({choice(plan)}; {gigabytes(plan.total_bytes)}{_licence(plan)})" for plan in others]
+    else:
+        lines.append("no model of the catalog fits; close other programs, or attach to a server with engine.url")
+    return "\n".join(lines)
+
+
+def _licence(plan: MemoryPlan) -> str:
+    """A licence that not everybody can accept, so that nobody installs it unawares."""
+    known = catalog.get(plan.model)
+    return "" if known is None or known.licence == "Apache-2.0" else f"; licence {known.licence}"

@@ -1,0 +1,1 @@
+"""Starts a model server, waits for it, and finds it again."""

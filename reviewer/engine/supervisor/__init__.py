@@ -1,0 +1,1 @@
+"""Watches one engine from start to end in a small process of its own."""

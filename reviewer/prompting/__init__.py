@@ -1,0 +1,1 @@
+"""Writes requests: prompts, reply schemas, rules and fences."""

@@ -1,0 +1,264 @@
+"""Writes the requests: what is sent for one unit, for a finding of it, for a piece of unfinished code.
+
+The part that all units of a language share comes first and never varies, so that the engine's prefix cache serves it;
+the unit comes last, fenced by a marker that its author cannot know.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from reviewer import assets
+from reviewer.diff import LineKind, printable
+from reviewer.engine import tasks
+from reviewer.languages import LANGUAGES
+from reviewer.prompting.fence import marker
+from reviewer.prompting.opinion import read_opinion, weigh
+from reviewer.prompting.reply import read_review, review_schema
+from reviewer.prompting.request import CompletionReader, Request
+from reviewer.prompting.rules import MAX_TOGETHER, holding, together
+from reviewer.templates import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reviewer.context import Extent, Piece
+    from reviewer.engine.client.wire import Message
+    from reviewer.engine.profile import ModelProfile
+    from reviewer.finding import Finding
+    from reviewer.prompting.rules import Rule
+    from reviewer.selection.units import ReviewUnit
+    from reviewer.unfinished.gaps import Gap
+
+SHOTS = "prompts/base/shots.toml"
+# Two empty lines end a body; what a small model writes after them is chatter, at 40 ms a token.
+_AFTER_BODY = "\n\n\n"
+# A reasoning model's answer comes after its analysis; another's is one word, which may be two tokens.
+_OPINION_TOKENS = 2
+_LINE_NUMBER = re.compile(r"\b(lines?\s+)(\d{1,7})\b", re.IGNORECASE)
+# A unit may fill the context, but no unit is read well at any length: a model's attention thins out.
+_MAX_UNIT_CHARS = 12_000
+_MAX_UNIT_CHARS_SMALL = 3_500
+# What is around a unit is never most of what is read.
+_MAX_CONTEXT_SHARE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class UnitLine:
+    """One line as a template prints it.
+
+    Attributes:
+        label: What a finding names the line by: 1, 2, … along the unit's anchors; empty for every other line.
+        kind: The sign.
+        text: Without control characters.
+    """
+
+    label: str
+    kind: LineKind
+    text: str
+
+
+class Prompts:
+    """Writes the requests of one review.
+
+    Args:
+        profile: The model that will read them.
+        overrides: The repository's own templates by name.
+        rules: What the repository's authors ask reviewers to watch for; each holds for some of the files.
+
+    Raises:
+        TemplateError: An override does not compile; it names file and line.
+    """
+
+    def __init__(self, profile: ModelProfile, overrides: Mapping[str, str], rules: Sequence[Rule] = ()) -> None:
+        self._profile = profile
+        self._rules = tuple(rules)
+        self._templates = Templates(overrides)
+        self._templates.check()
+        # Units that share their rules share their beginning, and so the engine's prefix cache.
+        self._systems: dict[tuple[str, str, tuple[Rule, ...]], str] = {}
+
+    @property
+    def profile(self) -> ModelProfile:
+        """The model that will read them."""
+        return self._profile
+
+    def render(self, name: str, **values: object) -> str:
+        """Render a template of a request that is not about a unit.
+
+        Raises:
+            TemplateError: It is wrong; the message names file and line.
+        """
+        return self._templates.render(name, **values).strip()
+
+    @property
+    def unit_chars(self) -> int:
+        """Longest numbered rendering of one unit, in characters."""
+        most = _MAX_UNIT_CHARS_SMALL if self._profile.few_shot else _MAX_UNIT_CHARS
+        return max(400, min(most, self._free_chars))
+
+    @property
+    def extent(self) -> Extent:
+        """How far this model is shown the surroundings of a unit where nothing else is asked for."""
+        # Measured (docs/evaluation.md): a model that needs examples to stay on topic is led away from it by more code.
+        return "none" if self._profile.few_shot else "scope"
+
+    def room_beside(self, unit: ReviewUnit) -> int:
+        """Characters that the unit's own lines leave for what is around it."""
+        return max(0, min(int(_MAX_CONTEXT_SHARE * self.unit_chars), self._free_chars - unit.chars))
+
+    @property
+    def _free_chars(self) -> int:
+        """What the prompt's own words leave of the model's context length."""
+        fixed = sum(len(message["content"]) for message in self._shots) + 1_500
+        # As if all held at once, so that every unit has room for those that hold for it.
+        return self._profile.prompt_chars - fixed - min(MAX_TOGETHER, len(together(self._rules)))
+
+    @property
+    def _quotes(self) -> bool:
+        return self._profile.bounds.quote_chars > 0
+
+    @cached_property
+    def examples(self) -> tuple[str, ...]:
+        """Every sentence that a reply could have copied from the prompt."""
+        return tuple(
+            sentence
+            for shot in self._shot_data
+            for sentence in (shot["reply"]["explanation"], *(f["message"] for f in shot["reply"]["findings"]))
+        )
+
+    def review(self, unit: ReviewUnit, pieces: Sequence[Piece] = ()) -> Request:
+        """Write the request for one unit's review.
+
+        Args:
+            unit: The lines under review.
+            pieces: What is shown beside them.
+        """
+        return Request(
+            messages=(*self._prefix("review", unit), self._unit_message(unit, pieces)),
+            schema=review_schema(len(unit.anchors), self._profile.bounds),
+            max_tokens=self._profile.review_reply_tokens,
+            read=read_review,
+        )
+
+    def opinion(self, unit: ReviewUnit, finding: Finding, pieces: Sequence[Piece] = ()) -> Request:
+        """Write the question whether a finding on one of the unit's changed lines is right.
+
+        It goes on where the request for the unit's review ends, so that the prefix cache serves all up to there.
+        """
+        shown = self._unit_message(unit, pieces)["content"]
+        label = unit.anchors.index(finding.line) + 1 if finding.line in unit.anchors else ""
+        question = self._templates.render(
+            "base/opinion.j2",
+            label=label,
+            line=printable(finding.line_text).strip(),
+            message=printable(_with_labels(finding.message, unit)),
+            severity=finding.severity.value,
+            category=finding.category.value,
+            marker=marker(finding.path, finding.line_text, finding.message),
+        )
+        profile = self._profile
+        return Request(
+            messages=(
+                *self._prefix("review", unit),
+                {"role": "user", "content": f"{shown}\n{question.strip()}"},
+            ),
+            schema=None,
+            max_tokens=profile.reply_tokens(0) if profile.reasoning else _OPINION_TOKENS,
+            read=read_opinion,
+            logprobs=True,
+            keep=weigh,
+        )
+
+    def complete(self, gap: Gap) -> Request:
+        """Write the request for one piece of unfinished code."""
+        task = tasks.CompletionTask(gap.language, printable(gap.before), printable(gap.after), gap.found.name)
+        prefill = self._profile.prefill
+        return Request(
+            messages=tasks.completion_messages(
+                task, self._templates, placeholder=printable(gap.placeholder), prefill=prefill
+            ),
+            schema=None,
+            max_tokens=self._profile.reply_tokens(self._profile.bounds.code_chars),
+            read=CompletionReader(task, tasks.indent_of(gap.placeholder) if prefill else None),
+            stop=(tasks.FENCE_END, _AFTER_BODY) if prefill else (),
+            extra=tasks.PREFILLED if prefill else None,
+        )
+
+    @cached_property
+    def _shot_data(self) -> list[dict[str, Any]]:
+        """The worked examples, for a model that needs them."""
+        return list(tomllib.loads(assets.read(SHOTS))["shot"]) if self._profile.few_shot else []
+
+    @cached_property
+    def _shots(self) -> tuple[Message, ...]:
+        """The worked examples as turns of a conversation, written as a real unit and its reply are."""
+        turns: list[Message] = []
+        for shot in self._shot_data:
+            lines = tuple(_shot_line(text) for text in shot["lines"])
+            turns.append(self._render_unit(shot["path"], shot.get("scope", ""), lines))
+            reply = _shot_reply(shot["reply"], lines, quotes=self._quotes)
+            turns.append({"role": "assistant", "content": json.dumps(reply, separators=(",", ":"))})
+        return tuple(turns)
+
+    def _prefix(self, task: str, unit: ReviewUnit) -> tuple[Message, ...]:
+        language, rules = unit.language.name, holding(self._rules, unit.path, unit.language.name)
+        system = self._systems.get((task, language, rules))
+        if system is None:
+            system = self._templates.render(
+                f"{task}/{language}.j2",
+                language=LANGUAGES[language],
+                rules=printable(together(rules)),
+                quotes=self._quotes,
+            )
+            self._systems[task, language, rules] = system
+        return ({"role": "system", "content": system.strip()}, *self._shots)
+
+    def _unit_message(self, unit: ReviewUnit, pieces: Sequence[Piece]) -> Message:
+        labels = {number: str(label) for label, number in enumerate(unit.anchors, 1)}
+        lines = tuple(
+            UnitLine("" if line.new is None else labels.get(line.new, ""), line.kind, printable(line.text))
+            for line in unit.lines
+        )
+        around = "\n".join(_written(piece) for piece in pieces)
+        return self._render_unit(printable(unit.path), printable(unit.scope), lines, around)
+
+    def _render_unit(self, path: str, scope: str, lines: tuple[UnitLine, ...], around: str = "") -> Message:
+        body = "\n".join(f"{line.kind}{line.text}" for line in lines)
+        fence = marker(path, f"{body}\n{around}" if around else body)
+        content = self._templates.render(
+            "base/unit.j2", path=path, scope=scope, lines=lines, marker=fence, context=around
+        )
+        return {"role": "user", "content": content.strip()}
+
+
+def _written(piece: Piece) -> str:
+    """Write one piece; the bar keeps its lines apart from those under review, whatever they hold."""
+    within = f", {printable(piece.name)}" if piece.name else ""
+    lines = printable(piece.text).split("\n")
+    return "\n".join((f"{printable(piece.path)}:{piece.line}{within}", *(f"| {line}".rstrip() for line in lines)))
+
+
+def _with_labels(text: str, unit: ReviewUnit) -> str:
+    """Put the labels that a model is shown where a finding's message names lines by the file's numbers."""
+    labels = {str(number): str(label) for label, number in enumerate(unit.anchors, 1)}
+    return _LINE_NUMBER.sub(lambda match: match.group(1) + labels.get(match.group(2), match.group(2)), text)
+
+
+def _shot_line(text: str) -> UnitLine:
+    """Read one line of an example: label, sign and text, as in ``"1 +    return 0"``."""
+    label, _, rest = text.partition(" ")
+    return UnitLine(label, LineKind(rest[0]), rest[1:])
+
+
+def _shot_reply(reply: dict[str, Any], lines: tuple[UnitLine, ...], *, quotes: bool) -> dict[str, Any]:
+    """The reply of an example, in the order of the schema, with the quotes where they are asked for."""
+    if not quotes:
+        return reply
+    texts = {line.label: line.text.strip() for line in lines}
+    return {**reply, "findings": [{"quote": texts[str(one["line"])], **one} for one in reply["findings"]]}

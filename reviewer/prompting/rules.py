@@ -1,0 +1,153 @@
+"""A repository's own rules for its reviews: Markdown files that say what to watch for, each for some of the files.
+
+A rule begins with YAML between two lines of ``---`` that says where it holds; what follows is added to the prompt of
+the matching units, word for word::
+
+    ---
+    paths: ["src/api/**", "*.sql"]
+    languages: [python, sql]
+    ---
+    Every query goes through `db.query`, never through string formatting.
+
+Without ``paths`` a rule holds for every path, without ``languages`` for every language, without both (or without any
+front matter) for everything. Rules only add to what is asked: what a model makes of them is checked like all it says.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reviewer.errors import ConfigError
+from reviewer.languages import LANGUAGES
+from reviewer.selection.globs import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FOLDER = ".reviewer/rules"
+"""Where a repository keeps them."""
+
+MAX_CHARS = 2_000
+"""Longest text of one rule: it is read with every matching unit, and a model heeds few words better than many."""
+
+MAX_TOGETHER = 6_000
+"""Longest text of all the rules that hold for one file."""
+
+_MAX_FRONT = 4_000
+_FRONT = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*$\n?(.*)\Z", re.DOTALL | re.MULTILINE)
+_KEYS = ("paths", "languages")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        name: Its file's name, without the suffix.
+        text: What the model is told.
+        paths: Globs of which a path must match one; empty matches all.
+        languages: Names of which the unit's language must be one; empty matches all.
+    """
+
+    name: str
+    text: str
+    paths: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    def holds_for(self, path: str, language: str) -> bool:
+        """Whether it is for a file of that path and language."""
+        return (not self.paths or any(matches(path, pattern) for pattern in self.paths)) and (
+            not self.languages or language in self.languages
+        )
+
+
+def read(files: Mapping[str, str]) -> tuple[Rule, ...]:
+    """Read all rules, in order of their names.
+
+    Args:
+        files: Texts by path below the rules' folder; those that do not end in ``.md`` are left alone.
+
+    Raises:
+        ConfigError: One is wrong; the message names the file and what is accepted.
+    """
+    return tuple(_read(name, files[name]) for name in sorted(files) if name.lower().endswith(".md"))
+
+
+def holding(rules: Sequence[Rule], path: str, language: str) -> tuple[Rule, ...]:
+    """The rules for one file, in their order.
+
+    Raises:
+        ConfigError: Together they are too long for a prompt.
+    """
+    found = tuple(rule for rule in rules if rule.holds_for(path, language))
+    length = sum(len(rule.text) for rule in found)
+    if length > MAX_TOGETHER:
+        names = ", ".join(rule.name for rule in found)
+        raise ConfigError(
+            f"the rules for {path} have {length} characters together, at most {MAX_TOGETHER} fit: {names}",
+            hint="shorten them, or give them narrower paths",
+        )
+    return found
+
+
+def together(rules: Sequence[Rule]) -> str:
+    """The text of several rules as a prompt has it; empty for none."""
+    return "\n".join(rule.text for rule in rules)
+
+
+def _read(name: str, text: str) -> Rule:
+    place = f"{FOLDER}/{name}"
+    front, body = _parts(text.replace("\r\n", "\n"), place)
+    strange = [key for key in front if key not in _KEYS]
+    if strange:
+        near = difflib.get_close_matches(str(strange[0]), _KEYS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(_KEYS)
+        raise ConfigError(f"{place}: unknown key {strange[0]!r:.60}", hint=hint)
+    languages = tuple(name.lower() for name in _texts(front, "languages", place))
+    unknown = next((one for one in languages if one not in LANGUAGES), None)
+    if unknown is not None:
+        raise ConfigError(f"{place}: unknown language {unknown!r:.60}", hint="known: " + ", ".join(sorted(LANGUAGES)))
+    body = body.strip()
+    if not body:
+        raise ConfigError(f"{place} says nothing", hint="write the rule below the second line of ---")
+    if len(body) > MAX_CHARS:
+        raise ConfigError(f"{place} has {len(body)} characters, at most {MAX_CHARS} fit", hint="make two rules of it")
+    return Rule(name.rsplit(".", 1)[0], body, _texts(front, "paths", place), languages)
+
+
+def _parts(text: str, place: str) -> tuple[Mapping[str, Any], str]:
+    """The front matter and the body."""
+    found = _FRONT.match(text)
+    if found is None:
+        if text.startswith("---"):
+            raise ConfigError(f"{place}: the front matter has no end", hint="close it with a line of ---")
+        return {}, text
+    front, body = found.groups()
+    if len(front) > _MAX_FRONT:
+        raise ConfigError(f"{place}: the front matter is longer than {_MAX_FRONT} characters")
+    import yaml
+
+    try:
+        data = yaml.safe_load(front)
+    except (yaml.YAMLError, RecursionError, ValueError) as problem:
+        mark = getattr(problem, "problem_mark", None)
+        where = f", line {mark.line + 2}" if mark is not None else ""
+        what = getattr(problem, "problem", None) or "no YAML"
+        raise ConfigError(f"{place}{where}: {what}", hint='for instance: paths: ["src/**/*.py"]') from problem
+    if data is None:
+        return {}, body
+    if not isinstance(data, dict):
+        raise ConfigError(f"{place}: the front matter is no list of keys", hint='for instance: paths: ["src/**/*.py"]')
+    return data, body
+
+
+def _texts(front: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
+    """A text or a list of texts."""
+    value = front.get(key, [])
+    found = [value] if isinstance(value, str) else value
+    if not isinstance(found, list) or not all(isinstance(one, str) and one.strip() for one in found):
+        raise ConfigError(f"{place}: {key} is no list of texts", hint=f'for instance: {key}: ["a", "b"]')
+    return tuple(one.strip() for one in found)

@@ -1,0 +1,1 @@
+"""Cuts a change into the units that are reviewed, and says what is left out."""

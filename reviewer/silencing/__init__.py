@@ -1,0 +1,1 @@
+"""Marks findings that ignore comments, the baseline or dismissals silence."""

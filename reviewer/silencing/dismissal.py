@@ -1,0 +1,166 @@
+"""Findings that people of this repository do not want to hear of again, remembered in its common git folder.
+
+``reviewer/dismissed.jsonl`` is a log that only grows: one JSON object per line, the last one of a fingerprint counts.
+All working trees share it. Each line keeps what the model was and how sure it said it was, so that its confidence can
+be calibrated on what people made of it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from reviewer.deferred.pending import FOLDER
+from reviewer.errors import UsageError
+from reviewer.finding import Silence, SilencedBy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from reviewer.finding import Finding
+
+_NAME = "dismissed.jsonl"
+_WAIT = 10.0  # seconds for another process of ours that writes
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissal:
+    """One finding that was dismissed.
+
+    Attributes:
+        fingerprint: ``Finding.fingerprint``: it survives moves of the line.
+        path, line_text, category, severity, message: What it was about, for people.
+        confidence: The probability that it was right as the review told it; None where none was asked for.
+        model: Who found it.
+        reason: In the user's words; may be empty.
+        made: When it was dismissed, as ISO 8601.
+    """
+
+    fingerprint: str
+    path: str
+    line_text: str
+    category: str
+    severity: str
+    message: str
+    confidence: float | None
+    model: str
+    reason: str
+    made: str
+
+    @classmethod
+    def of(cls, finding: Finding, *, model: str, reason: str) -> Dismissal:
+        """Dismiss a finding now."""
+        return cls(
+            fingerprint=finding.fingerprint,
+            path=finding.path,
+            line_text=finding.line_text,
+            category=finding.category.value,
+            severity=finding.severity.value,
+            message=finding.message,
+            confidence=finding.confidence,
+            model=model,
+            reason=" ".join(reason.split()),
+            made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        )
+
+
+class Dismissals:
+    """What was dismissed in one repository.
+
+    Args:
+        common_dir: The git folder that all its working trees share.
+    """
+
+    def __init__(self, common_dir: Path) -> None:
+        self._common_dir = common_dir
+        self._path = common_dir / FOLDER / _NAME
+
+    def all(self) -> tuple[Dismissal, ...]:
+        """Every dismissal in force, the oldest first.
+
+        Raises:
+            UsageError: The log cannot be read.
+        """
+        try:
+            lines = self._path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return ()
+        except OSError as problem:
+            raise UsageError(f"cannot read {self._path}: {problem.strerror}") from problem
+        found: dict[str, Dismissal] = {}
+        for line in lines:
+            entry = _parse(line)
+            if entry is None:
+                continue
+            found.pop(entry["fingerprint"], None)
+            if not entry.get("undone"):
+                found[entry["fingerprint"]] = Dismissal(**entry)
+        return tuple(found.values())
+
+    def silences(self) -> Mapping[str, Silence]:
+        """The reason of each dismissed fingerprint, as a review marks it.
+
+        Raises:
+            UsageError: The log cannot be read.
+        """
+        return {one.fingerprint: Silence(SilencedBy.DISMISSED, one.reason) for one in self.all()}
+
+    def add(self, dismissals: Iterable[Dismissal]) -> None:
+        """Remember some more.
+
+        Raises:
+            UsageError: The git folder cannot be written.
+        """
+        self._append([asdict(one) for one in dismissals])
+
+    def undo(self, fingerprints: Iterable[str]) -> None:
+        """Hear of some again; the log keeps that they were dismissed once.
+
+        Raises:
+            UsageError: The git folder cannot be written.
+        """
+        made = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        self._append([{"fingerprint": one, "undone": True, "made": made} for one in fingerprints])
+
+    def _append(self, entries: list[dict[str, object]]) -> None:
+        from filelock import FileLock, Timeout
+
+        data = b"".join(json.dumps(entry).encode("ascii") + b"\n" for entry in entries)
+        try:
+            self._path.parent.mkdir(exist_ok=True)
+            with FileLock(self._path.with_suffix(".lock"), timeout=_WAIT), self._path.open("ab") as file:
+                if file.tell() and not self._ends_whole():
+                    data = b"\n" + data  # after a line that a crash has cut
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except Timeout:
+            raise UsageError(f"another process holds {self._path.with_suffix('.lock')}") from None
+        except OSError as problem:
+            raise UsageError(f"cannot write {self._path}: {problem.strerror}") from problem
+
+    def _ends_whole(self) -> bool:
+        with self._path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+
+
+_FIELDS = frozenset(Dismissal.__dataclass_fields__)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """One line of the log; None where it was cut, or is another version's."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(entry, dict) or not isinstance(entry.get("fingerprint"), str):
+        return None
+    if entry.get("undone"):
+        return entry
+    known = {name: value for name, value in entry.items() if name in _FIELDS}  # a later version may add some
+    return known if len(known) == len(_FIELDS) else None

@@ -1,0 +1,1 @@
+"""Writes to a terminal, a pipe or a log."""

@@ -1,0 +1,318 @@
+"""The one place below the command line that writes to a terminal, a pipe or a log.
+
+Everything that can go wrong while printing is met here once: a reader that left (``| head``), a console that cannot
+encode a character, a terminal of another width, a stream without a terminal, a progress line in the way of a message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, TextIO
+
+from reviewer.errors import UsageError
+from reviewer.terminal.masking import mask, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from reviewer.errors import ReviewerError
+
+_PREFIX = "reviewer: "
+_DRAWN = "│└├─·…█▌"  # what the reports and budget tables draw with
+_TICK = 0.2  # seconds between two looks at the clock
+_QUIET = 1.0  # seconds that a step may take without a word
+_PLAIN_EVERY = 5.0  # seconds between two plain lines of one step, at first
+_PLAIN_AT_MOST = 30.0  # the same for a step that takes long: a log is not a terminal
+
+_lock = threading.RLock()
+_live: _LiveLine | None = None  # the progress line on a terminal, if one is drawn
+_gone: weakref.WeakSet[TextIO] = weakref.WeakSet()  # streams whose reader left
+
+
+def say(text: str = "", *, end: str = "\n", stream: TextIO | None = None) -> bool:
+    """Write a result to standard output.
+
+    Args:
+        text: As it is, colour codes included; the caller has made untrusted parts visible.
+        end: What follows it; ``""`` for text that streams in.
+        stream: Another stream than standard output.
+
+    Returns:
+        Whether anyone still reads; False after a broken pipe, so that an endless command can end.
+
+    Raises:
+        UsageError: The stream cannot be written (disk full).
+    """
+    return _write(sys.stdout if stream is None else stream, text + end)
+
+
+def say_bytes(data: bytes) -> bool:
+    """Write data to standard output as it is, for the program that reads it.
+
+    Returns:
+        Whether anyone still reads.
+
+    Raises:
+        UsageError: The stream cannot be written.
+    """
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None or sys.stdout in _gone:
+        return False
+    with _lock:
+        if _live is not None:
+            _live.clear()
+        try:
+            sys.stdout.flush()
+            binary.write(data)
+            binary.flush()
+        except OSError as problem:
+            return _meet(sys.stdout, problem)
+    return True
+
+
+def note(text: str) -> None:
+    """Write a remark to standard error, so that results stay alone on standard output."""
+    _write(sys.stderr, _indented(_PREFIX, _safe(text)) + "\n")
+
+
+def error(problem: ReviewerError) -> None:
+    """Write what happened and, indented below it, what to do next."""
+    lines = _safe(problem.message).rstrip().splitlines() or [type(problem).__name__]
+    if len(lines) == 1 and lines[0][-1].isalnum():
+        lines[0] += "."
+    shown = _indented(_PREFIX, "\n".join(lines))
+    if problem.hint:
+        shown += "\n" + "\n".join(f"  {line}".rstrip() for line in _safe(problem.hint).splitlines())
+    _write(sys.stderr, shown + "\n")
+
+
+def colour_wanted(stream: TextIO | None = None) -> bool:
+    """Whether ``stream`` (standard output by default) gets colour: NO_COLOR, then FORCE_COLOR, then the terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    if not _is_terminal(sys.stdout if stream is None else stream):
+        return False
+    if sys.platform == "win32":
+        from rich.console import detect_legacy_windows
+
+        return not detect_legacy_windows()
+    return True
+
+
+def is_terminal() -> bool:
+    """Whether standard output is a terminal, and not a pipe, a file or a log."""
+    return _is_terminal(sys.stdout)
+
+
+def width(stream: TextIO | None = None) -> int:
+    """Columns of ``stream``: COLUMNS, the terminal's own, or 80 where there is none; between 40 and 200."""
+    stream = sys.stdout if stream is None else stream
+    columns = 80
+    if os.environ.get("COLUMNS", "").isdigit() or _is_terminal(stream):
+        columns = shutil.get_terminal_size((80, 24)).columns
+    return max(40, min(columns, 200))
+
+
+def can_draw(stream: TextIO | None = None) -> bool:
+    """Whether ``stream`` can encode box characters; reports fall back to ASCII where it cannot."""
+    encoding = getattr(sys.stdout if stream is None else stream, "encoding", None) or "utf-8"
+    try:
+        _DRAWN.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def byte_size(count: float) -> str:
+    """Bytes for people, in decimal units as disks and model cards count: ``98 MB``, ``12.1 GB``."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:  # noqa: PLR2004 - 999.5 rounds to 1000
+            break
+        value, unit = value / 1000, larger
+    digits = 1 if unit in ("GB", "TB") else 0
+    return f"{value:.{digits}f} {unit}"
+
+
+@contextlib.contextmanager
+def progress(stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic) -> Iterator[Steps]:
+    """Show the steps of a long operation on ``stream`` (standard error by default) while the block runs.
+
+    On a terminal one line is drawn, kept up to date and taken away at the end; elsewhere a plain line says each step,
+    and again every few seconds. A step of less than a second is not shown.
+    """
+    stream = sys.stderr if stream is None else stream
+    steps = Steps(clock)
+    display: _LiveLine | _PlainLines = (
+        _LiveLine(steps, stream) if _is_terminal(stream) else _PlainLines(steps, stream, clock)
+    )
+    over = threading.Event()
+    ticker = threading.Thread(target=_keep_shown, args=(display, over), name="reviewer-progress", daemon=True)
+    ticker.start()
+    try:
+        yield steps
+    finally:
+        over.set()
+        ticker.join()
+        display.close()
+
+
+class Steps:
+    """The ``Progress`` that ``progress`` yields: remembers where the operation is; a display reads it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._message = ""
+        self._started = clock()
+        self._amount = ""
+        self.number = 0
+
+    def step(self, message: str) -> None:
+        """Begin a step; the same message again goes on with it."""
+        shown = " ".join(_safe(message).split())
+        if shown != self._message:
+            self._message, self._amount, self._started = shown, "", self._clock()
+            self.number += 1
+
+    def advance(self, done: float, total: float | None, unit: str = "") -> None:
+        """Say how far the step is."""
+        self._amount = _amount(done, total, unit)
+
+    @property
+    def seconds(self) -> float:
+        """How long the present step has been running."""
+        return self._clock() - self._started
+
+    def __str__(self) -> str:
+        parts = [self._message, self._amount, f"{self.seconds:.0f} s"]
+        return _PREFIX + "  ".join(part for part in parts if part)
+
+
+class _PlainLines:
+    """Progress for logs."""
+
+    def __init__(self, steps: Steps, stream: TextIO, clock: Callable[[], float]) -> None:
+        self._steps, self._stream, self._clock = steps, stream, clock
+        self._number, self._due = 0, 0.0
+
+    def tick(self) -> None:
+        steps, now = self._steps, self._clock()
+        if not steps.number or steps.seconds < _QUIET:
+            return
+        if steps.number == self._number and now < self._due:
+            return
+        self._number = steps.number
+        self._due = now + min(max(_PLAIN_EVERY, steps.seconds / 2), _PLAIN_AT_MOST)
+        _write(self._stream, f"{steps}\n")
+
+    def close(self) -> None:
+        pass
+
+
+class _LiveLine:
+    """Progress for a terminal: one line, drawn over itself, with no more than a carriage return.
+
+    Rich's Live would do, but it hides the cursor (lost when the process is killed) and is a tenth of a second to
+    import in a hook whose every tenth is felt.
+    """
+
+    def __init__(self, steps: Steps, stream: TextIO) -> None:
+        self._steps, self._stream = steps, stream
+        self._drawn = 0
+
+    def tick(self) -> None:
+        global _live  # noqa: PLW0603 - the terminal is one, and so is its progress line
+        if not self._steps.number or (self._steps.seconds < _QUIET and not self._drawn):
+            return
+        from rich.cells import cell_len, set_cell_size
+
+        line = str(self._steps)
+        room = width(self._stream) - 1
+        if cell_len(line) > room:
+            line = set_cell_size(line, room - 1) + "…"
+        with _lock:
+            before, self._drawn = self._drawn, cell_len(line)
+            _write(self._stream, "\r" + line + " " * (before - self._drawn), over_live=True)
+            _live = self
+
+    def clear(self) -> None:
+        if self._drawn:
+            _write(self._stream, "\r" + " " * self._drawn + "\r", over_live=True)
+            self._drawn = 0
+
+    def close(self) -> None:
+        global _live  # noqa: PLW0603
+        with _lock:
+            self.clear()
+            _live = None
+
+
+def _keep_shown(display: _LiveLine | _PlainLines, over: threading.Event) -> None:
+    while not over.wait(_TICK):
+        display.tick()
+
+
+def _amount(done: float, total: float | None, unit: str) -> str:
+    def size(value: float) -> str:
+        return byte_size(value) if unit == "B" else f"{value:g} {unit}".rstrip()
+
+    if not total:
+        return size(done) if done else ""
+    return f"{done / total:.0%} of {size(total)}" if unit == "B" else f"{done:g} of {size(total)}"
+
+
+def _write(stream: TextIO | None, text: str, *, over_live: bool = False) -> bool:
+    if stream is None or stream in _gone:  # None: started with the stream closed (``>&-``, pythonw)
+        return False
+    with _lock:
+        if _live is not None and not over_live:
+            _live.clear()
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        try:
+            stream.write(text.encode(encoding, "replace").decode(encoding))
+            stream.flush()
+        except OSError as problem:
+            return _meet(stream, problem)
+    return True
+
+
+def _meet(stream: TextIO, problem: OSError) -> bool:
+    """Tell a reader that left, which is no error, from what is."""
+    _let_go(stream)
+    # Windows says EINVAL for a pipe whose reader left.
+    if isinstance(problem, BrokenPipeError) or (os.name == "nt" and problem.errno == errno.EINVAL):
+        return False
+    raise UsageError(f"the output cannot be written: {problem.strerror}") from problem
+
+
+def _let_go(stream: TextIO) -> None:
+    """Point a dead stream at nothing, so that Python's own flush at exit does not fail a second time."""
+    _gone.add(stream)
+    with contextlib.suppress(OSError, ValueError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    if stream is None or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(getattr(stream, "isatty", lambda: False)())
+
+
+def _safe(text: str) -> str:
+    return visible(mask(text))
+
+
+def _indented(prefix: str, text: str) -> str:
+    first, *rest = text.splitlines() or [""]
+    return "\n".join([prefix + first, *(f"  {line}".rstrip() for line in rest)])

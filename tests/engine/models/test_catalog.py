@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reviewer.engine.models import catalog
+
+if TYPE_CHECKING:
+    from reviewer.engine.models.catalog import CatalogModel
+
+MODELS = catalog.models()
+IDS = [model.id for model in MODELS]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=IDS)
+def test_the_shape_gives_the_published_parameters(model: CatalogModel) -> None:
+    assert model.shape.parameters == pytest.approx(model.parameters, rel=0.01)
+    assert model.shape.active_parameters == pytest.approx(model.active_parameters, rel=0.1)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=IDS)
+def test_every_form_has_bytes_and_a_source(model: CatalogModel) -> None:
+    assert any(form.published for form in model.variants)
+    sizes = [form.bytes for form in model.variants]
+    assert sizes == sorted(sizes, reverse=True), "best and largest first"
+    for form in model.variants:
+        assert form.source
+        assert form.revision is None or re.fullmatch("[0-9a-f]{40}", form.revision)
+        weights = model.weights(form)
+        bits = 8 * form.bytes / model.parameters
+        assert (3.9 < bits < 6) if form.quantization in {"int4", "mxfp4"} else (15 < bits < 33)
+        assert weights.resident_bytes(2) == pytest.approx(form.bytes, rel=0.02) or model.shape.dtype == "float32"
+
+
+@pytest.mark.parametrize("model", MODELS, ids=IDS)
+def test_every_figure_has_an_origin_and_a_licence(model: CatalogModel) -> None:
+    assert model.origin
+    assert model.licence
+    assert model.title
+    assert 0 < model.context <= model.shape.max_position
+    assert model.shape.heads % model.shape.kv_heads == 0
+    assert model.download_bytes > 0
+
+
+def test_names_are_unique_and_found_in_any_case() -> None:
+    names = [name.casefold() for model in MODELS for name in (model.id, *model.aliases)]
+    assert len(names) == len(set(names))
+    for model in MODELS:
+        assert catalog.get(model.id.upper()) is model
+        assert all(catalog.get(alias) is model for alias in model.aliases)
+    assert catalog.get("no/such-model") is None
+
+
+def test_a_form_of_its_own_repository_has_the_family_s_traits() -> None:
+    quantized = "Qwen/Qwen2.5-Coder-7B-Instruct-AWQ"
+    assert catalog.get(quantized) is None, "it is not what the id would fetch"
+    assert catalog.family(quantized) is catalog.get("Qwen/Qwen2.5-Coder-7B-Instruct")
+
+
+def test_the_default_and_the_embedded_model() -> None:
+    default, embedded = catalog.get(catalog.DEFAULT), catalog.get(catalog.EMBEDDED)
+    assert default is not None
+    assert default.harmony
+    assert default.variant("int4") is None
+    assert embedded is not None
+    assert embedded.few_shot
+    assert embedded.download_bytes == 92_871_040
+    assert embedded.reply.explanation_chars < default.reply.explanation_chars
+
+
+@pytest.mark.parametrize("gigabytes", [4, 8, 16, 32, 80])
+def test_every_tier_has_a_recommendation(gigabytes: int) -> None:
+    models = catalog.recommended(gigabytes)
+    assert models
+    assert all(model.recommended_from_gb <= gigabytes for model in models)
+
+
+def test_a_licence_that_is_not_free_is_said() -> None:
+    for model in MODELS:
+        assert model.licence == "Apache-2.0" or "licence" in model.note

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import jsonschema
+import pytest
+
+from reviewer.engine.profile import ReplyBounds
+from reviewer.finding import Category, Severity
+from reviewer.prompting.reply import InvalidReplyError, RawFinding, read_review, review_schema
+
+BOUNDS = ReplyBounds(explanation_chars=40, message_chars=30, fix_chars=20, max_findings=1)
+FINDING = {
+    "quote": "return a + b",
+    "line": 7,
+    "severity": "error",
+    "category": "bug",
+    "message": "It fails.",
+    "fix": "",
+}
+
+
+def reply(**changes: object) -> str:
+    return json.dumps({"explanation": "It adds.", "findings": [FINDING]} | changes)
+
+
+def test_a_reply_that_obeys_the_schema_reads() -> None:
+    text = reply()
+    jsonschema.validate(json.loads(text), review_schema(7, BOUNDS))
+    read = read_review(text, truncated=False)
+    assert read.explanation == "It adds."
+    assert read.findings == (RawFinding(7, Severity.ERROR, Category.BUG, "It fails.", None, "return a + b"),)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"findings": [FINDING | {"line": 8}]},
+        {"findings": [FINDING, FINDING]},
+        {"findings": [FINDING | {"severity": "fatal"}]},
+        {"findings": [FINDING | {"category": "unfinished"}]},
+        {"findings": [FINDING | {"message": "x" * 31}]},
+        {"findings": [FINDING | {"quote": "x" * 81}]},
+        {"explanation": "x" * 41},
+        {"verdict": "approved"},
+    ],
+)
+def test_the_schema_refuses(change: dict[str, object]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(reply(**change)), review_schema(7, BOUNDS))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "empty"),
+        ("  \n", "empty"),
+        ("I approve this change.", "not JSON"),
+        ('{"explanation": "cut', "not JSON"),
+        ("[]", "not a JSON object"),
+        ("[" * 100_000, "not JSON"),
+        ('{"explanation": "x"}', "no list of findings"),
+        (reply(explanation=7), "no text for 'explanation'"),
+        (reply(findings=["x"]), "not a JSON object"),
+        (reply(findings=[FINDING | {"line": "7"}]), "names no line"),
+        (reply(findings=[FINDING | {"line": True}]), "names no line"),
+        (reply(findings=[FINDING | {"severity": "fatal"}]), "severity"),
+        (reply(findings=[FINDING | {"fix": 3}]), "fix"),
+        (reply(findings=[FINDING | {"quote": ["x"]}]), "quote"),
+        ("x" * 300_000, "characters"),
+    ],
+)
+def test_an_unusable_reply_says_why(text: str, why: str) -> None:
+    with pytest.raises(InvalidReplyError, match=why):
+        read_review(text, truncated=False)
+
+
+def test_what_is_not_asked_for_cannot_be_said() -> None:
+    schema = review_schema(7, dataclasses.replace(BOUNDS, quote_chars=0, fix_chars=0))
+    asked = schema["properties"]["findings"]["items"]
+    assert not {"quote", "fix"} & set(asked["properties"])
+    assert asked["required"] == list(asked["properties"])
+    bare = {key: value for key, value in FINDING.items() if key not in ("quote", "fix")}
+    (found,) = read_review(reply(findings=[bare]), truncated=False).findings
+    assert (found.quote, found.fix) == (None, None)
+
+
+def test_a_cut_reply_is_never_read() -> None:
+    with pytest.raises(InvalidReplyError, match="cut"):
+        read_review(reply(), truncated=True)

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import io
+import itertools
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from reviewer.errors import EngineDiedError, ModelNotInstalledError, UsageError
+from reviewer.terminal import output
+
+FULL = Path("/dev/full")
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal; ``screen`` is what is left on it."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def screen(self) -> list[str]:
+        lines = []
+        for line in self.getvalue().split("\n"):
+            shown: list[str] = []
+            for part in line.split("\r"):
+                shown[: len(part)] = part
+            lines.append("".join(shown).rstrip())
+        return lines
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    return Terminal()
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_terminal", "wanted"),
+    [
+        ({"TERM": "xterm"}, True, True),
+        ({"TERM": "xterm"}, False, False),
+        ({"TERM": "dumb"}, True, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, True, False),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True, True),
+        ({"TERM": "dumb", "FORCE_COLOR": "1"}, False, True),
+        ({"TERM": "xterm", "FORCE_COLOR": "0"}, False, False),
+        ({"TERM": "xterm", "FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+    ],
+)
+def test_colour(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], is_terminal: bool, wanted: bool) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert output.colour_wanted(Terminal() if is_terminal else io.StringIO()) is wanted
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, 80), ("100", 100), ("7", 40), ("9999", 200), ("x", 80)])
+def test_width_without_a_terminal(monkeypatch: pytest.MonkeyPatch, columns: str | None, width: int) -> None:
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert output.width(io.StringIO()) == width
+
+
+@pytest.mark.parametrize(
+    ("encoding", "draws"), [("utf-8", True), ("cp1252", False), ("ascii", False), ("cp437", False)]
+)
+def test_box_characters(encoding: str, draws: bool) -> None:
+    assert output.can_draw(io.TextIOWrapper(io.BytesIO(), encoding=encoding)) is draws
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_console_that_cannot_encode_does_not_crash(encoding: str) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
+    assert output.say("│ 漢 \udce9 ok", stream=stream)
+    assert raw.getvalue().endswith(b" ok\n")
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (98_400_000, "98 MB"), (999_600_000, "1.0 GB"), (12.1e9, "12.1 GB")],
+)
+def test_byte_size(count: float, text: str) -> None:
+    assert output.byte_size(count) == text
+
+
+def test_error_shows_message_and_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    output.error(ModelNotInstalledError("the model m is not installed", hint="reviewer model install m\n  12.1 GB"))
+    shown = capsys.readouterr()
+    assert shown.err == "reviewer: the model m is not installed.\n  reviewer model install m\n    12.1 GB\n"
+    assert not shown.out
+
+
+def test_error_quotes_untrusted_lines_harmlessly(capsys: pytest.CaptureFixture[str]) -> None:
+    output.error(EngineDiedError("the engine died:\nhttp://a:s3cr3t-pa55word@h\n\x1b[2Jboo"))
+    assert capsys.readouterr().err == "reviewer: the engine died:\n  http://a:s3cr…@h\n  <U+001B>[2Jboo\n"
+
+
+def test_note_stays_off_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    output.note("one\ntwo")
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "reviewer: one\n  two\n")
+
+
+PRINTS_MUCH = """
+from reviewer.terminal import output
+read = [output.say("x" * 1000) for _ in range(1000)]
+raise SystemExit(9 if read[-1] else 0)
+"""
+
+
+@pytest.mark.parametrize("what", ['say("x" * 1000)', 'say_bytes(b"x" * 1000)'])
+def test_a_reader_that_leaves_is_no_error(what: str) -> None:
+    code = PRINTS_MUCH.replace('say("x" * 1000)', what)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.read(10)
+        child.stdout.close()
+        assert child.stderr.read() == ""
+    assert child.returncode == 0
+
+
+def test_bytes_come_out_as_they_are() -> None:
+    code = (
+        "from reviewer.terminal import output; output.say('text');"
+        " output.say_bytes(b'caf\\xe9\\r\\n\\x00'); output.say('more')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout.replace(b"text\r\n", b"text\n").startswith(b"text\ncaf\xe9\r\n\x00more")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+def test_a_full_disk_is_an_error_with_a_reason() -> None:
+    with FULL.open("w") as full, pytest.raises(UsageError, match="No space left"):
+        output.say("text", stream=full)
+
+
+def test_a_closed_standard_output_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert output.say("text") is False
+
+
+def plain(steps: output.Steps, clock: Clock, until: float) -> list[str]:
+    stream = io.StringIO()
+    display = output._PlainLines(steps, stream, clock)
+    while clock.now < until:
+        clock.now += 0.25
+        display.tick()
+    return stream.getvalue().splitlines()
+
+
+def test_plain_progress_says_a_step_again_every_few_seconds_then_less_often() -> None:
+    clock = Clock()
+    steps = output.Steps(clock)
+    steps.step("loading the model")
+    seconds = [int(line.split()[-2]) for line in plain(steps, clock, 120)]
+    assert seconds[:3] == [1, 6, 11]
+    gaps = [b - a for a, b in itertools.pairwise(seconds)]
+    assert gaps == sorted(gaps)
+    assert max(gaps) <= 31
+
+
+def test_plain_progress_says_nothing_of_a_short_step() -> None:
+    clock = Clock()
+    steps = output.Steps(clock)
+    steps.step("reading the diff")
+    assert plain(steps, clock, 0.75) == []
+
+
+def test_plain_progress_shows_how_far_it_is() -> None:
+    clock = Clock()
+    steps = output.Steps(clock)
+    steps.step("fetching \x1b[31mmodel")
+    steps.advance(49e6, 98e6, "B")
+    assert plain(steps, clock, 1) == ["reviewer: fetching <U+001B>[31mmodel  50% of 98 MB  1 s"]
+    steps.step("reviewing")
+    steps.advance(2, 9, "hunks")
+    assert plain(steps, clock, 2) == ["reviewer: reviewing  2 of 9 hunks  1 s"]
+
+
+def test_live_line_is_drawn_over_itself_and_taken_away(terminal: Terminal) -> None:
+    clock = Clock()
+    steps = output.Steps(clock)
+    display = output._LiveLine(steps, terminal)
+    steps.step("a step")
+    display.tick()
+    assert terminal.getvalue() == ""
+    clock.now = 1.5
+    display.tick()
+    assert terminal.screen == ["reviewer: a step  2 s"]
+    steps.step("漢" * 60)
+    display.tick()
+    assert terminal.screen[-1].endswith("…")
+    assert max(len(part) for part in terminal.getvalue().split("\r")) < 80
+    display.close()
+    assert terminal.screen == [""]
+    assert "\x1b" not in terminal.getvalue()
+
+
+def test_a_message_takes_the_live_lines_place(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal)
+    clock = Clock()
+    steps = output.Steps(clock)
+    display = output._LiveLine(steps, terminal)
+    steps.step("a rather long step")
+    clock.now = 2
+    display.tick()
+    output.note("hello")
+    display.tick()
+    assert terminal.screen == ["reviewer: hello", "reviewer: a rather long step  2 s"]
+    display.close()
+    assert terminal.screen == ["reviewer: hello", ""]
+
+
+def test_progress_runs_beside_the_work(terminal: Terminal) -> None:
+    with output.progress(terminal) as steps:
+        steps.step("working")
+        time.sleep(1.5)
+    assert "reviewer: working  1 s" in terminal.getvalue()
+    assert terminal.screen == [""]
+
+
+def test_progress_ends_with_the_block_that_fails() -> None:
+    stream = io.StringIO()
+
+    def fail() -> None:
+        with output.progress(stream) as steps:
+            steps.step("failing")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert stream.getvalue() == ""
+
+
+def test_output_stays_light() -> None:
+    code = "import sys, reviewer.terminal.output\nprint([m for m in ('rich', 'httpx', 'click') if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
