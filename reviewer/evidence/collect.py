@@ -81,7 +81,8 @@ def collect(change: Change, new: Side, old: Side, options: Options | None = None
     files = {file.path: file for file in new_files(change, new)}
     if not files:
         return Evidence()
-    found, notes = _detect(list(files.values()), new, options)
+    found, notes, broken = _detect(list(files.values()), new, options)
+    notes += broken
     fresh = _introduced(found, files, old, options)
     fresh += _from_sarif(reported, files, options, notes)
     pinned = [novelty.pinned(one, files[one.path]) for one in fresh]
@@ -114,33 +115,38 @@ def recheck(
         return None
     file = ReviewedFile(path, detect(path, text), text)
     only = dataclasses.replace(options, analyzers=specs, rules=with_rules)
-    found, notes = _detect([file], side, only, with_text=with_rules)
-    if notes:
+    found, failed, _ = _detect([file], side, only, with_text=with_rules)
+    if failed:
         return None
     return tuple(_finding(one, (one.source,), file) for one in sorted(found, key=lambda one: (one.line, one.message)))
 
 
 def _detect(
     files: Sequence[ReviewedFile], side: Side | None, options: Options, *, with_text: bool = True
-) -> tuple[list[Diagnostic], list[str]]:
-    """Run every source on whole files: analyzers in processes of their own, rules in this one meanwhile."""
+) -> tuple[list[Diagnostic], list[str], list[str]]:
+    """Run every source on whole files: analyzers in processes of their own, rules in this one meanwhile.
+
+    Returns:
+        What they report, a note for each analyzer that failed, and one for each rule that does not compile.
+    """
+    broken: list[str] = []
     setting = Setting(options.root, options.timeout, options.untrusted)
     with ThreadPoolExecutor(1, thread_name_prefix="analyzers") as pool:
         running = pool.submit(analyze, options.analyzers, files, _tree(side), setting)
         try:
-            found = [one for file in files for one in _in_process(file, options, with_text=with_text)]
+            found = [one for file in files for one in _in_process(file, options, broken, with_text=with_text)]
             analyzed, notes = running.result()
         except BaseException:
             setting.cancelled.set()
             raise
-    return found + analyzed, notes
+    return found + analyzed, notes, broken
 
 
-def _in_process(file: ReviewedFile, options: Options, *, with_text: bool) -> Iterable[Diagnostic]:
+def _in_process(file: ReviewedFile, options: Options, broken: list[str], *, with_text: bool) -> Iterable[Diagnostic]:
     if with_text:
         yield from textual.scan(file)
     if options.rules:
-        yield from rules.scan(file, options.rules_folder)
+        yield from rules.scan(file, options.rules_folder, broken)
 
 
 def _tree(side: Side | None) -> Callable[[], Mapping[str, bytes]] | None:

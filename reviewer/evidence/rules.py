@@ -41,8 +41,14 @@ _GRAMMARS = {
 }
 # Languages that only rules know.
 _EXTENSIONS = {
-    ".ex": "elixir", ".exs": "elixir", ".lua": "lua", ".sol": "solidity", ".scala": "scala", ".sc": "scala",
-    ".hs": "haskell", ".nix": "nix",
+    ".ex": "elixir",
+    ".exs": "elixir",
+    ".lua": "lua",
+    ".sol": "solidity",
+    ".scala": "scala",
+    ".sc": "scala",
+    ".hs": "haskell",
+    ".nix": "nix",
 }
 # Grammars whose rules may name each other's languages.
 _RELATED = {
@@ -154,10 +160,16 @@ def _rule(data: dict[str, Any], path: Path) -> Rule:
     )
 
 
-def scan(file: ReviewedFile, folder: Path | None = None) -> Iterator[Diagnostic]:
+def scan(file: ReviewedFile, folder: Path | None = None, broken: list[str] | None = None) -> Iterator[Diagnostic]:
     """Report what the language's rules find anywhere in a file.
 
     A file larger than ``syntax.MAX_BYTES`` is not parsed.
+
+    Args:
+        file: What is scanned.
+        folder: Folder of the rules; the packaged one by default.
+        broken: Gets a message for each rule that does not compile, which is left out; None raises the first one.
+            Another version of ast-grep may have renamed what a rule matches.
 
     Raises:
         RuleError: A rule file is wrong.
@@ -170,15 +182,23 @@ def scan(file: ReviewedFile, folder: Path | None = None) -> Iterator[Diagnostic]
 
     root = SgRoot(file.parseable, grammar).root()
     for rule in rules:
-        if not any(globs.matches(file.path, pattern) for pattern in rule.ignores):
-            yield from (_diagnostic(rule, node, file) for node in _matches(rule, root))
+        if any(globs.matches(file.path, pattern) for pattern in rule.ignores):
+            continue
+        try:
+            matches = _matches(rule, root)
+        except RuleError as error:
+            if broken is None:
+                raise
+            broken.append(error.message)
+        else:
+            yield from (_diagnostic(rule, node, file) for node in matches)
 
 
 def _matches(rule: Rule, root: SgNode) -> list[SgNode]:
     try:
         return root.find_all(cast("Config", rule.matcher))
     except Exception as error:  # ast-grep raises nothing more specific; the first lines name the cause
-        cause = str(error).partition("Stack backtrace")[0].strip()
+        cause = " ".join(str(error).partition("Stack backtrace")[0].split())
         raise RuleError(f"rule {rule.id}: {cause}") from error
 
 

@@ -224,6 +224,24 @@ def test_a_broken_analyzer_is_a_note_and_the_others_still_report(repo: Repo, tmp
     assert evidence.notes == ("fake: failed with exit status 1 (no license\u241b[31m)",)
 
 
+def test_a_rule_that_does_not_compile_is_a_note_and_the_others_still_report(repo: Repo, tmp_path: Path) -> None:
+    folder = tmp_path / "rules" / "python"
+    folder.mkdir(parents=True)
+    head = "language: Python\nmessage: m\nmetadata: {category: bug}\n"
+    (folder / "bad.yml").write_text("id: bad\n" + head + "rule: {kind: no_such_kind}\n")
+    (folder / "good.yml").write_text("id: good\n" + head + "rule: {pattern: f($A)}\n")
+    repo.commit()
+    repo.stage({"a.py": "f(1)\n", "b.py": "f(2)\n"})
+    evidence = staged(repo, Options(analyzers=(), rules_folder=tmp_path / "rules"))
+    assert found(evidence) == [("a.py", 1, "good"), ("b.py", 1, "good")]
+    (note,) = evidence.notes
+    assert note.startswith("rule bad: ")
+    assert "no_such_kind" in note
+    again = recheck("a.py", "f(1)\n", evidence.findings[0].sources, Options(rules_folder=tmp_path / "rules"))
+    assert again is not None
+    assert len(again) == 1
+
+
 def test_an_analyzer_of_the_whole_tree_sees_the_rest_of_each_side(repo: Repo, tmp_path: Path) -> None:
     # It reports the changed file's first line once for each line of a file that it is not given.
     code = "for line in open('count.txt'):\n    print('a.py:1: too many')"
