@@ -84,7 +84,6 @@ class Rule:
     category: Category
     message: str
     matcher: dict[str, Any]
-    note: str = ""
     url: str = ""
     fix: str | None = None
     aliases: tuple[str, ...] = ()
@@ -152,7 +151,6 @@ def _rule(data: dict[str, Any], path: Path) -> Rule:
         category=Category(metadata["category"]),
         message=str(data["message"]).strip(),
         matcher={key: data[key] for key in _MATCHER if data.get(key)} | {"rule": data["rule"]},
-        note=str(data.get("note") or "").strip(),
         url=str(data.get("url") or ""),
         fix=str(fix["template"]) if isinstance(fix, dict) else None if fix is None else str(fix),
         aliases=tuple(metadata.get("aliases") or ()),

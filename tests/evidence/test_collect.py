@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewer import diff
+from reviewer.checking import suggestion as suggestions
 from reviewer.errors import UsageError
 from reviewer.evidence import Options, Side, collect, recheck
 from reviewer.evidence.analyzers import DEFAULTS
@@ -205,6 +206,17 @@ def test_bytes_that_are_not_utf8_are_analyzed(repo: Repo) -> None:
     repo.commit()
     repo.stage({"a.sh": b"#!/bin/sh\n# \xe9t\xe9\ncd build\n"})
     assert ("a.sh", 3, "SC2164") in found(staged(repo))
+
+
+def test_a_fix_keeps_the_line_endings_of_the_file(repo: Repo) -> None:
+    text = "def collect(into=[]):\r\n    return into\r\n"
+    repo.git("config", "core.autocrlf", "false")
+    repo.commit()
+    repo.stage({"a.py": text})
+    (finding,) = staged(repo).findings
+    assert finding.suggestion is not None
+    fixed = suggestions.apply(text, finding.suggestion)
+    assert fixed == "def collect(into=None):\r\n    if into is None:\r\n        into = []\r\n    return into\r\n"
 
 
 def test_odd_names_reach_the_analyzers(repo: Repo) -> None:
