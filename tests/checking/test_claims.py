@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from reviewer.checking.check import completion, explanation, findings, whole_sentences
+from reviewer.checking.claims import completion, explanation, findings, whole_sentences
 from reviewer.diff import LineKind, SourceLine
 from reviewer.finding import Category, Mark, Severity
 from reviewer.languages import LANGUAGES
