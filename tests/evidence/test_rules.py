@@ -12,13 +12,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 import yaml
 from ast_grep_py import SgNode, SgRoot
 
 from reviewer.finding import Category, Severity
+
+if TYPE_CHECKING:
+    from ast_grep_py import Config
 
 RULES = Path(__file__).parents[2] / "rules"
 EXAMPLES = Path(__file__).parent / "rules"
@@ -40,8 +43,11 @@ class Case(NamedTuple):
     def name(self) -> str:
         return f"{self.path.parent.name}/{self.path.stem}-{self.language}"
 
-    def matches(self, text: str) -> list[SgNode]:
-        return SgRoot(text, self.language.lower()).root().find_all(self.rule)
+    def parsed(self, text: str) -> SgNode:
+        return SgRoot(text, self.language.lower()).root()
+
+    def matches(self, root: SgNode) -> list[SgNode]:
+        return root.find_all(cast("Config", self.rule))
 
 
 def rule_files() -> list[Path]:
@@ -76,9 +82,9 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 each_rule = pytest.mark.parametrize("path", rule_files(), ids=lambda path: f"{path.parent.name}/{path.stem}")
 
 
-def syntax_errors(text: str, language: str) -> int:
-    """Count the nodes that the parser could not make sense of or had to invent."""
-    pending, count = [SgRoot(text, language.lower()).root()], 0
+def syntax_errors(root: SgNode) -> int:
+    """Count the nodes that the parser could not make sense of."""
+    pending, count = [root], 0
     while pending:
         node = pending.pop()
         count += node.kind() == "ERROR"
@@ -100,8 +106,8 @@ def expanded(template: str, match: SgNode, text: str) -> str:
 
 
 def fixed(case: Case, text: str) -> str:
-    root = SgRoot(text, case.language.lower()).root()
-    edits = [match.replace(expanded(case.rule["fix"], match, text)) for match in root.find_all(case.rule)]
+    root = case.parsed(text)
+    edits = [match.replace(expanded(case.rule["fix"], match, text)) for match in case.matches(root)]
     return root.commit_edits(edits)
 
 
@@ -154,17 +160,17 @@ def test_there_are_enough_examples(path: Path) -> None:
 @each_case
 def test_examples_parse(case: Case) -> None:
     broken = [text for kind in ("valid", "invalid", "fixed") for text in case.examples.get(kind, [])]
-    assert [text for text in broken if syntax_errors(text, case.language)] == []
+    assert [text for text in broken if syntax_errors(case.parsed(text))] == []
 
 
 @each_case
 def test_faulty_examples_are_found(case: Case) -> None:
-    assert [text for text in case.examples["invalid"] if not case.matches(text)] == []
+    assert [text for text in case.examples["invalid"] if not case.matches(case.parsed(text))] == []
 
 
 @each_case
 def test_right_examples_are_left_alone(case: Case) -> None:
-    found = [(text, case.matches(text)) for text in case.examples["valid"]]
+    found = [(text, case.matches(case.parsed(text))) for text in case.examples["valid"]]
     assert [text for text, matches in found if matches] == []
 
 
@@ -172,4 +178,4 @@ def test_right_examples_are_left_alone(case: Case) -> None:
 def test_fixes_give_the_expected_text_and_mend_the_fault(case: Case) -> None:
     for before, after in zip(case.examples["invalid"], case.examples.get("fixed", []), strict=False):
         assert fixed(case, before) == after
-        assert case.matches(after) == []
+        assert case.matches(case.parsed(after)) == []
