@@ -53,7 +53,6 @@ class Mark(StrEnum):
     DUPLICATE = "duplicate"  # says what an earlier finding says
     EMPTY = "empty"  # says nothing
     NIT = "nit"  # speaks of form alone, as a formatter or linter would
-    LOW_CONFIDENCE = "low-confidence"  # the second opinion or the votes are against it
     SUPPRESSED = "suppressed"  # the user asked not to hear of it
     BELOW_SEVERITY = "below-severity"  # slighter than the settings ask for
     OVER_LIMIT = "over-limit"  # more than the settings ask for in one file
@@ -152,11 +151,8 @@ class Finding:
         line: 1-based line in the new side.
         line_text: That line's text, for display and for the fingerprint.
         scope: Enclosing function or class as git's hunk heading or the parser names it; may be empty.
-        confidence: Probability that it is right, 0 to 1, where a second opinion or votes were asked for.
         marks: Why it is not shown as fact; empty means shown.
         silence: Who asked not to hear of it; goes with ``Mark.SUPPRESSED``.
-        logit: What the second opinion said before any calibration: ln P(yes) - ln P(no).
-        agreement: Share of the samples that found it too, 0 to 1, where there were several.
         quoted: Whether the model quoted the line; None where it was not asked to.
         also: Further lines of the file where the same was found, ascending.
         sources: What reported it, the principal source first; empty for a model's finding that names none.
@@ -170,11 +166,8 @@ class Finding:
     line_text: str = ""
     scope: str = ""
     suggestion: Suggestion | None = None
-    confidence: float | None = None
     marks: frozenset[Mark] = frozenset()
     silence: Silence | None = None
-    logit: float | None = None
-    agreement: float | None = None
     quoted: bool | None = None
     also: tuple[int, ...] = ()
     sources: tuple[Source, ...] = ()

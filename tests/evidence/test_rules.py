@@ -1,193 +1,181 @@
+"""Every built-in rule finds its faulty examples, leaves its right ones alone, and fixes as it promises.
+
+A rule is one file ``rules/<folder>/<id>.yml`` in ast-grep's format, with its examples in
+``tests/evidence/rules/<folder>/<id>-test.yml`` in the format of ``ast-grep test``. Two keys are this project's own:
+
+- ``metadata.languages`` in a rule: the languages that it holds for, where there are more than ``language`` names.
+- ``fixed`` in a test file: the text that each ``invalid`` example becomes, in the same order, for rules with a ``fix``.
+"""
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
+import yaml
+from ast_grep_py import SgNode, SgRoot
 
-from reviewer import assets
-from reviewer.evidence import rules
-from reviewer.evidence.diagnostic import suggestion
-from reviewer.finding import Category, Severity, SourceKind
-from reviewer.languages.table import ALL
-from tests.evidence.samples import reviewed
+from reviewer.finding import Category, Severity
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from ast_grep_py import Config
 
-    from reviewer.evidence.diagnostic import Diagnostic
+RULES = Path(__file__).parents[2] / "rules"
+EXAMPLES = Path(__file__).parent / "rules"
 
-_HEAD = "id: r\nlanguage: x\nmessage: m\nmetadata: {category: bug}\n"
-
-
-def _scan(folder: Path, path: str, text: str, **files: str) -> list[Diagnostic]:
-    for name, rule in files.items():
-        language, _, stem = name.partition("__")
-        (folder / language).mkdir(exist_ok=True)
-        (folder / language / f"{stem}.yml").write_text(rule)
-    return list(rules.scan(reviewed(path, text), folder))
+RULE_KEYS = {"id", "language", "severity", "message", "note", "url", "rule", "constraints", "utils", "transform"}
+RULE_KEYS |= {"fix", "metadata"}
+METAVARIABLE = re.compile(r"\$\$\$([A-Z_][A-Z0-9_]*)|\$([A-Z_][A-Z0-9_]*)")
 
 
-def _fixed(folder: Path, path: str, text: str, rule: str) -> str:
-    (one,) = _scan(folder, path, text, **{f"{reviewed(path, text).language.name}__r": rule})
-    fix = suggestion(reviewed(path, text).lines, one.edits)
-    assert fix is not None
-    return fix.replacement
+class Case(NamedTuple):
+    """One rule in one of its languages, with its examples."""
+
+    path: Path
+    language: str
+    rule: dict[str, Any]
+    examples: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return f"{self.path.parent.name}/{self.path.stem}-{self.language}"
+
+    def parsed(self, text: str) -> SgNode:
+        return SgRoot(text, self.language.lower()).root()
+
+    def matches(self, root: SgNode) -> list[SgNode]:
+        return root.find_all(cast("Config", self.rule))
 
 
-def test_every_packaged_rule_compiles_for_every_language_that_it_runs_on() -> None:
-    extensions = {rules.grammar_of(reviewed(f"a{end}", "")): end for one in ALL for end in one.extensions[:1]}
-    extensions |= {
-        rules.grammar_of(reviewed(f"a{end}", "")): end for end in (".ex", ".lua", ".sol", ".scala", ".hs", ".nix")
-    }
-    assert extensions.keys() >= rules.grammars()
-    for extension in extensions.values():
-        list(rules.scan(reviewed(f"sample{extension}", "x\n")))
+def rule_files() -> list[Path]:
+    return sorted(RULES.glob("*/*.yml"))
 
 
-def test_every_folder_of_packaged_rules_is_a_grammar() -> None:
-    folders = [folder.name for folder in assets.rules_dir().iterdir() if folder.is_dir()]
-    assert [name for name in folders if name not in rules.grammars()] == []
+def example_file(rule: Path) -> Path:
+    return EXAMPLES / rule.parent.name / f"{rule.stem}-test.yml"
 
 
-def test_packaged_rules_have_an_id_that_is_their_file_name() -> None:
-    for folder in filter(lambda path: path.is_dir(), assets.rules_dir().iterdir()):
-        assert [rule.id for rule in rules.load(folder)] == [path.stem for path in sorted(folder.glob("*.yml"))]
+def load(path: Path) -> dict[str, Any]:
+    loaded = yaml.safe_load(path.read_text("utf-8"))
+    assert isinstance(loaded, dict), path
+    return loaded
 
 
-def test_a_rule_gives_its_place_message_and_source(tmp_path: Path) -> None:
-    rule = """
-id: shell-true
-language: Python
-severity: error
-message: $F runs a shell with $CMD.
-url: https://example.invalid/shell
-metadata: {category: security, aliases: ["ruff:S602"]}
-rule: {pattern: "$F($CMD, shell=True)"}
-"""
-    text = "import subprocess\n\nif 1:\n    subprocess.run(cmd,\n        shell=True)\n"
-    (one,) = _scan(tmp_path, "a.py", text, python__r=rule)
-    assert (one.line, one.column, one.end_line, one.end_column) == (4, 5, 5, 20)
-    assert (one.severity, one.category) == (Severity.ERROR, Category.SECURITY)
-    assert one.message == "subprocess.run runs a shell with cmd."
-    assert (one.source.kind, one.source.rule, one.source.url) == (
-        SourceKind.RULE,
-        "shell-true",
-        "https://example.invalid/shell",
-    )
-    assert one.aliases == ("ruff:S602",)
+def languages(rule: dict[str, Any]) -> list[str]:
+    return list(rule["metadata"].get("languages", [rule["language"]]))
 
 
-@pytest.mark.parametrize(
-    ("path", "text", "rule", "fixed"),
-    [
-        pytest.param(
-            "a.py",
-            "x = yaml.load(f)\n",
-            'fix: yaml.safe_load($A)\nrule: {pattern: "yaml.load($A)"}',
-            "x = yaml.safe_load(f)",
-            id="one variable",
-        ),
-        pytest.param(
-            "a.py",
-            "x = foo( 1,  'é😀', [2] )\n",
-            'fix: bar($$$A)\nrule: {pattern: "foo($$$A)"}',
-            "x = bar(1,  'é😀', [2])",
-            id="several, with what stands between",
-        ),
-        pytest.param(
-            "a.py",
-            "x = foo()\n",
-            'fix: bar($$$A)\nrule: {pattern: "foo($$$A)"}',
-            "x = bar()",
-            id="several, none there",
-        ),
-        pytest.param(
-            "a.py",
-            "def f():\n    foo(1)\n",
-            'fix: "if x:\\n    foo($A)"\nrule: {pattern: "foo($A)"}',
-            "    if x:\n        foo(1)",
-            id="several lines, indented",
-        ),
-        pytest.param(
-            "a.js",
-            "f();\nconsole.log(1)\ng();\n",
-            'fix: ""\nrule: {kind: expression_statement, has: {pattern: "console.log($A)"}}',
-            "",
-            id="deleted with its line",
-        ),
-        pytest.param(
-            "a.py",
-            "x = a_b(1)\n",
-            'fix: $NEW($A)\nrule: {pattern: "$F($A)"}\ntransform: {NEW: {convert: {source: $F, toCase: camelCase}}}',
-            "x = aB(1)",
-            id="transformed",
-        ),
-        pytest.param(
-            "a.py",
-            "x = a == None\n",
-            'fix: {template: "$A is None"}\nrule: {pattern: "$A == None"}',
-            "x = a is None",
-            id="template",
-        ),
-    ],
-)
-def test_a_fix_is_expanded(tmp_path: Path, path: str, text: str, rule: str, fixed: str) -> None:
-    assert _fixed(tmp_path, path, text, _HEAD + rule) == fixed
+def cases() -> list[Case]:
+    return [
+        Case(path, language, rule, load(example_file(path)) if example_file(path).exists() else {})
+        for path in rule_files()
+        for rule in [load(path)]
+        for language in languages(rule)
+    ]
 
 
-def test_utils_and_constraints_belong_to_the_rule(tmp_path: Path) -> None:
-    rule = _HEAD + (
-        'rule: {pattern: "f($A)", not: {inside: {matches: guarded, stopBy: end}}}\n'
-        "constraints: {A: {regex: '^[0-9]+$'}}\nutils: {guarded: {kind: if_statement}}\n"
-    )
-    found = _scan(tmp_path, "a.py", "f(1)\nf(x)\nif y:\n    f(2)\n", python__r=rule)
-    assert [one.line for one in found] == [1]
+CASES = cases()
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+each_rule = pytest.mark.parametrize("path", rule_files(), ids=lambda path: f"{path.parent.name}/{path.stem}")
 
 
-def test_a_rule_runs_on_every_language_that_it_names(tmp_path: Path) -> None:
-    rule = _HEAD.replace("bug}", "bug, languages: [JavaScript, Tsx]}") + 'rule: {pattern: "eval($A)"}'
-    assert len(_scan(tmp_path, "a.tsx", "eval(x)", javascript__r=rule)) == 1
-    assert len(_scan(tmp_path, "a.js", "eval(x)")) == 1
-    assert _scan(tmp_path, "a.ts", "eval(x)") == []
-    assert _scan(tmp_path, "a.go", "package x\nvar _ = eval(x)") == []
+def syntax_errors(root: SgNode) -> int:
+    """Count the nodes that the parser could not make sense of."""
+    pending, count = [root], 0
+    while pending:
+        node = pending.pop()
+        count += node.kind() == "ERROR"
+        pending += node.children()
+    return count
 
 
-def test_languages_that_only_rules_know(tmp_path: Path) -> None:
-    rule = _HEAD + 'rule: {pattern: "print($A)"}'
-    assert len(_scan(tmp_path, "a.lua", "print(x)\n", lua__r=rule)) == 1
+def expanded(template: str, match: SgNode, text: str) -> str:
+    """Fill the metavariables of a ``fix``, as ast-grep does: matched nodes, matched lists, transformed strings."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[1]:
+            nodes = match.get_multiple_matches(found[1])
+            return text[nodes[0].range().start.index : nodes[-1].range().end.index] if nodes else ""
+        node = match.get_match(found[2])
+        return node.text() if node else match.get_transformed(found[2]) or ""
+
+    return METAVARIABLE.sub(value, template)
 
 
-def test_ignored_paths_are_left_out(tmp_path: Path) -> None:
-    rule = _HEAD + 'ignores: ["tests/", "*_test.py"]\nrule: {pattern: "f($A)"}'
-    assert _scan(tmp_path, "tests/a.py", "f(1)", python__r=rule) == []
-    assert _scan(tmp_path, "x_test.py", "f(1)") == []
-    assert len(_scan(tmp_path, "a.py", "f(1)")) == 1
+def fixed(case: Case, text: str) -> str:
+    root = case.parsed(text)
+    edits = [match.replace(expanded(case.rule["fix"], match, text)) for match in case.matches(root)]
+    return root.commit_edits(edits)
 
 
-def test_positions_count_characters_beside_undecodable_bytes(tmp_path: Path) -> None:
-    rule = _HEAD + 'rule: {pattern: "f($A)"}'
-    (one,) = _scan(tmp_path, "a.py", "'\udce9é😀'; f(1)\n", python__r=rule)
-    assert one.column == 8
+def test_each_rule_has_examples_and_each_example_file_a_rule() -> None:
+    assert CASES
+    wanted = {example_file(path) for path in rule_files()}
+    assert set(EXAMPLES.glob("*/*")) == wanted
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        "id: [",
-        "- a list",
-        "id: r\nmessage: m\nrule: {pattern: x}",  # no category
-        _HEAD,
-        _HEAD + "severity: fatal\nrule: {pattern: x}",
-        _HEAD + "rule: {kind: no_such_kind}",
-        _HEAD + "rule: {no_such_key: x}",
-        _HEAD + "rule: {regex: '('}",
-    ],
-)
-def test_a_wrong_rule_is_an_error_that_names_it(tmp_path: Path, rule: str) -> None:
-    with pytest.raises(rules.RuleError, match=r"python/r\b|rule r\b"):
-        _scan(tmp_path, "a.py", "f(1)", python__r=rule)
+def test_rule_ids_are_unique() -> None:
+    ids = Counter(path.stem for path in rule_files())
+    assert [name for name, count in ids.items() if count > 1] == []
 
 
-def test_a_huge_file_is_not_parsed(tmp_path: Path) -> None:
-    rule = _HEAD + 'rule: {pattern: "f($A)"}'
-    assert _scan(tmp_path, "a.py", "f(1)\n" * 300_000, python__r=rule) == []
+@each_rule
+def test_a_rule_is_well_formed(path: Path) -> None:
+    rule = load(path)
+    assert rule.keys() <= RULE_KEYS
+    assert rule["id"] == path.stem
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", rule["id"])
+    assert rule["severity"] in set(Severity)
+    assert rule["metadata"].keys() <= {"category", "languages"}
+    assert rule["metadata"]["category"] in set(Category)
+    assert rule["language"] in languages(rule)
+    assert isinstance(rule.get("fix", ""), str)
+
+
+@each_rule
+def test_a_rule_is_worded_in_one_sentence(path: Path) -> None:
+    rule = load(path)
+    message = rule["message"]
+    assert re.fullmatch(r"[^a-z\s][^\n]{18,158}\.", message), message
+    assert not re.search(r"[.!?] [A-Z]", message), message
+    note = rule.get("note")
+    assert note is None or re.fullmatch(r"\S.{0,298}\.", note.strip()), note
+    assert re.fullmatch(r"https://[^\s/]+\.[a-z]+/\S*", rule.get("url", "https://example.org/")), rule["url"]
+
+
+@each_rule
+def test_there_are_enough_examples(path: Path) -> None:
+    examples = load(example_file(path))
+    assert examples.keys() <= {"id", "valid", "invalid", "fixed"}
+    assert examples["id"] == path.stem
+    assert len(set(examples["valid"])) >= 3
+    assert len(set(examples["invalid"])) >= 2
+    assert ("fix" in load(path)) == ("fixed" in examples)
+    assert len(examples.get("fixed", examples["invalid"])) == len(examples["invalid"])
+
+
+@each_case
+def test_examples_parse(case: Case) -> None:
+    broken = [text for kind in ("valid", "invalid", "fixed") for text in case.examples.get(kind, [])]
+    assert [text for text in broken if syntax_errors(case.parsed(text))] == []
+
+
+@each_case
+def test_faulty_examples_are_found(case: Case) -> None:
+    assert [text for text in case.examples["invalid"] if not case.matches(case.parsed(text))] == []
+
+
+@each_case
+def test_right_examples_are_left_alone(case: Case) -> None:
+    found = [(text, case.matches(case.parsed(text))) for text in case.examples["valid"]]
+    assert [text for text, matches in found if matches] == []
+
+
+@each_case
+def test_fixes_give_the_expected_text_and_mend_the_fault(case: Case) -> None:
+    for before, after in zip(case.examples["invalid"], case.examples.get("fixed", []), strict=False):
+        assert fixed(case, before) == after
+        assert case.matches(case.parsed(after)) == []
