@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from reviewer import assets
+from reviewer.checking import suggestion as suggestions
 from reviewer.evidence import rules
 from reviewer.evidence.diagnostic import suggestion
 from reviewer.finding import Category, Severity, SourceKind
@@ -12,8 +15,6 @@ from reviewer.languages.table import ALL
 from tests.evidence.samples import reviewed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reviewer.evidence.diagnostic import Diagnostic
 
 _HEAD = "id: r\nlanguage: x\nmessage: m\nmetadata: {category: bug}\n"
@@ -34,14 +35,47 @@ def _fixed(folder: Path, path: str, text: str, rule: str) -> str:
     return fix.replacement
 
 
+_FURTHER = ["a.ex", "a.lua", "a.sol", "a.scala", "a.hs", "a.nix"]
+_NAMES = [*(f"a{one.extensions[0]}" for one in ALL if one.extensions), *_FURTHER]
+_SAMPLES = {rules.grammar_of(reviewed(name, "")): name for name in _NAMES}
+
+
 def test_every_packaged_rule_compiles_for_every_language_that_it_runs_on() -> None:
-    extensions = {rules.grammar_of(reviewed(f"a{end}", "")): end for one in ALL for end in one.extensions[:1]}
-    extensions |= {
-        rules.grammar_of(reviewed(f"a{end}", "")): end for end in (".ex", ".lua", ".sol", ".scala", ".hs", ".nix")
-    }
-    assert extensions.keys() >= rules.grammars()
-    for extension in extensions.values():
-        list(rules.scan(reviewed(f"sample{extension}", "x\n")))
+    assert _SAMPLES.keys() >= rules.grammars()
+    for name in _SAMPLES.values():
+        list(rules.scan(reviewed(name, "x\n")))
+
+
+def _packaged_fixes() -> list[tuple[str, str, str, str]]:
+    """Grammar, rule, faulty example and its fixed text of every packaged rule with a fix."""
+    folder = Path(__file__).parent / "rules"
+    return [
+        (path.parent.name, examples["id"], before, after)
+        for path in sorted(folder.glob("*/*.yml"))
+        for examples in [yaml.safe_load(path.read_text("utf-8"))]
+        for before, after in zip(examples["invalid"], examples.get("fixed", []), strict=False)
+    ]
+
+
+@pytest.mark.parametrize(("grammar", "rule", "before", "after"), _packaged_fixes())
+def test_fixes_of_packaged_rules_become_suggestions(grammar: str, rule: str, before: str, after: str) -> None:
+    text = before
+    for _ in range(5):  # an example may hold the fault more than once
+        file = reviewed(_SAMPLES[grammar], text)
+        one = next((one for one in rules.scan(file) if one.source.rule == rule), None)
+        if one is None:
+            break
+        fix = suggestion(file.lines, one.edits)
+        assert fix is not None
+        fixed = suggestions.apply(text, fix)
+        assert fixed is not None
+        text = fixed
+    # A fix that deletes a statement deletes its line too.
+    assert _filled(text) == _filled(after)
+
+
+def _filled(text: str) -> list[str]:
+    return [line.rstrip() for line in text.split("\n") if line.strip()]
 
 
 def test_every_folder_of_packaged_rules_is_a_grammar() -> None:
@@ -50,7 +84,7 @@ def test_every_folder_of_packaged_rules_is_a_grammar() -> None:
 
 
 def test_packaged_rules_have_an_id_that_is_their_file_name() -> None:
-    for folder in filter(lambda path: path.is_dir(), assets.rules_dir().iterdir()):
+    for folder in filter(Path.is_dir, assets.rules_dir().iterdir()):
         assert [rule.id for rule in rules.load(folder)] == [path.stem for path in sorted(folder.glob("*.yml"))]
 
 

@@ -27,7 +27,7 @@ RULES = Path(__file__).parents[2] / "rules"
 EXAMPLES = Path(__file__).parent / "rules"
 
 RULE_KEYS = {"id", "language", "severity", "message", "note", "url", "rule", "constraints", "utils", "transform"}
-RULE_KEYS |= {"fix", "metadata"}
+RULE_KEYS |= {"fix", "ignores", "metadata"}
 METAVARIABLE = re.compile(r"\$\$\$([A-Z_][A-Z0-9_]*)|\$([A-Z_][A-Z0-9_]*)")
 
 
@@ -129,7 +129,7 @@ def test_a_rule_is_well_formed(path: Path) -> None:
     assert rule["id"] == path.stem
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", rule["id"])
     assert rule["severity"] in set(Severity)
-    assert rule["metadata"].keys() <= {"category", "languages"}
+    assert rule["metadata"].keys() <= {"category", "languages", "aliases"}
     assert rule["metadata"]["category"] in set(Category)
     assert rule["language"] in languages(rule)
     assert isinstance(rule.get("fix", ""), str)
