@@ -27,11 +27,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reviewer import diff, skipping
+from reviewer import diff
 from reviewer.diff import ContentKind, FileStatus, LineKind
 from reviewer.diff.names import quote
 from reviewer.errors import ReviewerError
 from reviewer.languages import detect
+from reviewer.selection import skipping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

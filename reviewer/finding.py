@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reviewer.diff import SourceLine
+    from reviewer.errors import EngineError
 
 
 class Severity(StrEnum):
@@ -100,6 +101,8 @@ class Suggestion:
         replacement: The new lines, without a final newline; empty deletes the lines.
         original: The lines that are replaced, without a final newline.
         marks: Why it is not shown; empty means that it applies and parses.
+        proof: What was shown of it beyond that, such as ``"ruff no longer reports B006; parses; nothing else
+            changed"``; empty where nothing was.
     """
 
     start: int
@@ -108,6 +111,7 @@ class Suggestion:
     original: str = ""
     kind: SuggestionKind = SuggestionKind.FIX
     marks: frozenset[Mark] = frozenset()
+    proof: str = ""
 
     @property
     def shown(self) -> bool:
@@ -155,6 +159,8 @@ class Finding:
         silence: Who asked not to hear of it; goes with ``Mark.SUPPRESSED``.
         quoted: Whether the model quoted the line; None where it was not asked to.
         also: Further lines of the file where the same was found, ascending.
+        context: What the fault means in this code, as the model explains it; empty where it was not asked or its answer
+            did not hold.
         sources: What reported it, the principal source first; empty for a model's finding that names none.
     """
 
@@ -171,6 +177,7 @@ class Finding:
     quoted: bool | None = None
     also: tuple[int, ...] = ()
     sources: tuple[Source, ...] = ()
+    context: str = ""
 
     @property
     def shown(self) -> bool:
@@ -227,6 +234,7 @@ class UnitStatus(StrEnum):
 
     READ = "read"
     NOT_READ = "not read"
+    NOT_ASKED = "not asked"  # checked by rules and analyzers alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +373,7 @@ class Review:
         skimmed: Files listed but not sent (binary, deleted, renamed without a change, …).
         notes: Sentences a reader must know, such as that the embedded model is no reviewer.
         summary: What the change does as a whole; None where that was not asked for, or got no answer.
+        unavailable: Why no model was asked, where one was wanted; the review then holds evidence alone.
     """
 
     subject: str
@@ -373,6 +382,7 @@ class Review:
     usage: Usage = field(default_factory=Usage)
     notes: tuple[str, ...] = ()
     summary: ChangeSummary | None = None
+    unavailable: EngineError | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -1,6 +1,7 @@
 """One review, from a change to the reviewed units, by calling the steps in order.
 
-select → prompt → ask → check and silence → summarise. ``reviewer.report`` renders the result and computes the verdict.
+select → evidence → prompt → ask → prove → check and silence → summarise. ``reviewer.report`` renders the result and
+computes the verdict.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from reviewer import paths, silencing, summarise
-from reviewer.asking import ask
+from reviewer import evidence, paths, silencing, summarise
+from reviewer.asking import ask, skill
 from reviewer.asking.answers import Answerer
 from reviewer.cache import AnswerCache
-from reviewer.checking import check
+from reviewer.checking import check, check_evidence
 from reviewer.config.repository import RepositoryFiles
 from reviewer.context import Surroundings
-from reviewer.finding import Review
+from reviewer.errors import EngineError
+from reviewer.finding import Review, Usage
 from reviewer.prompting import rules
 from reviewer.prompting.prompts import Prompts
 from reviewer.selection import select
@@ -25,6 +27,8 @@ from reviewer.selection.units import fitted
 from reviewer.terminal.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reviewer.config import Settings
     from reviewer.engine.manager import AIModelManager
     from reviewer.selection.source import ChangeSource
@@ -43,8 +47,12 @@ async def review_change(
     deadline: float | None = None,
     manager: AIModelManager | None = None,
     message: bool = False,
+    sarif: tuple[Path, ...] = (),
 ) -> Review:
     """Review one change.
+
+    What rules and analyzers report stands whatever the model says. Where no engine answers, the review holds that
+    alone and ``Review.unavailable`` says why.
 
     Args:
         source: What to review.
@@ -55,9 +63,11 @@ async def review_change(
         deadline: Longest time for all answers together, in seconds; units without one by then are reported as not read.
         manager: The model to ask; None makes one from the settings, and leaves its engine warm.
         message: Whether a commit message is wanted, so that a change of a single unit is summarised too.
+        sarif: Results of other tools, as SARIF 2.1.0 files.
 
     Raises:
-        EngineError: Answers are needed and no engine can give any.
+        EngineError: No engine can give the answers that are needed, and there is no evidence either.
+        UsageError: A SARIF file cannot be read.
         ConfigError: A rule or the baseline is damaged, or the rules for one file are too long together.
         TemplateError: A prompt template is wrong.
     """
@@ -68,28 +78,52 @@ async def review_change(
         return Review(source.change.subject, skimmed=whole.skimmed)
     own_rules = rules.read(files.rules)
     silences, unread = silencing.known(files)
+    began = time.perf_counter()
+    facts = await asyncio.to_thread(evidence.gather, source, whole, settings, sarif)
+    if not settings.use_model:
+        units, remarks = check_evidence(whole.units, facts.findings, source.read, settings, silences)
+        usage = Usage(seconds=time.perf_counter() - began)
+        return Review(source.change.subject, units, whole.skimmed, usage, notes=(*facts.notes, *unread, *remarks))
     manager = manager or AIModelManager(settings.model_config)
     try:
         profile = await manager.profile()
-        prompts = Prompts(profile, files.prompts, own_rules)
+        prompts = Prompts(profile, files.prompts, own_rules, finds=skill.finds(settings.model_findings, profile))
         selection = fitted(whole, prompts.unit_chars)
         cache = AnswerCache(paths.cache_dir() / "answers.sqlite3") if settings.cache else None
         answerer = Answerer(
             manager, profile, cache=cache, progress=progress, wait=wait, deadline=deadline, timeout=settings.timeout
         )
-        began = time.perf_counter()
         around = Surroundings(prompts.extent if settings.context == "auto" else settings.context, source.read)
-        replies = await ask(selection.units, source.read, prompts, answerer, around, completions=settings.completions)
-        units, remarks = check(replies, source.read, prompts.examples, settings, silences)
+        faults = facts.unfixed if settings.fixes else ()
+        replies = await ask(
+            selection.units,
+            source.read,
+            prompts,
+            answerer,
+            around,
+            completions=settings.completions,
+            faults=faults,
+        )
+        findings = await asyncio.to_thread(facts.with_fixes, faults, replies.fixes)
+        units, remarks = check(
+            replies, findings, source.read, examples=prompts.examples, settings=settings, silences=silences
+        )
         summary = summarise.NOTHING
         if summarise.wanted(settings.summary, profile, units, message=message):
             # A hook whose answers all come from the cache does not start an engine for the summary alone.
             only_known = wait is not None and not answerer.usage.requests and not message
             summary = await summarise.summarise(units, selection.skimmed, prompts, answerer, only_known=only_known)
         usage = dataclasses.replace(answerer.usage, seconds=time.perf_counter() - began, model=profile.id)
-        notes = (*summary.notes, *manager.notes, *unread, *remarks)
+        notes = (*summary.notes, *manager.notes, *facts.notes, *unread, *remarks)
         if profile.embedded and profile.few_shot:
             notes = (_TOO_SMALL_NOTE.format(model=profile.id), *notes)
+    except EngineError as problem:
+        if not facts.findings:
+            raise
+        units, remarks = check_evidence(whole.units, facts.findings, source.read, settings, silences)
+        notes = (*facts.notes, *unread, *remarks)
+        usage = Usage(seconds=time.perf_counter() - began)
+        return Review(source.change.subject, units, whole.skimmed, usage, notes, unavailable=problem)
     finally:
         await manager.detach()
     return Review(
@@ -111,6 +145,7 @@ def review(
     deadline: float | None = None,
     install: bool = False,
     message: bool = False,
+    sarif: tuple[Path, ...] = (),
 ) -> Review:
     """Review a change with progress on standard error; ``review_change`` describes the arguments.
 
@@ -129,6 +164,13 @@ def review(
             provision(settings.model_config, progress)
         return asyncio.run(
             review_change(
-                source, settings, files=files, progress=progress, wait=wait, deadline=deadline, message=message
+                source,
+                settings,
+                files=files,
+                progress=progress,
+                wait=wait,
+                deadline=deadline,
+                message=message,
+                sarif=sarif,
             )
         )

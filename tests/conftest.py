@@ -42,6 +42,7 @@ def _isolated(home: Path) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "TERM": "dumb",
+        "REVIEWER_MODEL_FINDINGS": "on",  # the fake engine's findings are what most tests look at
     }
 
 

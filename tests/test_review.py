@@ -54,7 +54,7 @@ def change_of(repo: Repo, before: Mapping[str, str], after: Mapping[str, str]) -
 
 async def run(engine: FakeEngine, change: diff.Change, texts: Mapping[str, str], **options: Any) -> Review:
     deadline, known = options.pop("deadline", None), options.pop("known", None)
-    settings = Settings(url=engine.endpoint.url, **options)
+    settings = Settings(model_findings="on", url=engine.endpoint.url, **options)
     files = RepositoryFiles(baseline=None if known is None else known.encode())
     return await review_change(ChangeSource(change, texts.get), settings, files=files, deadline=deadline)
 
@@ -231,7 +231,7 @@ async def test_nothing_to_read_asks_nobody(repo: Repo) -> None:
     repo.commit(files={"a.py": "x = 1\n"})
     repo.git("rm", "-q", "a.py")
     change = diff.parse(repo.git("diff", "--cached", "--no-color"), "staged changes")
-    review = await review_change(ChangeSource(change, {}.get), Settings(url="http://127.0.0.1:9"))
+    review = await review_change(ChangeSource(change, {}.get), Settings(model_findings="on", url="http://127.0.0.1:9"))
     assert review.units == ()
 
 
@@ -255,7 +255,7 @@ async def in_context(repo: Repo, engine: FakeEngine, extent: str, **options: Any
     """Review what is staged as the command line does, with the other files at hand."""
     repository = Repository.discover(repo.root)
     source = from_repository(repository, repository.target(None, staged=True))
-    settings = Settings(url=engine.endpoint.url, context=extent, **options)
+    settings = Settings(model_findings="on", url=engine.endpoint.url, context=extent, **options)
     return await review_change(source, settings)
 
 

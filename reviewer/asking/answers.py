@@ -223,6 +223,7 @@ class Answerer:
                 "sampling": dict(self._profile.sampling),
                 "stop": list(request.stop),
                 "extra": dict(request.extra or {}),
+                "draw": request.draw,
             }
         )
 

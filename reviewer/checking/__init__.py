@@ -1,5 +1,5 @@
 """Checks replies against the change and marks what does not hold. Nothing is dropped."""
 
-from reviewer.checking.check import check
+from reviewer.checking.check import check, check_evidence
 
-__all__ = ["check"]
+__all__ = ["check", "check_evidence"]

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from reviewer.finding import Review
     from reviewer.git import Repository
 
-_DEFAULTS = {"fail_on": "error", "require": True}
+# The base revision is trusted, and so are the analyzers that its configuration names.
+_DEFAULTS = {"fail_on": "error", "require": True, "trust_repository": True}
 _SUMMARY_LIMIT = 1_000_000  # GitHub refuses a step summary over 1 MiB
 _ADVICE = "the whole history is needed: in GitHub Actions fetch-depth: 0, in GitLab CI GIT_DEPTH: 0"
 
@@ -46,12 +47,15 @@ read from the base revision.
     show_default=True,
     help="Where the review is written as JSON, to be kept as an artefact.",
 )
+@options.sarif_option
 @options.gate_options
 @options.model_options
 @options.install_option
 @options.review_options
 @options.format_option
-def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, **flags: Any) -> int:
+def ci(
+    base: str | None, head: str | None, *, json_output: Path, sarif: tuple[Path, ...], install: bool, **flags: Any
+) -> int:
     """Review a pull request or a push on a CI machine, and fail by --fail-on."""
     from reviewer import config
     from reviewer.cli import forge
@@ -75,7 +79,7 @@ def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, 
     for remark in settings.notes:
         output.note(remark)
     source = from_repository(repository, target, attributes_from=start)
-    review = make_review(source, settings, from_revision(repository, start), install=install)
+    review = make_review(source, settings, from_revision(repository, start), install=install, sarif=sarif)
     return _publish(review, settings, job, json_output)
 
 
@@ -99,6 +103,7 @@ def _first(repository: Repository, what: str, revisions: tuple[str, ...]) -> str
 
 
 def _publish(review: Review, settings: Settings, job: Job, json_output: Path) -> int:
+    from reviewer.cli import common
     from reviewer.report.emit import render, write_file
     from reviewer.report.gate import judge
     from reviewer.terminal import output
@@ -110,7 +115,7 @@ def _publish(review: Review, settings: Settings, job: Job, json_output: Path) ->
     default = "github" if job.annotations else "text"
     shown = default if settings.origin("format") == "default" else settings.format
     output.say(render(review, settings, shown, verdict, on_terminal=True).rstrip("\n"))
-    return verdict
+    return common.settled(review, verdict)
 
 
 def _append(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from reviewer.config import Settings
+    from reviewer.errors import ExitCode
     from reviewer.finding import Review
     from reviewer.git import Repository, Target
     from reviewer.selection.source import ChangeSource
@@ -41,6 +42,19 @@ def here() -> Repository | None:
         return Repository.discover()
     except GitError:
         return None
+
+
+def settled(review: Review, verdict: ExitCode) -> ExitCode:
+    """Return the verdict of a review that was written, unless the model that it wanted was not to be had.
+
+    Raises:
+        EngineError: No model was asked, and nothing that was found fails the review.
+    """
+    from reviewer.errors import ExitCode
+
+    if review.unavailable is not None and verdict is not ExitCode.FINDINGS:
+        raise review.unavailable
+    return verdict
 
 
 def keep(

@@ -105,6 +105,8 @@ def _toml(value: object) -> str:
     """A value as TOML writes it; JSON's texts, numbers and lists are TOML's too."""
     if value is None:
         return "-"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + "}"
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 

@@ -211,6 +211,11 @@ def _review_one(repository: Repository, target: Target, settings: Settings, what
             raise
         output.note(f"{_in_one_line(problem)}; {what} goes on, unreviewed")
         return ExitCode.PASSED
+    if review.unavailable is not None:
+        if settings.require:
+            emit(review, settings)
+            raise review.unavailable
+        output.note(f"{_in_one_line(review.unavailable)}; reporting rules and analyzers alone")
     kept = keep and common.keep(repository, target, source, review)
     advisory = settings.fail_on is None and not settings.require
     verdict = emit(review, settings, advisory=advisory, offers=kept)

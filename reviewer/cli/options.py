@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -73,6 +74,22 @@ def change_options(function: _F) -> _F:
         context_option,
         click.option("--cache/--no-cache", default=None, help="Use answers from before."),
         click.option("--completions/--no-completions", default=None, help="Suggest code for unfinished code."),
+        click.option(
+            "--model-findings",
+            type=click.Choice(["auto", "on", "off"]),
+            help="Report defects that the model itself claims.",
+        ),
+        click.option("--fixes/--no-fixes", default=None, help="Have the model explain and fix what rules report."),
+        click.option("--rules/--no-rules", default=None, help="Run the built-in rules."),
+        click.option(
+            "--no-model",
+            "use_model",
+            flag_value=False,
+            type=bool,
+            is_flag=True,
+            default=None,
+            help="Report what rules and analyzers find, without a model.",
+        ),
     )
 
 
@@ -80,6 +97,13 @@ def context_option(function: _F) -> _F:
     """How far to look around a change."""
     what = "Code shown beside a change: scope (signatures and imports) or file (also definitions in the file)."
     return _with(function, click.option("--context", type=click.Choice(_words("context")), help=what))
+
+
+def sarif_option(function: _F) -> _F:
+    """What ran before."""
+    kind = click.Path(exists=True, dir_okay=False, path_type=Path)
+    what = "Also report these results of another tool, as SARIF 2.1.0; may be given several times."
+    return _with(function, click.option("--sarif", type=kind, multiple=True, metavar="FILE", help=what))
 
 
 def format_option(function: _F) -> _F:

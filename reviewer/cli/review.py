@@ -34,6 +34,7 @@ Without --fail-on a review is advice, and the exit code is 0.
 @click.option("--worktree", is_flag=True, help="What is changed and not staged.")
 @click.option("--patch", metavar="FILE", help="A patch from a file; - reads standard input.")
 @options.format_option
+@options.sarif_option
 @click.option("--output", "destination", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 @options.gate_options
 @options.model_options
@@ -46,6 +47,7 @@ def review(
     worktree: bool,
     patch: str | None,
     destination: Path | None,
+    sarif: tuple[Path, ...],
     install: bool,
     **flags: Any,
 ) -> int:
@@ -70,9 +72,10 @@ def review(
     else:
         target = target_of(repository, revision, staged=staged, worktree=worktree)
         source = from_repository(repository, target)
-    result = make_review(source, settings, from_worktree(repository), install=install)
+    result = make_review(source, settings, from_worktree(repository), install=install, sarif=sarif)
     kept = repository is not None and common.keep(repository, target, source, result)
-    return emit(result, settings, destination, offers=kept and target.kind is not TargetKind.PATCH)
+    verdict = emit(result, settings, destination, offers=kept and target.kind is not TargetKind.PATCH)
+    return common.settled(result, verdict)
 
 
 def _repository() -> Repository:

@@ -6,7 +6,7 @@ setting remembers where its value came from, so that ``reviewer config show`` ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from reviewer.config import sources
@@ -26,6 +26,7 @@ DEFAULT = "default"
 FailOn = Literal["error", "warning", "info"]
 ContextExtent = Literal["auto", "none", "scope", "file"]
 Summary = Literal["auto", "on", "off"]
+ModelFindings = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,12 @@ class Settings:
         skip_generated: Leave out what nobody wrote by hand, as ``skipping.py`` tells it.
         min_severity: The least severity that is shown.
         max_findings_per_file: Of one file; None shows all.
+        use_model: Ask the model at all; without it a review holds what rules and analyzers report.
+        model_findings: Report defects that the model itself claims; auto does for models with measured skill.
+        fixes: Ask the model to explain and fix what rules and analyzers report.
+        rules: Run the packaged rules.
+        analyzers: What ``[reviewer.analyzers]`` holds, by name; ``evidence.analyzers.parse_config`` reads it.
+        trust_repository: Run the commands that the repository's configuration names for analyzers.
         url: Endpoints to attach to, with commas between them; ``api_key`` goes with them and is kept out of ``repr``.
         keyring: Take the key from the system's keyring where ``api_key`` is not set.
         ca_file: Certificates to trust for https, in place of the system's.
@@ -76,6 +83,12 @@ class Settings:
     max_findings_per_file: int | None = None
     cache: bool = True
     completions: bool = True
+    use_model: bool = True
+    model_findings: ModelFindings = "auto"
+    fixes: bool = True
+    rules: bool = True
+    analyzers: Mapping[str, object] = field(default_factory=dict)
+    trust_repository: bool = False
     explanations: bool = True
     summary: Summary = "auto"
     url: str | None = None
@@ -163,7 +176,7 @@ def user_file() -> Path:
 
 def default(name: str) -> object:
     """The default of a field."""
-    return next(item.default for item in fields(Settings) if item.name == name)
+    return getattr(Settings(), name)
 
 
 def _exposed(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -180,6 +193,8 @@ def _exposed(values: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _merge(merged: sources.Values, layer: sources.Values) -> None:
+    if "analyzers" in merged and layer.get("analyzers", (None, ""))[1] in (REPO_FILE, f"{PYPROJECT} [tool.reviewer]"):
+        layer = {name: value for name, value in layer.items() if name != "analyzers"}  # the user's own choice stands
     merged.update(layer)
     if "model" in layer and "embedded" not in layer and merged.get("embedded", (False,))[0]:
         # Whoever names a model means it, whatever a weaker source says of the embedded one.

@@ -182,6 +182,24 @@ class Urls:
         return self.accept(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A TOML table, kept as it is; the step that uses it checks its keys."""
+
+    allowed: str = "a table"
+
+    def accept(self, value: object) -> object:
+        """Accept a table."""
+        if not isinstance(value, dict):
+            raise ValueError
+        return value
+
+    def read(self, text: str) -> object:
+        """Accept names with commas between them; a minus in front switches one off."""
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        return {name.removeprefix("-"): not name.startswith("-") for name in names}
+
+
 class Trust(Enum):
     """Where a setting may come from, beside the environment and the flags."""
 
@@ -260,6 +278,23 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("cache", "cache", Switch(), "Keep answers, so that an unchanged hunk is not asked about twice."),
     Option("completions", "completions", Switch(), "Suggest code for unfinished code in the change."),
+    Option("use_model", "use_model", Switch(), "Ask the model; without it, report what rules and analyzers find."),
+    Option(
+        "model_findings",
+        "model_findings",
+        Choice(("auto", "on", "off")),
+        "Report defects that the model itself claims; auto does for models with measured skill.",
+    ),
+    Option("fixes", "fixes", Switch(), "Have the model explain and fix what rules and analyzers report."),
+    Option("rules", "rules", Switch(), "Run the built-in rules."),
+    Option("analyzers", "analyzers", Table(), "Analyzers to run, by name: true, false or a table of settings."),
+    Option(
+        "trust_repository",
+        "trust_repository",
+        Switch(),
+        "Run the analyzer commands that a repository's own configuration names.",
+        Trust.USER,
+    ),
     Option("explanations", "explanations", Switch(), "Explain what each part of the change does."),
     Option(
         "summary",

@@ -92,6 +92,11 @@ class ModelProfile:
         return self.reply_tokens(bounds.explanation_chars + bounds.max_findings * finding + 40)
 
     @property
+    def explanation_reply_tokens(self) -> int:
+        """The cap for the explanation of one unit."""
+        return self.reply_tokens(self.bounds.explanation_chars + 20)
+
+    @property
     def summary_reply_tokens(self) -> int:
         """The cap for the summary of a whole change."""
         bounds = self.bounds

@@ -34,8 +34,11 @@ _Key = tuple[str, str, str, str, int]
 
 
 def fair(settings: Settings) -> Settings:
-    """The settings of an evaluation: every answer is asked for, of the whole change, and only about defects."""
-    return dataclasses.replace(settings, cache=False, completions=False, summary="off", include=(), exclude=())
+    """Return the settings of an evaluation: every answer is asked for, of the whole change, and only about defects."""
+    own = "on" if settings.model_findings == "auto" else settings.model_findings
+    return dataclasses.replace(
+        settings, cache=False, completions=False, summary="off", include=(), exclude=(), model_findings=own
+    )
 
 
 async def evaluate(

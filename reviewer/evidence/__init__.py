@@ -7,7 +7,8 @@ to tell whether a fix mends the fault.
 from __future__ import annotations
 
 from reviewer.evidence.collect import Evidence, Options, collect, recheck
+from reviewer.evidence.gather import Facts, gather
 from reviewer.evidence.proof import Proof, prove
 from reviewer.evidence.reviewed import Side
 
-__all__ = ["Evidence", "Options", "Proof", "Side", "collect", "prove", "recheck"]
+__all__ = ["Evidence", "Facts", "Options", "Proof", "Side", "collect", "gather", "prove", "recheck"]

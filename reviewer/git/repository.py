@@ -187,6 +187,12 @@ class Repository:
             case TargetKind.COMMIT | TargetKind.RANGE:
                 return blobs(self.command, str(target.head), paths)
 
+    def old_contents(self, target: Target, paths: Iterable[str]) -> dict[str, bytes | None]:
+        """Return many files' old sides as git stores them; None where a file has none."""
+        if target.kind is TargetKind.PATCH:
+            return dict.fromkeys(paths)
+        return blobs(self.command, target.base or ":0", paths)
+
     def files(self, target: Target) -> dict[str, str]:
         """Return the blob id of every file of the new side by path; of what git has where that is the working tree.
 

@@ -17,7 +17,7 @@ from reviewer.diff import LineKind, printable
 from reviewer.engine import tasks
 from reviewer.languages import LANGUAGES
 from reviewer.prompting.fence import marker
-from reviewer.prompting.reply import read_review, review_schema
+from reviewer.prompting.reply import read_explanation, read_review, review_schema
 from reviewer.prompting.request import CompletionReader, Request
 from reviewer.prompting.rules import MAX_TOGETHER, holding, together
 from reviewer.templates import Templates
@@ -64,13 +64,17 @@ class Prompts:
         profile: The model that will read them.
         overrides: The repository's own templates by name.
         rules: What the repository's authors ask reviewers to watch for; each holds for some of the files.
+        finds: Whether the model is asked for defects of its own, besides an explanation.
 
     Raises:
         TemplateError: An override does not compile; it names file and line.
     """
 
-    def __init__(self, profile: ModelProfile, overrides: Mapping[str, str], rules: Sequence[Rule] = ()) -> None:
+    def __init__(
+        self, profile: ModelProfile, overrides: Mapping[str, str], rules: Sequence[Rule] = (), *, finds: bool = True
+    ) -> None:
         self._profile = profile
+        self._finds = finds
         self._rules = tuple(rules)
         self._templates = Templates(overrides)
         self._templates.check()
@@ -135,9 +139,9 @@ class Prompts:
         """
         return Request(
             messages=(*self._prefix("review", unit), self._unit_message(unit, pieces)),
-            schema=review_schema(len(unit.anchors), self._profile.bounds),
-            max_tokens=self._profile.review_reply_tokens,
-            read=read_review,
+            schema=review_schema(len(unit.anchors), self._profile.bounds, finds=self._finds),
+            max_tokens=self._profile.review_reply_tokens if self._finds else self._profile.explanation_reply_tokens,
+            read=read_review if self._finds else read_explanation,
         )
 
     def complete(self, gap: Gap) -> Request:
@@ -167,7 +171,7 @@ class Prompts:
         for shot in self._shot_data:
             lines = tuple(_shot_line(text) for text in shot["lines"])
             turns.append(self._render_unit(shot["path"], shot.get("scope", ""), lines))
-            reply = _shot_reply(shot["reply"], lines, quotes=self._quotes)
+            reply = _shot_reply(shot["reply"], lines, quotes=self._quotes, finds=self._finds)
             turns.append({"role": "assistant", "content": json.dumps(reply, separators=(",", ":"))})
         return tuple(turns)
 
@@ -180,6 +184,7 @@ class Prompts:
                 language=LANGUAGES[language],
                 rules=printable(together(rules)),
                 quotes=self._quotes,
+                finds=self._finds,
             )
             self._systems[task, language, rules] = system
         return ({"role": "system", "content": system.strip()}, *self._shots)
@@ -215,8 +220,10 @@ def _shot_line(text: str) -> UnitLine:
     return UnitLine(label, LineKind(rest[0]), rest[1:])
 
 
-def _shot_reply(reply: dict[str, Any], lines: tuple[UnitLine, ...], *, quotes: bool) -> dict[str, Any]:
+def _shot_reply(reply: dict[str, Any], lines: tuple[UnitLine, ...], *, quotes: bool, finds: bool) -> dict[str, Any]:
     """The reply of an example, in the order of the schema, with the quotes where they are asked for."""
+    if not finds:
+        return {"explanation": reply["explanation"]}
     if not quotes:
         return reply
     texts = {line.label: line.text.strip() for line in lines}

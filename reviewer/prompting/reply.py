@@ -56,13 +56,22 @@ class Reply:
     findings: tuple[RawFinding, ...]
 
 
-def review_schema(labels: int, bounds: ReplyBounds) -> dict[str, Any]:
+def review_schema(labels: int, bounds: ReplyBounds, *, finds: bool = True) -> dict[str, Any]:
     """Build the JSON schema of one unit's reply (draft 2020-12, the subset that xgrammar compiles).
 
     Args:
         labels: How many lines a finding may name; they are called 1 to ``labels``.
         bounds: How long each part may be.
+        finds: Whether it asks for findings, besides an explanation.
     """
+    explanation = {"type": "string", "maxLength": bounds.explanation_chars}
+    if not finds:
+        return {
+            "type": "object",
+            "properties": {"explanation": explanation},
+            "required": ["explanation"],
+            "additionalProperties": False,
+        }
     properties: dict[str, Any] = {
         "line": {"type": "integer", "enum": list(range(1, labels + 1))},
         "severity": {"type": "string", "enum": [str(severity) for severity in Severity]},
@@ -83,7 +92,7 @@ def review_schema(labels: int, bounds: ReplyBounds) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
-            "explanation": {"type": "string", "minLength": 1, "maxLength": bounds.explanation_chars},
+            "explanation": {"minLength": 1, **explanation},
             "findings": {"type": "array", "items": finding, "maxItems": bounds.max_findings},
         },
         "required": ["explanation", "findings"],
@@ -102,6 +111,15 @@ def read_review(text: str, *, truncated: bool) -> Reply:
     if not isinstance(findings, list):
         raise InvalidReplyError("the reply has no list of findings")
     return Reply(read_string(data, "explanation"), tuple(_finding(item) for item in findings))
+
+
+def read_explanation(text: str, *, truncated: bool) -> Reply:
+    """Read the reply about a unit for which no findings were asked for.
+
+    Raises:
+        InvalidReplyError: It was cut, is not JSON, or lacks the explanation.
+    """
+    return Reply(read_string(read_object(text, truncated=truncated), "explanation"), ())
 
 
 def read_object(text: str, *, truncated: bool) -> dict[str, Any]:

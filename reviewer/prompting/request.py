@@ -27,6 +27,7 @@ class Request:
 
     Attributes:
         read: Reads what the model wrote.
+        draw: Which of several samples of one answer this asks for; it tells them apart in the cache.
     """
 
     messages: tuple[Message, ...]
@@ -36,6 +37,7 @@ class Request:
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
     extra: Mapping[str, Any] | None = None
+    draw: int = 0
 
 
 @dataclass(frozen=True, slots=True)

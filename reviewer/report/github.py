@@ -43,12 +43,14 @@ def _where(path: str, finding: FindingView) -> dict[str, str]:
 
 
 def _message(finding: FindingView) -> str:
+    said = "\n".join(part for part in (finding.message, finding.context, finding.url) if part)
     if finding.suggestion is None:
-        return finding.message
+        return said
     code = "\n".join(f"    {line}" for line in finding.suggestion.replacement.split("\n"))
     if not finding.suggestion.replacement:
         code = "    (delete the line)"
-    return f"{finding.message}\n\nSuggested {finding.suggestion.kind.value}:\n{code}"
+    claim = f" ({view.safe(finding.suggestion.proof)})" if finding.suggestion.proof else ""
+    return f"{said}\n\nSuggested {finding.suggestion.kind.value}{claim}:\n{code}"
 
 
 def _summary(review: Review, options: RenderOptions) -> str:

@@ -24,6 +24,8 @@ from reviewer.finding import (
     Silence,
     SilencedBy,
     Skipped,
+    Source,
+    SourceKind,
     Suggestion,
     SuggestionKind,
     UnitReview,
@@ -128,8 +130,14 @@ def _finding(one: _Json) -> Finding:
         marks=_marks(one),
         silence=_silence(one.get("silenced")),
         also=_lines_of(one.get("also", [])),
+        sources=tuple(_source(source) for source in one.get("sources", ())),
+        context=_get(one, "context", str) if "context" in one else "",
         quoted=None if one.get("quoted") is None else _get(one, "quoted", bool),
     )
+
+
+def _source(one: _Json) -> Source:
+    return Source(SourceKind(one["kind"]), _get(one, "name", str), _get(one, "rule", str), _get(one, "url", str))
 
 
 def _silence(one: _Json | None) -> Silence | None:
@@ -150,6 +158,7 @@ def _suggestion(one: _Json) -> Suggestion:
         original=_get(one, "original", str),
         kind=SuggestionKind(one["kind"]),
         marks=_marks(one),
+        proof=_get(one, "proof", str) if "proof" in one else "",
     )
 
 

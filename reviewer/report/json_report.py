@@ -125,6 +125,11 @@ def _finding(finding: Finding, numbers: Mapping[int, str]) -> dict[str, Any]:
         "message": _text(finding.message),
         "line_text": _text(finding.line_text),
         "scope": _text(finding.scope),
+        "context": _text(finding.context),
+        "sources": [
+            {"kind": one.kind.value, "name": _text(one.name), "rule": _text(one.rule), "url": _text(one.url)}
+            for one in finding.sources
+        ],
         "quoted": finding.quoted,
         "also": list(finding.also),
         "shown": finding.shown,
@@ -145,6 +150,7 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
         # A replacement with a secret masked out must not be written into a file.
         "masked": (original, replacement) != (suggestion.original, suggestion.replacement),
         "shown": suggestion.shown,
+        "proof": _text(suggestion.proof),
         "marks": _marks(suggestion.marks),
     }
 

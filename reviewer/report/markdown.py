@@ -107,15 +107,24 @@ def _unit(unit: UnitView, options: RenderOptions) -> Iterator[str]:
 
 def _finding(finding: FindingView) -> Iterator[str]:
     severity, *others = finding.tags
-    tags = " · ".join((f"**{severity}**", *others, f"line {finding.line}", f"`{finding.id}`"))
-    yield f"{tags}: {prose(finding.message)}"
+    tags = " · ".join((f"**{severity}**", *map(prose, others), f"line {finding.line}", f"`{finding.id}`"))
+    more = f" <{finding.url}>" if _is_plain_url(finding.url) else ""
+    yield f"{tags}: {prose(finding.message)}{more}"
+    if finding.context:
+        yield prose(finding.context)
     if finding.suggestion is not None:
         yield from _suggestion(finding.suggestion)
 
 
+def _is_plain_url(url: str) -> bool:
+    """Tell whether a rule's address can stand in Markdown as it is; others are left out."""
+    return re.fullmatch(r"https://[A-Za-z0-9.-]+/[\w./#?=&%-]*", url, re.ASCII) is not None
+
+
 def _suggestion(suggestion: Suggestion) -> Iterator[str]:
     # A "suggestion" block would be committable on another line than the one that was checked; a diff is only read.
-    yield f"Suggested {suggestion.kind.value}, applies to the reviewed text:"
+    claim = f"proven: {prose(view.safe(suggestion.proof))}" if suggestion.proof else "applies and parses"
+    yield f"Suggested {suggestion.kind.value}, {claim}:"
     yield _diff(source.suggestion_rows(suggestion))
 
 

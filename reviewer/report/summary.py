@@ -54,8 +54,10 @@ def timing(review: Review, options: RenderOptions) -> str:
 
 
 def read_share(review: Review) -> str:
-    """How much was read: ``2 of 3 hunks read``."""
+    """How much was read: ``2 of 3 hunks read``, or that no model read any."""
     total = len(review.units)
+    if total and all(unit.status is UnitStatus.NOT_ASKED for unit in review.units):
+        return f"{plural(total, 'hunk')} checked by rules and analyzers"
     return f"{total - len(review.not_read)} of {plural(total, 'hunk')} read"
 
 

@@ -117,12 +117,16 @@ def _finding(finding: FindingView, numbers: int, options: RenderOptions, *, else
     yield ((f"{indent}└ ", style), (tags, style), (f"   {message}{gap}", ""), (mark, _QUIET))
     for line in rest:
         yield ((f"{indent}  {line}", ""),)
+    for line in wrap(finding.context, room, room) if finding.context else ():
+        yield ((f"{indent}  {line}", ""),)
     if finding.suggestion is not None:
         yield from _suggestion(finding.suggestion, numbers, options)
 
 
 def _suggestion(suggestion: Suggestion, numbers: int, options: RenderOptions) -> Iterator[Line]:
-    yield ((f"{' ' * (numbers + 3)}suggested {suggestion.kind.value}, it applies:", _QUIET),)
+    claim = f"proven: {view.safe(suggestion.proof)}" if suggestion.proof else "it applies and parses"
+    indent = ((" " * (numbers + 3), ""),)
+    yield from _wrapped(indent, f"suggested {suggestion.kind.value}, {claim}:", _prose_width(options), _QUIET)
     for row in source.suggestion_rows(suggestion):
         yield _row(row, 2 * numbers + 3, options)  # set in, so that it is not taken for the file's own lines
 

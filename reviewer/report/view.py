@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer.finding import UnitStatus
+from reviewer.finding import SourceKind, UnitStatus
 from reviewer.summarise import commit_message
 from reviewer.terminal.masking import mask, visible
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewer.diff import SourceLine
-    from reviewer.finding import ChangeSummary, Finding, Review, RiskLevel, Severity, Suggestion, UnitReview
+    from reviewer.finding import ChangeSummary, Finding, Review, RiskLevel, Severity, Source, Suggestion, UnitReview
 
 
 _MOST_PLACES = 5
@@ -34,11 +34,14 @@ class FindingView:
     category: str
     message: str
     suggestion: Suggestion | None
+    source: str
+    url: str
+    context: str
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Severity and category."""
-        return (self.severity.value, self.category)
+        """Severity, category, and what reported it."""
+        return (self.severity.value, self.category, *([self.source] if self.source else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ def _unit(unit: UnitReview, numbers: Mapping[int, str]) -> UnitView:
         lines=tuple(dataclasses.replace(line, text=text) for line, text in zip(unit.lines, texts, strict=True)),
         explanation=safe(unit.explanation.text) if unit.explanation and unit.explanation.shown else "",
         findings=tuple(_finding(finding, numbers[id(finding)]) for finding in shown),
-        is_read=unit.status is UnitStatus.READ,
+        is_read=unit.status is not UnitStatus.NOT_READ,
         reason=safe(unit.reason),
     )
 
@@ -149,7 +152,17 @@ def _finding(finding: Finding, number: str) -> FindingView:
         category=finding.category.value,
         message=safe(finding.message) + _elsewhere(finding.also),
         suggestion=_suggestion(finding.suggestion),
+        source=", ".join(named(source) for source in finding.sources),
+        url=safe(next((source.url for source in finding.sources if source.url), "")),
+        context=safe(finding.context),
     )
+
+
+def named(source: Source) -> str:
+    """Name a source of findings: ``ruff B006``, or the id of a packaged rule."""
+    if source.kind is SourceKind.RULE:
+        return safe(source.rule or source.name)
+    return safe(f"{source.name} {source.rule}".strip())
 
 
 def _elsewhere(lines: tuple[int, ...]) -> str:

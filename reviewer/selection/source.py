@@ -10,10 +10,12 @@ from reviewer import diff
 from reviewer.selection import skipping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from reviewer.diff import Change
     from reviewer.git import Repository, Target
+
+    Contents = Callable[[Iterable[str]], Mapping[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,17 @@ class ChangeSource:
     Attributes:
         change: The parsed change.
         read: Returns the new side's text of a path; None where there is none.
+        new, old: Return the bytes of several paths on either side; None where a side has no such file.
+        paths: Returns the path of every file on the new side, changed or not.
         attributes: Git attributes (``skipping.ATTRIBUTES``) by path.
     """
 
     change: Change
     read: Callable[[str], str | None]
     attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    new: Contents = dict.fromkeys
+    old: Contents = dict.fromkeys
+    paths: Callable[[], Iterable[str]] = tuple
 
 
 def from_repository(repository: Repository, target: Target, *, attributes_from: str | None = None) -> ChangeSource:
@@ -57,7 +64,14 @@ def from_repository(repository: Repository, target: Target, *, attributes_from: 
         data = files[path] if path in files else repository.content(target, path)
         return None if data is None else diff.decode(data)
 
-    return ChangeSource(change, read, attributes)
+    return ChangeSource(
+        change,
+        read,
+        attributes,
+        new=functools.partial(repository.contents, target),
+        old=functools.partial(repository.old_contents, target),
+        paths=lambda: repository.files(target),
+    )
 
 
 def from_patch(patch: bytes, subject: str) -> ChangeSource:

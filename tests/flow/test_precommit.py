@@ -22,7 +22,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
 AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 # What a checkout consists of; a copy is committed, so that uncommitted work is what is tested.
-PARTS = ("reviewer", "prompts", "hooks", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml")
+PARTS = ("reviewer", "prompts", "hooks", "rules", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml")
 
 pytestmark = pytest.mark.xdist_group("precommit")  # one installation serves all of them
 

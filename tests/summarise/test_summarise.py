@@ -56,7 +56,9 @@ def change_of(repo: Repo, after: Mapping[str, str] = AFTER) -> diff.Change:
 
 async def run(engine: FakeEngine, change: diff.Change, texts: Mapping[str, str] = AFTER, **options: Any) -> Review:
     more = {name: options.pop(name) for name in ("deadline", "wait", "message") if name in options}
-    return await review_change(ChangeSource(change, texts.get), Settings(url=engine.endpoint.url, **options), **more)
+    return await review_change(
+        ChangeSource(change, texts.get), Settings(model_findings="on", url=engine.endpoint.url, **options), **more
+    )
 
 
 def asked(engine: FakeEngine) -> list[dict[str, Any]]:
@@ -210,7 +212,7 @@ async def test_where_no_piece_says_anything_nothing_is_asked(repo: Repo) -> None
 async def test_a_repositorys_own_words_for_it(repo: Repo) -> None:
     own = {"base/summary.j2": "{% include 'packaged/base/summary.j2' %} Begin the subject with 'core: '."}
     with FakeEngine(Script(rules=[whole(), *PIECES]), tcp=True) as engine:
-        settings = Settings(url=engine.endpoint.url)
+        settings = Settings(model_findings="on", url=engine.endpoint.url)
         await review_change(ChangeSource(change_of(repo), AFTER.get), settings, files=RepositoryFiles(prompts=own))
         (request,) = asked(engine)
     assert "Begin the subject with" in request["body"]["messages"][0]["content"]

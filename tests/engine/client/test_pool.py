@@ -194,7 +194,8 @@ class TestReview:
 
     async def review(self, repo: Repo, found: list[FakeEngine], **options: Any) -> Review:
         change, texts = self.change(repo, 40)
-        return await review_change(ChangeSource(change, texts.get), Settings(url=urls(found), summary="off", **options))
+        settings = Settings(model_findings="on", url=urls(found), summary="off", **options)
+        return await review_change(ChangeSource(change, texts.get), settings)
 
     @pytest.mark.parametrize(
         "end",

@@ -1,0 +1,107 @@
+"""Which of the fixes for a finding is shown: the smallest that is proven, or none."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+from typing import TYPE_CHECKING
+
+from reviewer.checking import suggestion as suggestions
+from reviewer.checking.claims import whole_sentences
+from reviewer.checking.grounding import Source, is_ungrounded, says_nothing
+from reviewer.evidence.collect import recheck
+from reviewer.evidence.proof import prove
+from reviewer.finding import Suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from reviewer.evidence.collect import Options
+    from reviewer.evidence.proof import Recheck
+    from reviewer.evidence.reviewed import Side
+    from reviewer.finding import Finding
+    from reviewer.prompting.fix import Fix
+
+
+def with_own_fix(finding: Finding, text: str, language: str, options: Options, side: Side) -> Finding:
+    """Prove the fix that the rule or the analyzer brings itself; one that is not proven is left out."""
+    if finding.suggestion is None:
+        return finding
+    rerun = _rerun(finding, options, side)
+    return dataclasses.replace(finding, suggestion=_proven(finding, finding.suggestion, text, language, rerun))
+
+
+def with_model_fix(
+    finding: Finding, fixes: Sequence[Fix], text: str, language: str, *, options: Options, side: Side
+) -> Finding:
+    """Take the model's sentence where it holds, and its smallest proven fix.
+
+    Args:
+        finding: The fault, without a proven fix yet.
+        fixes: The model's samples.
+        text: The whole reviewed text of the file.
+        language: The name of its language.
+        options: As the finding was collected with.
+        side: The reviewed content.
+    """
+    sentences = (whole_sentences(fix.sentence) for fix in fixes)
+    context = next((sentence for sentence in sentences if _holds(sentence, finding, fixes[0].original)), "")
+    rerun = _rerun(finding, options, side)
+    candidates = (_suggested(fix, text) for fix in fixes)
+    proven = [one for fix in _distinct(candidates) if (one := _proven(finding, fix, text, language, rerun))]
+    best = min(proven, key=_size, default=finding.suggestion)
+    return dataclasses.replace(finding, suggestion=best, context=context)
+
+
+def _rerun(finding: Finding, options: Options, side: Side) -> Recheck:
+    @functools.cache
+    def rerun(text: str) -> tuple[Finding, ...] | None:
+        return recheck(finding.path, text, finding.sources, options, side)
+
+    return rerun
+
+
+def _proven(finding: Finding, fix: Suggestion, text: str, language: str, rerun: Recheck) -> Suggestion | None:
+    proof = prove(finding, fix, text, language, rerun)
+    return dataclasses.replace(fix, proof=proof.said, marks=frozenset()) if proof.proven else None
+
+
+def _holds(sentence: str, finding: Finding, code: str) -> bool:
+    """Tell whether a sentence speaks of the code and the finding, and says more than the finding's own message."""
+    if not sentence or sentence.endswith("\u2026") or sentence.lower().startswith(finding.message.lower()):
+        return False
+    about = "\n".join((finding.path, finding.scope, finding.message, code))
+    numbers = frozenset(range(finding.line, finding.line + 1))
+    source = Source(finding.path, about, numbers, "")
+    return not says_nothing(sentence, source) and not is_ungrounded(sentence, source)
+
+
+def _suggested(fix: Fix, text: str) -> Suggestion:
+    """Bring the model's lines to the file's indentation, and leave out the lines that stay the same at both ends."""
+    code = suggestions.fitted(fix.code, fix.original, text) if fix.code.strip() else ""
+    old, new = fix.original.split("\n"), code.split("\n")
+    start, end = fix.start, fix.end
+    while len(old) > 1 and len(new) > 1 and old[-1] == new[-1]:
+        old.pop()
+        new.pop()
+        end -= 1
+    while len(old) > 1 and len(new) > 1 and old[0] == new[0]:
+        old.pop(0)
+        new.pop(0)
+        start += 1
+    return Suggestion(start, end, "\n".join(new), "\n".join(old))
+
+
+def _distinct(fixes: Iterable[Suggestion]) -> Iterator[Suggestion]:
+    seen = set()
+    for fix in fixes:
+        if fix.replacement not in seen:
+            seen.add(fix.replacement)
+            yield fix
+
+
+def _size(fix: Suggestion) -> int:
+    """Count the characters that a fix changes."""
+    blocks = difflib.SequenceMatcher(None, fix.original, fix.replacement, autojunk=False).get_matching_blocks()
+    return len(fix.original) + len(fix.replacement) - 2 * sum(block.size for block in blocks)
