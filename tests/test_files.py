@@ -1,0 +1,153 @@
+"""Atomic writes and private reads, on real files and links."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reviewer import files
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="permissions and links of POSIX")
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def odd_umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.mark.parametrize("odd_umask", [0o000, 0o022, 0o277], indirect=True)
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_the_mode_does_not_depend_on_the_umask(tmp_path, odd_umask, mode):
+    files.write(tmp_path / "a", "text", mode=mode)
+    assert _mode(tmp_path / "a") == mode
+
+
+def test_mode_none_keeps_the_mode_of_the_file_that_is_replaced(tmp_path):
+    script = tmp_path / "script"
+    script.write_text("old")
+    script.chmod(0o751)
+    files.write(script, b"new", mode=None)
+    assert (script.read_bytes(), _mode(script)) == (b"new", 0o751)
+
+
+@pytest.mark.parametrize("odd_umask", [0o027], indirect=True)
+def test_mode_none_honours_the_umask_for_a_new_file(tmp_path, odd_umask):
+    files.write(tmp_path / "new", b"", mode=None)
+    assert _mode(tmp_path / "new") == 0o640
+
+
+def test_a_link_is_replaced_unless_it_may_be_followed(tmp_path):
+    victim, link = tmp_path / "victim", tmp_path / "link"
+    victim.write_text("old")
+    link.symlink_to(victim)
+    files.write(link, "new", follow_link=True)
+    assert link.is_symlink()
+    assert victim.read_text() == "new"
+    files.write(link, "newer", sync=True)
+    assert not link.is_symlink()
+    assert (link.read_text(), victim.read_text()) == ("newer", "new")
+
+
+def test_a_fifo_is_replaced_without_waiting_for_a_reader(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    files.write(tmp_path / "fifo", "text")
+    assert (tmp_path / "fifo").read_text() == "text"
+
+
+def test_a_linked_folder_below_the_trusted_one_is_refused(tmp_path):
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    (root / "real").mkdir(parents=True)
+    (root / "linked").symlink_to(outside)
+    files.write(root / "real" / "a", "text", below=root)
+    with pytest.raises(OSError):
+        files.write(root / "linked" / "a", "text", below=root)
+    with pytest.raises(ValueError):
+        files.write(root / ".." / "outside" / "a", "text", below=root)
+    assert not list(outside.iterdir())
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    (tmp_path / "a").write_text("old")
+    # The limit on the size of a file makes the write itself fail, as a full disk would.
+    code = (
+        "import pathlib, resource, signal, sys; from reviewer import files;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
+        "files.write(pathlib.Path(sys.argv[1]), b'x' * 5000)"
+    )
+    argv = [sys.executable, "-c", code, str(tmp_path / "a")]
+    failed = subprocess.run(argv, check=False, capture_output=True, text=True)
+    assert "OSError" in failed.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+def _private(tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o700)
+    files.write(folder / "record", "text")
+    return folder
+
+
+def test_a_private_file_is_read(tmp_path):
+    assert files.read_private(_private(tmp_path) / "record") == b"text"
+
+
+def _open_to_others(folder: Path) -> None:
+    (folder / "record").chmod(0o620)
+
+
+def _folder_open_to_others(folder: Path) -> None:
+    folder.chmod(0o777)
+
+
+def _parent_open_to_others(folder: Path) -> None:
+    folder.parent.chmod(0o777)
+
+
+def _link(folder: Path) -> None:
+    (folder / "record").rename(folder / "real")
+    (folder / "record").symlink_to(folder / "real")
+
+
+def _linked_folder(folder: Path) -> None:
+    folder.rename(folder.with_name("real"))
+    folder.symlink_to(folder.with_name("real"))
+
+
+def _fifo(folder: Path) -> None:
+    (folder / "record").unlink()
+    os.mkfifo(folder / "record", 0o600)
+
+
+def _large(folder: Path) -> None:
+    os.truncate(folder / "record", 1 << 30)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_open_to_others, _folder_open_to_others, _parent_open_to_others, _link, _linked_folder, _fifo, _large],
+)
+def test_a_file_that_others_could_have_written_is_refused(tmp_path, change):
+    folder = _private(tmp_path)
+    change(folder)
+    with pytest.raises(OSError):
+        files.read_private(folder / "record")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.getuid() != 0, reason="needs the right to change a file's owner")
+@pytest.mark.parametrize("owned", ["run", "run/record", "."])
+def test_a_file_of_another_user_is_refused(tmp_path, owned):
+    folder = _private(tmp_path)
+    os.chown(tmp_path / owned, 65534, 65534)
+    with pytest.raises(PermissionError):
+        files.read_private(folder / "record")
