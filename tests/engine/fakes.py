@@ -8,6 +8,8 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+import psutil
+
 from reviewer.engine.server.state import Status
 
 if TYPE_CHECKING:
@@ -119,3 +121,11 @@ def last_end(server: Server) -> Life | None:
     found = server.state(measure=False)
     gone = found.status in (Status.STOPPED, Status.DEAD)
     return found.life if gone and found.life is not None and found.life.ended_unasked else None
+
+
+def runs(pid: int) -> bool:
+    """Whether a process exists and is not a zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -13,7 +13,6 @@ import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from reviewer.engine.install import disk
@@ -484,7 +483,7 @@ def test_ctrl_c_ends_the_conversion_and_leaves_nothing(store: ModelStore, tmp_pa
     _, errors = driver.communicate(timeout=30)
     assert "KeyboardInterrupt" in errors
     assert left_behind(store) == []
-    assert not psutil.pid_exists(int(note.read_text(encoding="utf-8")))
+    assert not fakes.runs(int(note.read_text(encoding="utf-8")))
 
 
 def test_two_installs_at_once_share_one_result(store: ModelStore, tmp_path: Path, pin: EmbeddedPin) -> None:
