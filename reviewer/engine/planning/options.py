@@ -156,7 +156,7 @@ def _stored(model: CatalogModel | ModelShape, name: str) -> list[_Form]:
             for form in model.variants
             if form.published
         ]
-    weights = model.weights or Weights(model.parameters, 0, model.parameters * 2)
+    weights = model.weights or Weights(model.parameters, 0)
     return [_Form(model.quantization, weights, name, model.dtype)]
 
 

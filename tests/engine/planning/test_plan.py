@@ -211,7 +211,7 @@ def test_a_context_longer_than_the_model_s_is_cut_and_said() -> None:
 
 
 def test_an_installed_folder_is_taken_as_it_is() -> None:
-    measured = replace(known(catalog.EMBEDDED).shape, weights=Weights(134_515_008, 0, 538_060_032))
+    measured = replace(known(catalog.EMBEDDED).shape, weights=Weights(134_515_008, 0))
     chosen = make_plan(pc(12, flags="avx512_bf16"), measured, ModelConfig(embedded=True))
     assert chosen.model == catalog.EMBEDDED
     matrix = 49152 * 576  # of the embedding, tied: packed once for the input and once for the output
@@ -219,7 +219,7 @@ def test_an_installed_folder_is_taken_as_it_is() -> None:
     slow = make_plan(pc(12), measured, ModelConfig(embedded=True))
     assert slow.dtype == "float32"
     assert slow.budget[0].bytes == pytest.approx(2 * chosen.budget[0].bytes)
-    installed = replace(known(catalog.DEFAULT).shape, quantization="mxfp4", weights=Weights(10**9, 11 * GB, 13 * GB))
+    installed = replace(known(catalog.DEFAULT).shape, quantization="mxfp4", weights=Weights(10**9, 11 * GB))
     stored = make_plan(pc(60, flags=AMX), installed, ModelConfig())
     assert stored.quantization == "mxfp4"
     assert "the weights to be had are mxfp4" in stored.steps[0]
@@ -228,7 +228,7 @@ def test_an_installed_folder_is_taken_as_it_is() -> None:
 def test_only_the_cpu_packs_its_matrices() -> None:
     """The output matrix of an untied model is there once as stored and once packed, and so is its embedding."""
     config = ModelConfig(model="/models/own")
-    shape = replace(known("qwen2.5-coder-7b").shape, tied=False, weights=Weights(7_600_000_000, 0, 15_200_000_000))
+    shape = replace(known("qwen2.5-coder-7b").shape, tied=False, weights=Weights(7_600_000_000, 0))
     weights = {
         chosen.device: chosen.budget[0].bytes
         for chosen in (
@@ -244,7 +244,7 @@ def test_only_the_cpu_packs_its_matrices() -> None:
 
 
 def test_a_folder_that_no_catalog_knows() -> None:
-    measured = replace(known("qwen2.5-coder-1.5b").shape, weights=Weights(1_543_000_000, 0, 3_086_000_000))
+    measured = replace(known("qwen2.5-coder-1.5b").shape, weights=Weights(1_543_000_000, 0))
     chosen = make_plan(pc(20), measured, ModelConfig(model="/models/own"))
     assert (chosen.model, chosen.source, chosen.steps) == ("/models/own", "/models/own", ())
 
