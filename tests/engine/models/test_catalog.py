@@ -59,7 +59,7 @@ def test_names_are_unique_and_found_in_any_case() -> None:
     assert catalog.get("no/such-model") is None
 
 
-def test_a_form_of_its_own_repository_has_the_family_s_traits() -> None:
+def test_form_in_its_own_repository_has_the_familys_traits() -> None:
     quantized = "Qwen/Qwen2.5-Coder-7B-Instruct-AWQ"
     assert catalog.get(quantized) is None, "it is not what the id would fetch"
     assert catalog.family(quantized) is catalog.get("Qwen/Qwen2.5-Coder-7B-Instruct")

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="the fake engine's proce
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A short folder, for the sockets; whatever still runs there at the end is ended and fails the test."""
+    """A short folder, for the sockets; whatever still runs there at the end is stopped."""
     path = Path(tempfile.mkdtemp(prefix="srv-"))
     yield path
     registry.stop_all(path / "run")
@@ -94,7 +94,7 @@ def engines(folder: Path) -> list[psutil.Process]:
 def until(condition: Callable[[], object], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.02)
 
 
@@ -139,7 +139,7 @@ def test_folder_of_another_user_is_refused(make: Callable[..., Server], monkeypa
 
 @pytest.mark.skipif(os.name == "nt" or os.getuid() != 0, reason="needs the right to change a file's owner")
 @pytest.mark.parametrize("forged", ["run", "record", "parent"])
-def test_record_that_another_user_controls_is_not_believed(folder: Path, forged: str) -> None:
+def test_record_that_another_user_controls_is_ignored(folder: Path, forged: str) -> None:
     """Forged records led the client to a foreign socket, and ``stop`` to foreign files and processes."""
     run, victim = folder / "run", folder / "victim"
     run.mkdir(mode=0o700)
@@ -229,7 +229,7 @@ def test_wait_budget_leaves_the_engine_loading(make: Callable[..., Server]) -> N
     assert server.state().status is Status.READY
 
 
-def test_time_left_is_told_from_the_start_before(make: Callable[..., Server]) -> None:
+def test_remaining_time_is_estimated_from_the_previous_start(make: Callable[..., Server]) -> None:
     server = make(Script(ready_after=3.0))
     with pytest.raises(EngineNotReadyError, match="so far"):
         server.start(wait=0)
@@ -243,7 +243,7 @@ def test_time_left_is_told_from_the_start_before(make: Callable[..., Server]) ->
     assert 1.0 < total < 30
 
 
-def test_milestones_of_the_log_are_told(make: Callable[..., Server]) -> None:
+def test_milestones_in_the_log_are_reported(make: Callable[..., Server]) -> None:
     log = [
         "(APIServer pid=1) INFO 11-23 07:55:12 [api_utils.py:286] non-default args: {'model': 'x'}",
         "(Worker pid=3) INFO 11-23 07:56:02 [cpu_model_runner.py:68] Starting to load model x...",
@@ -258,7 +258,7 @@ def test_milestones_of_the_log_are_told(make: Callable[..., Server]) -> None:
     ]  # fmt: skip
 
 
-def test_death_is_told_at_once_with_its_cause(make: Callable[..., Server], folder: Path) -> None:
+def test_death_is_reported_at_once_with_its_cause(make: Callable[..., Server], folder: Path) -> None:
     log = [
         "(Worker pid=3) ERROR 11-23 08:31:12 [x.py:9] torch.OutOfMemoryError: CUDA out of memory. Tried 2.50 GiB.",
         "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
@@ -292,7 +292,7 @@ def test_killed_engine_is_dead_and_its_signal_known(make: Callable[..., Server])
     assert ended.exit_status == -signal.SIGKILL
 
 
-def test_kill_while_waiting_says_that_memory_may_be_the_cause(make: Callable[..., Server], folder: Path) -> None:
+def test_kill_while_waiting_suggests_memory(make: Callable[..., Server], folder: Path) -> None:
     server = make(Script(ready_after=30))
     with ThreadPoolExecutor(1) as pool:
         starting = pool.submit(server.start)
@@ -303,7 +303,7 @@ def test_kill_while_waiting_says_that_memory_may_be_the_cause(make: Callable[...
     assert "out of memory" in (caught.value.hint or "")
 
 
-def test_stop_while_another_waits_is_not_told_as_a_death(make: Callable[..., Server], folder: Path) -> None:
+def test_stop_while_others_wait_is_not_reported_as_a_death(make: Callable[..., Server], folder: Path) -> None:
     server = make(Script(ready_after=30))
     listeners = Recorder(), Recorder()
     with ThreadPoolExecutor(2) as pool:
@@ -316,7 +316,7 @@ def test_stop_while_another_waits_is_not_told_as_a_death(make: Callable[..., Ser
     assert marked(folder) == []
 
 
-def test_lock_that_is_held_for_too_long_is_told(
+def test_lock_held_for_too_long_is_an_error(
     make: Callable[..., Server], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "_LOCK_SECONDS", 0.2)
@@ -329,14 +329,14 @@ def test_lock_that_is_held_for_too_long_is_told(
     server.start()
 
 
-def test_silent_start_is_given_up_and_ended(make: Callable[..., Server], folder: Path) -> None:
+def test_silent_start_is_killed(make: Callable[..., Server], folder: Path) -> None:
     server = make(Script(ready_after=60), ready_timeout=1.0)
     with pytest.raises(EngineStartError, match=r"logged nothing for \d+ s"):
         server.start()
     assert marked(folder) == []
 
 
-def test_moving_log_extends_the_deadline(make: Callable[..., Server]) -> None:
+def test_growing_log_extends_the_deadline(make: Callable[..., Server]) -> None:
     make(Script(ready_after=2.5, log=[f"line {n}" for n in range(10)]), ready_timeout=1.2).start()
 
 
@@ -389,7 +389,7 @@ def test_stop_ends_children_and_strays(
     assert marked(folder) == []
 
 
-def test_remains_of_a_killed_engine_go_before_the_next(make: Callable[..., Server], folder: Path) -> None:
+def test_remains_of_a_killed_engine_are_ended_before_the_next_start(make: Callable[..., Server], folder: Path) -> None:
     server = make(Script(children=1, strays=1))
     first = server.start()
     dead = server.state()
@@ -408,7 +408,7 @@ def test_remains_of_a_killed_engine_go_before_the_next(make: Callable[..., Serve
     assert first.uds.exists()
 
 
-def test_engine_whose_state_file_was_lost_is_replaced(make: Callable[..., Server], folder: Path) -> None:
+def test_engine_whose_record_was_lost_is_replaced(make: Callable[..., Server], folder: Path) -> None:
     server = make()
     server.start()
     lost = server.state().pid
@@ -423,7 +423,7 @@ def test_engine_whose_state_file_was_lost_is_replaced(make: Callable[..., Server
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"null", b'{"pid": 1}', b"\xff\xfe", b"[" * 100_000], ids=range(7)
 )
-def test_damaged_state_file_is_as_good_as_none(make: Callable[..., Server], folder: Path, content: bytes) -> None:
+def test_damaged_record_counts_as_absent(make: Callable[..., Server], folder: Path, content: bytes) -> None:
     server = make()
     (folder / "run").mkdir(mode=0o700)
     (folder / "run" / f"{server.spec.name}.json").write_bytes(content)
@@ -444,13 +444,13 @@ def test_reused_process_id_is_not_taken_for_the_engine(make: Callable[..., Serve
         state.write(file, dataclasses.replace(record, pid=innocent.pid, created=record.created - 100))
         assert server.state().status is Status.DEAD
         server.stop()
-        assert innocent.poll() is None, "somebody else's process was ended"
+        assert innocent.poll() is None, "another process was ended"
     finally:
         innocent.kill()
         innocent.wait()
 
 
-def test_log_is_fresh_and_the_one_before_is_kept(make: Callable[..., Server]) -> None:
+def test_log_is_rotated_at_each_start(make: Callable[..., Server]) -> None:
     server = make(Script(log=["first start"]))
     server.start()
     assert "first start" in registry.tail(server.log, 50)
@@ -464,7 +464,7 @@ def test_log_is_fresh_and_the_one_before_is_kept(make: Callable[..., Server]) ->
     assert registry.tail(server.log, 0) == []
 
 
-def test_engine_sees_neither_the_hooks_git_nor_our_python(
+def test_engine_environment_has_neither_git_nor_python_variables(
     make: Callable[..., Server], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = {"GIT_DIR", "GIT_INDEX_FILE", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "REVIEWER_ENGINE_API_KEY"}
@@ -497,7 +497,7 @@ def test_deep_folder_gets_a_short_socket(folder: Path) -> None:
     assert not uds.exists()
 
 
-def test_loopback_wants_a_key_that_is_on_no_command_line(
+def test_loopback_needs_a_key_that_is_not_on_a_command_line(
     make: Callable[..., Server], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(begin, "unix_sockets", lambda: False)
