@@ -75,11 +75,7 @@ def _symptom(todo: str, *texts: str) -> tuple[re.Pattern[str], str]:
 
 # The first match counts: exact texts come before general ones.
 _SYMPTOMS = (
-    _symptom(
-        "free disk space; check /tmp and /dev/shm too",
-        r"No space left on device",
-        r"Disk quota exceeded",
-    ),
+    _symptom("free disk space; check /tmp and /dev/shm too", r"No space left on device", r"Disk quota exceeded"),
     _symptom(
         "the context does not fit the KV cache: lower max_model_len, or raise max_memory_gb",
         r"KV cache is needed, which is larger",
