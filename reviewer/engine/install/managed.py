@@ -67,9 +67,9 @@ def plan_install(device: Device = "auto") -> InstallPlan:
         EngineInstallError: This machine is not supported.
         ConfigError: pip's configuration cannot be parsed.
     """
-    reason = unsupported()
-    if reason is not None:
-        raise EngineInstallError(reason.message, hint=reason.hint)
+    problem = unsupported()
+    if problem is not None:
+        raise problem
     chosen: EngineDevice = device if device != "auto" else ("cuda" if has_nvidia() else "cpu")
     pin = environment_pin(chosen)
     folder = engine_dir() / pin.folder_name

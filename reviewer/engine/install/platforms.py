@@ -6,38 +6,34 @@ import platform
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from reviewer.errors import EngineInstallError
 
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/gpus")
 
 
-@dataclass(frozen=True, slots=True)
-class Unsupported:
-    """Why no environment can be made, and the alternative."""
+def unsupported(system: str | None = None, machine: str | None = None) -> EngineInstallError | None:
+    """The error for a machine that vLLM has no build for, by default this one.
 
-    message: str
-    hint: str
-
-
-def unsupported(system: str | None = None, machine: str | None = None) -> Unsupported | None:
-    """None if a managed environment can be made for ``sys.platform`` and ``platform.machine()``, here by default."""
+    ``system`` and ``machine`` are as in ``sys.platform`` and ``platform.machine()``.
+    """
     system = system or sys.platform
     machine = (machine or platform.machine()).lower()
     if system == "darwin" and machine == "arm64":
-        return Unsupported(
+        return EngineInstallError(
             "on Apple silicon vLLM needs its vllm-metal plugin, which has its own installer",
-            "install vllm-metal (https://github.com/vllm-project/vllm-metal), then\n"
+            hint="install vllm-metal (https://github.com/vllm-project/vllm-metal), then\n"
             "  ~/.venv-vllm-metal/bin/vllm serve openai/gpt-oss-20b --host 127.0.0.1 --port 8000\n"
             "  export REVIEWER_ENGINE_URL=http://127.0.0.1:8000",
         )
     attach = "or use a server on another machine: REVIEWER_ENGINE_URL=http://host:8000"
     if system == "win32":
-        return Unsupported("vLLM has no build for Windows", f"run reviewer in WSL 2, {attach}")
+        return EngineInstallError("vLLM has no build for Windows", hint=f"run reviewer in WSL 2, {attach}")
     if system != "linux" or machine not in ("x86_64", "amd64", "aarch64", "arm64"):
-        return Unsupported(
+        return EngineInstallError(
             f"vLLM has no build for {system} on {machine}",
-            f"build vLLM from source and set REVIEWER_ENGINE_PYTHON, {attach}",
+            hint=f"build vLLM from source and set REVIEWER_ENGINE_PYTHON, {attach}",
         )
     return None
 

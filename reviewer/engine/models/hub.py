@@ -87,11 +87,7 @@ def wanted(name: str) -> bool:
 
 
 def look_up(reference: Reference, revision: str | None) -> Snapshot:
-    """Resolve a revision to a commit and list the files to download.
-
-    Args:
-        reference: The model.
-        revision: A branch, tag or commit; by default the catalog's pin or ``main``.
+    """Resolve a branch, tag or commit (by default the catalog's pin or ``main``) and list the files to download.
 
     Raises:
         ModelSourceError: It does not exist, needs permission, has no safetensors, or the hub cannot be reached.

@@ -14,7 +14,7 @@ from reviewer.engine.models import safetensors
 from reviewer.errors import ModelDamagedError, ModelSourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from reviewer.engine.models.safetensors import Weights
@@ -57,7 +57,6 @@ class ModelShape:
         dtype: The dtype in the configuration.
         quantization: How the weights are stored: none, mxfp4, int8, int4 or fp8.
         weights: The measured weight files; None for a shape from the catalog.
-        model_type: The family, from ``config.json``.
     """
 
     layers: int
@@ -78,7 +77,6 @@ class ModelShape:
     dtype: str = "bfloat16"
     quantization: str = "none"
     weights: Weights | None = None
-    model_type: str = ""
 
     @property
     def kv_elements_per_layer(self) -> int:
@@ -187,7 +185,6 @@ def from_config(
         dtype=str(fields.get("dtype") or fields.get("torch_dtype") or "float32").removeprefix("torch."),
         quantization=_quantization(config, source),
         weights=weights,
-        model_type=str(config.get("model_type", "")),
     )
 
 
@@ -252,33 +249,19 @@ def _quantization(config: Mapping[str, Any], source: str) -> str:
         return "mxfp4"
     if "fp8" in method:
         return "fp8"
-    bits = set(_bits(stored))
-    for width in (4, 8):
-        if bits == {width}:
-            kind = _kind(stored)
-            return "fp8" if width == 8 and kind == "float" else f"int{width}"  # noqa: PLR2004 - 8-bit floats
+    groups = stored.get("config_groups")
+    described = (
+        [group.get("weights") for group in groups.values() if isinstance(group, dict)]
+        if isinstance(groups, dict)
+        else []
+    )
+    parts = [part for part in (stored, *described) if isinstance(part, dict)]
+    bits = {part[key] for part in parts for key in ("bits", "w_bit", "num_bits") if isinstance(part.get(key), int)}
+    if bits == {8} and any(part.get("type") == "float" for part in parts):
+        return "fp8"
+    if bits in ({4}, {8}):
+        return f"int{bits.pop()}"
     raise ModelSourceError(
         f"{source}: the quantization {method or 'without a method'} is not supported",
         hint="supported: mxfp4, fp8, and 4 or 8 bit integers by AWQ, GPTQ or compressed-tensors",
     )
-
-
-def _bits(stored: Mapping[str, Any]) -> Iterable[int]:
-    for key in ("bits", "w_bit"):
-        if isinstance(stored.get(key), int):
-            yield int(stored[key])
-    for group in _groups(stored):
-        if isinstance(group.get("num_bits"), int):
-            yield int(group["num_bits"])
-
-
-def _kind(stored: Mapping[str, Any]) -> str:
-    return next((str(group.get("type")) for group in _groups(stored)), "int")
-
-
-def _groups(stored: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    groups = stored.get("config_groups")
-    for group in groups.values() if isinstance(groups, dict) else ():
-        weights = group.get("weights") if isinstance(group, dict) else None
-        if isinstance(weights, dict):
-            yield weights

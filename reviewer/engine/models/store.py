@@ -61,7 +61,10 @@ Damages = list[Damage]
 
 
 class ModelStore:
-    """The installed models, in ``root`` or by default in the data folder."""
+    """The installed models, in ``root`` or by default in the data folder.
+
+    A model is named (``ref``) by a Hugging Face id, a name or alias from the catalog, or a folder.
+    """
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root if root is not None else paths.data_dir() / "models"
@@ -76,11 +79,7 @@ class ModelStore:
         return tuple(folder for folder, record in self._entries() if record is None)
 
     def find(self, ref: str, *, check: bool = True) -> InstalledModel:
-        """An installed model, ready to load.
-
-        Args:
-            ref: Hugging Face id, catalog name or alias, or folder.
-            check: Whether to compare its files with the manifest, by size and time.
+        """An installed model, ready to load; ``check`` compares its files with the manifest, by size and time.
 
         Raises:
             ModelNotInstalledError: It is not installed; the hint has the size and the command to install it.
@@ -123,7 +122,7 @@ class ModelStore:
         """Install a model, or return the installed one if it is undamaged.
 
         Args:
-            ref: Hugging Face id, catalog name or alias, or folder.
+            ref: The model.
             revision: Branch, tag or commit of a Hugging Face model, which is resolved to a commit.
             python: The engine's interpreter, which converts the embedded model; found if None.
             force: Reinstall it in any case.
@@ -147,15 +146,9 @@ class ModelStore:
             return self.find(ref, check=False)
 
     def verify(self, ref: str, *, full: bool = True, progress: Progress = SILENT) -> Damages:
-        """Compare an installed model with its manifest.
+        """Compare an installed model with its manifest and return the damage.
 
-        Args:
-            ref: Hugging Face id, catalog name or alias, or folder.
-            full: Whether to hash every file and to look for files that do not belong.
-            progress: Receives the steps.
-
-        Returns:
-            The damaged files; empty for an undamaged model.
+        ``full`` hashes every file and looks for files that do not belong.
 
         Raises:
             ModelNotInstalledError: It is not installed.

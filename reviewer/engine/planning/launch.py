@@ -81,10 +81,7 @@ def server_args(plan: MemoryPlan, model_path: str | Path, served_name: str) -> l
 def server_env(plan: MemoryPlan, prefix: Path, folders: Iterable[Path] = _LIBRARY_FOLDERS) -> dict[str, str]:
     """The variables to add to the engine's environment.
 
-    Args:
-        plan: The plan.
-        prefix: Root of the Python environment with vLLM.
-        folders: Folders of system libraries.
+    ``prefix`` is the root of the Python environment with vLLM; system libraries are in ``folders``.
     """
     env = {
         "VLLM_NO_USAGE_STATS": "1",

@@ -67,13 +67,7 @@ def refusal_hint(
 ) -> str:
     """The smallest budget, why there is no smaller one, and what would help.
 
-    Args:
-        hardware: The machine.
-        limit: The limit that was exceeded.
-        wanted: What was tried.
-        budget: The smallest budget.
-        inner: The part of it that must fit in one place.
-        others: Plans for other models, which would fit.
+    ``inner`` is the part of the budget that must fit in one place; ``others`` are plans for other models.
     """
     needed = sum(row.bytes for row in budget)
     lines = table(budget, needed) if budget else []

@@ -20,7 +20,7 @@ from reviewer.engine.server.job import ServerSpec
 from reviewer.engine.server.life import Phase
 from reviewer.engine.server.registry import Place
 from reviewer.engine.server.state import Record, ServerState, Status
-from reviewer.engine.server.waiting import EngineGoneError, WaitCancelledError, Waiting
+from reviewer.engine.server.waiting import EngineGoneError, WaitCancelledError, until_ready
 from reviewer.errors import EngineStartError
 from reviewer.terminal.progress import SILENT, Progress
 
@@ -87,8 +87,10 @@ class Server:
         if previous is not None and not (previous.ended_unasked if started else previous.phase is Phase.RESTARTING):
             previous = None
         try:
-            waiting = Waiting(self._place, record, self.spec.ready_timeout)
-            return waiting.until_ready(progress, wait, cancelled, previous)
+            return until_ready(
+                self._place, record, progress, ready_timeout=self.spec.ready_timeout, wait=wait, cancelled=cancelled,
+                previous=previous,
+            )  # fmt: skip
         except (KeyboardInterrupt, WaitCancelledError):
             if started and wait is None:
                 registry.stop(self._place, record)

@@ -164,5 +164,5 @@ def private_folder(folder: Path) -> None:
     except OSError as error:
         raise EngineStartError(
             f"cannot use the folder {folder}: {error.strerror}",
-            hint="set REVIEWER_HOME to a folder that only you can write to",
+            hint="let nobody else write to it and to the folder above, or set REVIEWER_HOME to another folder",
         ) from error

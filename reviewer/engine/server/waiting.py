@@ -56,89 +56,84 @@ class EngineGoneError(EngineStartError):
     """The joined engine had been ready and ended: it crashed in a request or was idle."""
 
 
-class Waiting:
-    """The wait for one engine.
+def until_ready(
+    place: Place,
+    record: Record,
+    progress: Progress,
+    *,
+    ready_timeout: float,
+    wait: float | None,
+    cancelled: threading.Event,
+    previous: Life | None,
+) -> Endpoint:
+    """Wait until an engine answers.
 
     Args:
         place: Where its files are.
         record: The engine.
+        progress: Receives the steps.
         ready_timeout: Seconds without a log line after which the engine is killed.
+        wait: Longest time, in seconds; None waits as long as the log grows.
+        cancelled: Interrupts the wait.
+        previous: What happened to the engine before, to tell the user.
+
+    Raises:
+        EngineNotReadyError: ``wait`` is over; ``WaitCancelledError`` if the wait was cancelled.
+        EngineStartError: It died, or its log stopped growing; ``EngineGoneError`` if it had been ready before.
     """
+    began = time.monotonic()
+    timing = place.timing_file(record.name)
+    restarting = previous is not None and previous.phase is Phase.RESTARTING
+    watch = LogWatch(
+        Path(record.log), progress, expected=state.read_number(timing, "seconds"),
+        started_at=previous.since if previous is not None and restarting else record.started_at,
+        why=previous.message.removeprefix("the engine ") if previous else "",
+    )  # fmt: skip
+    while True:
+        watch.look()
+        if probe.is_ready(record.endpoint):
+            if not restarting:
+                with suppress(OSError):  # only an estimate for the next start
+                    state.write_json(timing, {"seconds": round(watch.elapsed, 1)})
+            return record.endpoint
+        if processes.find(record.pid, record.created, record.marker) is None:
+            raise _died(place, record)
+        if watch.silence > ready_timeout:
+            raise _hung(place, record, watch)
+        if wait is not None and time.monotonic() - began >= wait:
+            raise EngineNotReadyError(f"the engine is still loading ({watch.describe()})", hint=_STATUS_HINT)
+        if cancelled.wait(_POLL_SECONDS):
+            raise WaitCancelledError("the wait for the engine was cancelled", hint=_STATUS_HINT)
 
-    def __init__(self, place: Place, record: Record, ready_timeout: float) -> None:
-        self._place = place
-        self._record = record
-        self._ready_timeout = ready_timeout
 
-    def until_ready(
-        self, progress: Progress, wait: float | None, cancelled: threading.Event, previous: Life | None
-    ) -> Endpoint:
-        """Wait until it answers.
+def _died(place: Place, record: Record) -> EngineStartError:
+    log = Path(record.log)
+    with place.locked(record.name):  # a process that is stopping it holds the lock until it is done
+        lived = registry.life_of(place, record)
+        lines = registry.tail(log, _READ_LINES)
+        current = state.read(place.state_file(record.name))
+        registry.end_marked(record.marker)
+        registry.forget(place, record)
+    replaced = current is not None and current.marker != record.marker
+    asked = lived is not None and lived.reason is Reason.ASKED
+    if replaced or asked or registry.STOPPED_LINE in lines[-3:]:
+        return EngineStartError("the engine was stopped while it was loading", hint="reviewer engine start")
+    if lived is not None and (lived.phase is Phase.STOPPED or lived.reason is Reason.NOT_STARTED):
+        kind = EngineGoneError if lived.reason is Reason.IDLE else EngineStartError
+        return kind(lived.message, hint=lived.hint or None)
+    failure = failures.explain(lines, lived.exit_status if lived else None)
+    if _was_up(lines):
+        died = failure.error("the engine died after it had become ready", log)
+        return EngineGoneError(died.message, hint=died.hint)
+    return failure.error("the engine died while starting", log)
 
-        Args:
-            progress: Receives the steps.
-            wait: Longest time, in seconds; None waits as long as the log grows.
-            cancelled: Interrupts the wait.
-            previous: What happened to the engine before, to tell the user.
 
-        Raises:
-            EngineNotReadyError: ``wait`` is over; ``WaitCancelledError`` if the wait was cancelled.
-            EngineStartError: It died, or its log stopped growing; ``EngineGoneError`` if it had been ready before.
-        """
-        record, began = self._record, time.monotonic()
-        expected = state.read_number(self._place.timing_file(record.name), "seconds")
-        restarting = previous is not None and previous.phase is Phase.RESTARTING
-        watch = LogWatch(
-            Path(record.log), progress, expected=expected,
-            started_at=previous.since if previous is not None and restarting else record.started_at,
-            why=previous.message.removeprefix("the engine ") if previous else "",
-        )  # fmt: skip
-        while True:
-            watch.look()
-            if probe.is_ready(record.endpoint):
-                if not restarting:
-                    self._note_timing(watch)
-                return record.endpoint
-            if processes.find(record.pid, record.created, record.marker) is None:
-                raise self._died()
-            if watch.silence > self._ready_timeout:
-                raise self._hung(watch)
-            if wait is not None and time.monotonic() - began >= wait:
-                raise EngineNotReadyError(f"the engine is still loading ({watch.describe()})", hint=_STATUS_HINT)
-            if cancelled.wait(_POLL_SECONDS):
-                raise WaitCancelledError("the wait for the engine was cancelled", hint=_STATUS_HINT)
-
-    def _note_timing(self, watch: LogWatch) -> None:
-        with suppress(OSError):  # only an estimate for the next start
-            state.write_json(self._place.timing_file(self._record.name), {"seconds": round(watch.elapsed, 1)})
-
-    def _died(self) -> EngineStartError:
-        record = self._record
-        with self._place.locked(record.name):  # a process that is stopping it holds the lock until it is done
-            lived = registry.life_of(self._place, record)
-            lines = registry.tail(Path(record.log), _READ_LINES)
-            current = state.read(self._place.state_file(record.name))
-            replaced = current is not None and current.marker != record.marker
-            registry.end_marked(record.marker)
-            registry.forget(self._place, record)
-        asked = lived is not None and lived.reason is Reason.ASKED
-        if replaced or asked or registry.STOPPED_LINE in lines[-3:]:
-            return EngineStartError("the engine was stopped while it was loading", hint="reviewer engine start")
-        if lived is not None and (lived.phase is Phase.STOPPED or lived.reason is Reason.NOT_STARTED):
-            kind = EngineGoneError if lived.reason is Reason.IDLE else EngineStartError
-            return kind(lived.message, hint=lived.hint or None)
-        failure = failures.explain(lines, lived.exit_status if lived else None)
-        if _was_up(lines):
-            died = failure.error("the engine died after it had become ready", Path(record.log))
-            return EngineGoneError(died.message, hint=died.hint)
-        return failure.error("the engine died while starting", Path(record.log))
-
-    def _hung(self, watch: LogWatch) -> EngineStartError:
-        registry.stop(self._place, self._record)
-        log = Path(self._record.log)
-        failure = failures.explain(registry.tail(log, _READ_LINES), None)
-        silent = f"the engine logged nothing for {watch.silence:.0f} s ({watch.describe()}) and was killed"
-        return failure.error(silent, log)
+def _hung(place: Place, record: Record, watch: LogWatch) -> EngineStartError:
+    registry.stop(place, record)
+    log = Path(record.log)
+    failure = failures.explain(registry.tail(log, _READ_LINES), None)
+    silent = f"the engine logged nothing for {watch.silence:.0f} s ({watch.describe()}) and was killed"
+    return failure.error(silent, log)
 
 
 def _was_up(lines: Sequence[str]) -> bool:

@@ -310,7 +310,7 @@ def test_broken_connections_are_retried(store: ModelStore, hub: fake_hub.Hub, mo
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json"])
 def test_bytes_that_the_hub_did_not_announce_are_refused(store: ModelStore, hub: fake_hub.Hub, file: str) -> None:
     hub.lie.add(file)
-    with pytest.raises(ModelSourceError, match=f"damaged in transit: {file}"):
+    with pytest.raises(ModelSourceError, match=f"differs from what the hub announced: {file}"):
         store.install("owner/model")
     assert left_behind(store) == []
     hub.lie.clear()
