@@ -90,8 +90,6 @@ VARIANTS: dict[str, Variant] = {
     "no fix": Variant(bounds={"fix_chars": 0}),
     "plain words, no language notes": Variant(templates={"base/review.j2": _PLAIN}),
     "quotes": Variant(bounds={"quote_chars": 80}),
-    "second opinion": Variant(settings={"second_opinion": True}),
-    "three votes": Variant(settings={"votes": 3}),
     "scopes and imports beside it": Variant(settings={"context": "scope"}),
     "the file's definitions, too": Variant(settings={"context": "file"}),
 }

@@ -18,35 +18,34 @@ from typing import TYPE_CHECKING
 from common import git, machine, table
 
 from reviewer import config
-from reviewer.cli.common import from_repository
 from reviewer.evaluation.cases import load
 from reviewer.git import Repository
 from reviewer.review import review_change
+from reviewer.selection.source import ChangeSource, from_repository
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from reviewer.config import Settings
-    from reviewer.diff import Change
     from reviewer.finding import Review
 
-    Named = tuple[str, Change, Callable[[str], str | None], str]
+    Named = tuple[str, ChangeSource, str]
 
 
 def changes(folder: Path, commits: int) -> Iterator[Named]:
     """Name, change, reader and what its author said of it."""
     for case in load(folder):
-        yield case.id, case.change, case.texts.get, case.reference
+        yield case.id, ChangeSource(case.change, case.texts.get), case.reference
     repository = Repository.discover()
     for commit in git(repository.root, "log", "--no-merges", f"-{commits}", "--format=%H").split():
         source = from_repository(repository, repository.target(commit, staged=False))
-        yield commit[:10], source.change, source.read, git(repository.root, "log", "-1", "--format=%s", commit)
+        yield commit[:10], source, git(repository.root, "log", "-1", "--format=%s", commit)
 
 
 async def one(named: Named, settings: Settings) -> Review:
     """Review a change and print its summary."""
-    name, change, read, told = named
-    review = await review_change(change, read, settings, message=True)
+    name, source, told = named
+    review = await review_change(source, settings, message=True)
     print(f"\n{name} ({len(review.units)} pieces): {told}")
     summary = review.summary
     if summary is None:

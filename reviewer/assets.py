@@ -1,7 +1,7 @@
-"""Where the files that are not Python lie: prompt templates and hook templates.
+"""Where the files that are not Python lie: prompt templates, hook templates and ast-grep rules.
 
-A wheel packs the checkout's ``prompts/`` and ``hooks/`` under ``reviewer/_assets``; in an sdist and an editable install
-they lie beside the package. Both hold the same files, so nothing else needs to know which it is.
+A wheel packs the checkout's ``prompts/``, ``hooks/`` and ``rules/`` under ``reviewer/_assets``; in an sdist and an
+editable install they lie beside the package. All hold the same files, so nothing else needs to know which it is.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ def prompts_dir() -> Path:
 def hooks_dir() -> Path:
     """Return the folder of the native hook and CI templates."""
     return _folder("hooks")
+
+
+def rules_dir() -> Path:
+    """Return the folder of the packaged ast-grep rules: one folder per language, one file per rule."""
+    return _folder("rules")
 
 
 def read(name: str) -> str:

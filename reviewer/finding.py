@@ -53,7 +53,6 @@ class Mark(StrEnum):
     DUPLICATE = "duplicate"  # says what an earlier finding says
     EMPTY = "empty"  # says nothing
     NIT = "nit"  # speaks of form alone, as a formatter or linter would
-    LOW_CONFIDENCE = "low-confidence"  # the second opinion or the votes are against it
     SUPPRESSED = "suppressed"  # the user asked not to hear of it
     BELOW_SEVERITY = "below-severity"  # slighter than the settings ask for
     OVER_LIMIT = "over-limit"  # more than the settings ask for in one file
@@ -116,6 +115,30 @@ class Suggestion:
         return not self.marks
 
 
+class SourceKind(StrEnum):
+    """What reported a finding."""
+
+    RULE = "rule"
+    TOOL = "tool"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a finding comes from.
+
+    Attributes:
+        name: The reporter, such as ``"ruff"``, a model's name, or ``"built-in"`` for the packaged rules.
+        rule: The reporter's own name for the rule, such as ``"B006"``; empty where it has none.
+        url: Where the rule is documented; empty where that is unknown.
+    """
+
+    kind: SourceKind
+    name: str
+    rule: str = ""
+    url: str = ""
+
+
 _FINGERPRINT_NOISE = re.compile(r"[\s\d]+")
 
 
@@ -128,13 +151,11 @@ class Finding:
         line: 1-based line in the new side.
         line_text: That line's text, for display and for the fingerprint.
         scope: Enclosing function or class as git's hunk heading or the parser names it; may be empty.
-        confidence: Probability that it is right, 0 to 1, where a second opinion or votes were asked for.
         marks: Why it is not shown as fact; empty means shown.
         silence: Who asked not to hear of it; goes with ``Mark.SUPPRESSED``.
-        logit: What the second opinion said before any calibration: ln P(yes) - ln P(no).
-        agreement: Share of the samples that found it too, 0 to 1, where there were several.
         quoted: Whether the model quoted the line; None where it was not asked to.
         also: Further lines of the file where the same was found, ascending.
+        sources: What reported it, the principal source first; empty for a model's finding that names none.
     """
 
     path: str
@@ -145,13 +166,11 @@ class Finding:
     line_text: str = ""
     scope: str = ""
     suggestion: Suggestion | None = None
-    confidence: float | None = None
     marks: frozenset[Mark] = frozenset()
     silence: Silence | None = None
-    logit: float | None = None
-    agreement: float | None = None
     quoted: bool | None = None
     also: tuple[int, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     @property
     def shown(self) -> bool:
@@ -159,12 +178,21 @@ class Finding:
         return not self.marks
 
     @property
+    def source(self) -> Source | None:
+        """The principal source."""
+        return self.sources[0] if self.sources else None
+
+    @property
     def fingerprint(self) -> str:
         """Identity that survives moves: path, category and the code line, with line numbers and white space left out.
 
-        16 hexadecimal digits. The message is left out because a model words the same defect anew each time.
+        16 hexadecimal digits. The message is left out because a model words the same defect anew each time. A rule's
+        or tool's finding adds the rule, because one line can break several.
         """
-        return _fingerprint(self.path, self.category, self.line_text or self.message)
+        source = self.source
+        exact = source is not None and source.kind is not SourceKind.MODEL
+        kind = f"{self.category}\0{source.name}:{source.rule}" if source is not None and exact else self.category
+        return _fingerprint(self.path, kind, self.line_text or self.message)
 
     def marked(self, *marks: Mark) -> Finding:
         """Return a copy with further marks."""

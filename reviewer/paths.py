@@ -7,6 +7,9 @@ from pathlib import Path
 
 _APP = "reviewer"
 
+GIT_FOLDER = "reviewer"
+"""Name of the reviewer's folder inside a git folder."""
+
 
 def data_dir() -> Path:
     """Models and the managed engine environment: large, kept."""

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewer import diff
-from reviewer.cli.common import from_repository
 from reviewer.config import Settings
-from reviewer.config.customs import Customs
+from reviewer.config.repository import RepositoryFiles
 from reviewer.errors import EngineUnreachableError
 from reviewer.finding import Mark, Review, Severity, Silence, SilencedBy, UnitStatus
 from reviewer.git import Repository
 from reviewer.report import gate
 from reviewer.review import review_change
+from reviewer.selection.source import ChangeSource, from_repository
+from reviewer.silencing import baseline
 from tests.fake_engine import FakeEngine, Rule, Script
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def change_of(repo: Repo, before: Mapping[str, str], after: Mapping[str, str]) -
 async def run(engine: FakeEngine, change: diff.Change, texts: Mapping[str, str], **options: Any) -> Review:
     deadline, known = options.pop("deadline", None), options.pop("known", None)
     settings = Settings(url=engine.endpoint.url, **options)
-    return await review_change(change, texts.get, settings, customs=Customs(silences=known or {}), deadline=deadline)
+    files = RepositoryFiles(baseline=None if known is None else known.encode())
+    return await review_change(ChangeSource(change, texts.get), settings, files=files, deadline=deadline)
 
 
 async def test_a_finding_arrives_with_its_line_and_a_fix_that_applies(repo: Repo) -> None:
@@ -112,7 +114,7 @@ async def test_what_people_silenced_is_marked_and_kept(repo: Repo) -> None:
         commented = await run(engine, change, {"stats.py": text})
         plain = await run(engine, change, {"stats.py": AFTER})
         (known,) = plain.shown
-        again = await run(engine, change, {"stats.py": AFTER}, known={known.fingerprint: Silence(SilencedBy.BASELINE)})
+        again = await run(engine, change, {"stats.py": AFTER}, known=baseline.dump(baseline.entries([known])))
     assert [(found.shown, found.silence) for found in (*commented.findings, *again.findings)] == [
         (False, Silence(SilencedBy.COMMENT, "never empty")),
         (False, Silence(SilencedBy.BASELINE)),
@@ -229,7 +231,7 @@ async def test_nothing_to_read_asks_nobody(repo: Repo) -> None:
     repo.commit(files={"a.py": "x = 1\n"})
     repo.git("rm", "-q", "a.py")
     change = diff.parse(repo.git("diff", "--cached", "--no-color"), "staged changes")
-    review = await review_change(change, {}.get, Settings(url="http://127.0.0.1:9"))
+    review = await review_change(ChangeSource(change, {}.get), Settings(url="http://127.0.0.1:9"))
     assert review.units == ()
 
 
@@ -247,9 +249,6 @@ async def test_the_change_cannot_close_its_fence(repo: Repo) -> None:
 
 # As vLLM says it.
 TOO_LONG = "This model's maximum context length is 1600 tokens. However, your prompt contains 2000 input tokens."
-TAX = 'def rate(country):\n    """Percent, not a share."""\n    return 19\n'
-TILL = "from shop.tax import rate\n\n\ndef total(net):\n    return net\n"
-TILL_AFTER = TILL.replace("return net", "return net * rate('de')")
 
 
 async def in_context(repo: Repo, engine: FakeEngine, extent: str, **options: Any) -> Review:
@@ -257,47 +256,25 @@ async def in_context(repo: Repo, engine: FakeEngine, extent: str, **options: Any
     repository = Repository.discover(repo.root)
     source = from_repository(repository, repository.target(None, staged=True))
     settings = Settings(url=engine.endpoint.url, context=extent, **options)
-    return await review_change(source.change, source.read, settings, index=source.index)
+    return await review_change(source, settings)
 
 
-@pytest.mark.parametrize(
-    ("extent", "shown"), [("none", []), ("scope", ["import"]), ("file", ["import"]), ("repo", ["import", "rate"])]
+GAP = "\n" * 12
+AROUND = (
+    f"from shop.tax import rate\n{GAP}def per_mille(net):\n    return net / 1000\n{GAP}"
+    "def total(net):\n    return net\n"
 )
-async def test_a_definition_of_another_file_is_sent_where_it_is_asked_for(
-    repo: Repo, extent: str, shown: list[str]
-) -> None:
-    repo.commit("first", {"shop/tax.py": TAX, "shop/till.py": TILL.replace("\n\n\n", "\n" * 12)})
-    repo.stage({"shop/till.py": TILL_AFTER.replace("\n\n\n", "\n" * 12)})
-    grounded = finding(message="`rate` gives a percent and not a share, so the total of `net` is wrong.", fix="")
-    with FakeEngine(Script(rules=[reply(grounded, explanation="Taxes the net.")]), tcp=True) as engine:
+
+
+@pytest.mark.parametrize(("extent", "shown"), [("none", []), ("scope", ["import"]), ("file", ["import", "function"])])
+async def test_code_around_a_unit_is_sent_as_far_as_it_is_asked_for(repo: Repo, extent: str, shown: list[str]) -> None:
+    repo.commit("first", {"till.py": AROUND})
+    repo.stage({"till.py": AROUND.replace("return net\n", "return per_mille(net * rate('de'))\n")})
+    with FakeEngine(Script(rules=[reply()]), tcp=True) as engine:
         await in_context(repo, engine, extent)
         content = engine.requests(CHAT)[0]["body"]["messages"][-1]["content"]
     assert ("| from shop.tax import rate" in content) is ("import" in shown)
-    assert ('|     """Percent, not a share."""' in content) is ("rate" in shown)
-
-
-async def test_a_finding_may_name_what_was_shown_beside_the_unit(repo: Repo) -> None:
-    repo.commit("first", {"shop/tax.py": TAX.replace("19", "PERCENT_OF_TAX"), "shop/till.py": TILL})
-    repo.stage({"shop/till.py": TILL_AFTER})
-    named = finding(message="The total grows by `PERCENT_OF_TAX`, which is no share.", fix="")
-    marks = {}
-    with FakeEngine(Script(rules=[reply(named, explanation="Taxes the net.")]), tcp=True) as engine:
-        for extent in ("none", "repo"):
-            review = await in_context(repo, engine, extent, cache=False)
-            marks[extent] = Mark.UNGROUNDED in review.findings[0].marks
-    assert marks == {"none": True, "repo": False}
-
-
-async def test_the_same_surroundings_are_the_same_request(repo: Repo) -> None:
-    repo.commit("first", {"shop/tax.py": TAX, "shop/till.py": TILL})
-    repo.stage({"shop/till.py": TILL_AFTER})
-    with FakeEngine(Script(rules=[reply()]), tcp=True) as engine:
-        await in_context(repo, engine, "repo")
-        again = await in_context(repo, engine, "repo")
-        assert (again.usage.requests, again.usage.cached) == (0, 1)
-        repo.stage({"shop/tax.py": TAX.replace("19", "0.19")})
-        other = await in_context(repo, engine, "repo")
-    assert other.usage.requests == 2, "another definition is another question"
+    assert ("| def per_mille(net)" in content) is ("function" in shown)
 
 
 async def test_what_stands_beside_a_unit_is_the_first_to_go(repo: Repo) -> None:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from reviewer.applying import files
 from reviewer.applying.blobs import encode
-from reviewer.deferred.pending import FOLDER
 from reviewer.diff import decode
 from reviewer.errors import UsageError
+from reviewer.paths import GIT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,7 +68,7 @@ class History:
 
     def __init__(self, root: Path, git_dir: Path) -> None:
         self._root = root
-        self._home = git_dir / FOLDER
+        self._home = git_dir / GIT_FOLDER
         self._folder = self._home / "applied"
 
     def all(self) -> list[Applied]:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reviewer.applying.blobs import Blobs
-from reviewer.deferred.pending import FOLDER
 from reviewer.errors import GitError, UsageError
 from reviewer.finding import Category, Finding, Severity, Suggestion, SuggestionKind
 from reviewer.git import TargetKind
+from reviewer.paths import GIT_FOLDER
 from reviewer.report import view
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def keep(
             "model": review.usage.model,
             "findings": list(_findings(repository, target, review, read, masked)),
         }
-        _write(repository.git_dir / FOLDER / _NAME, document)
+        _write(repository.git_dir / GIT_FOLDER / _NAME, document)
     except (OSError, GitError):
         return False
     return True
@@ -141,7 +141,7 @@ def load(git_dir: Path) -> LastReview:
         UsageError: There is none, or it is another version's.
     """
     try:
-        document = json.loads((git_dir / FOLDER / _NAME).read_text(encoding="utf-8"))
+        document = json.loads((git_dir / GIT_FOLDER / _NAME).read_text(encoding="utf-8"))
         if document["version"] != _VERSION:
             raise ValueError(document["version"])
         return LastReview(
@@ -196,7 +196,6 @@ def _record(number: str, finding: Finding, suggestion: Suggestion | None, langua
         "severity": finding.severity.value,
         "category": finding.category.value,
         "message": finding.message,
-        "confidence": finding.confidence,
         "language": language,
         "suggestion": suggestion
         and {
@@ -227,7 +226,6 @@ def _kept(one: dict[str, Any]) -> KeptFinding:
         line_text=str(one["line_text"]),
         scope=str(one["scope"]),
         suggestion=suggestion,
-        confidence=one["confidence"],
     )
     return KeptFinding(str(one["id"]), finding, str(one["language"]), str(one["blob"]), bool(one["masked"]))
 

@@ -188,7 +188,7 @@ class Answerer:
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
         )
-        text = request.keep(completion)
+        text = completion.text
         try:
             value = request.read(text, truncated=completion.finish_reason == "length")
         except InvalidReplyError as error:
@@ -207,7 +207,6 @@ class Answerer:
             schema=request.schema,
             timeout=_NEVER,
             stop=request.stop,
-            logprobs=request.logprobs,
             extra=request.extra,
         )
 
@@ -224,8 +223,6 @@ class Answerer:
                 "sampling": dict(self._profile.sampling),
                 "stop": list(request.stop),
                 "extra": dict(request.extra or {}),
-                "draw": request.draw,
-                "logprobs": request.logprobs,
             }
         )
 

@@ -1,1 +1,5 @@
-"""Checks replies against the change and marks what does not hold."""
+"""Checks replies against the change and marks what does not hold. Nothing is dropped."""
+
+from reviewer.checking.check import check
+
+__all__ = ["check"]

@@ -30,23 +30,27 @@ not shown, and fails nothing; delete its line to hear of it again.
 @options.review_options
 def baseline(revision: str | None, *, update: bool, destination: Path | None, install: bool, **flags: Any) -> None:
     """Review a change and silence what is found in it, from now on."""
-    from reviewer.cli import common, customs
+    from reviewer.cli import common
     from reviewer.cli.review import target_of
+    from reviewer.config.repository import BASELINE, from_worktree
     from reviewer.git import Repository
     from reviewer.report import summary
+    from reviewer.report.emit import write_file
+    from reviewer.review import review as make_review
+    from reviewer.selection.source import from_repository
     from reviewer.silencing import baseline as file
     from reviewer.terminal import output
 
     repository = Repository.discover()
-    path = destination or repository.root / file.FILE
+    path = destination or repository.root / BASELINE
     old = file.load(path.read_bytes(), str(path)) if path.exists() and update else ()
     if path.exists() and not update:
         raise UsageError(f"{path} is there already", hint="reviewer baseline --update adds to it")
     settings = common.load_settings(repository, options.as_flags(flags))
-    source = common.from_repository(repository, target_of(repository, revision))
-    review = common.make_review(source, settings, customs.local(repository), install=install)
+    source = from_repository(repository, target_of(repository, revision))
+    review = make_review(source, settings, from_worktree(repository), install=install)
     found = file.merged(old, file.entries(review.shown))
-    common.write_file(path, file.dump(found))
+    write_file(path, file.dump(found))
     output.say(f"{path}: {summary.plural(len(found), 'finding')}, {len(found) - len(set(old))} of them new")
     if review.not_read:
         output.note(

@@ -29,14 +29,12 @@ def stats(*, as_json: bool) -> None:
 
 @cache.command()
 def clear() -> None:
-    """Forget every answer, and what was read of repositories; the next review asks the model again."""
-    from reviewer.context import index
+    """Delete every cached answer, so that the next review asks the model again."""
     from reviewer.terminal import output
 
     with _cache() as answers:
         removed = answers.clear()
         problem = answers.problem
-    index.forget()
     if problem is not None:
         output.note(f"the cache is off: {problem}")
     else:

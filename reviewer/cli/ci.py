@@ -54,8 +54,11 @@ read from the base revision.
 def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, **flags: Any) -> int:
     """Review a pull request or a push on a CI machine, and fail by --fail-on."""
     from reviewer import config
-    from reviewer.cli import common, customs, forge
+    from reviewer.cli import forge
+    from reviewer.config.repository import from_revision
     from reviewer.git import Repository
+    from reviewer.review import review as make_review
+    from reviewer.selection.source import from_repository
     from reviewer.terminal import output
 
     job = forge.detect(os.environ)
@@ -71,8 +74,8 @@ def ci(base: str | None, head: str | None, *, json_output: Path, install: bool, 
     )
     for remark in settings.notes:
         output.note(remark)
-    source = common.from_repository(repository, target, attributes_from=start)
-    review = common.make_review(source, settings, customs.recorded(repository, start), install=install)
+    source = from_repository(repository, target, attributes_from=start)
+    review = make_review(source, settings, from_revision(repository, start), install=install)
     return _publish(review, settings, job, json_output)
 
 
@@ -96,16 +99,17 @@ def _first(repository: Repository, what: str, revisions: tuple[str, ...]) -> str
 
 
 def _publish(review: Review, settings: Settings, job: Job, json_output: Path) -> int:
-    from reviewer.cli import common
+    from reviewer.report.emit import render, write_file
+    from reviewer.report.gate import judge
     from reviewer.terminal import output
 
-    verdict = common.judge(review, settings)
-    common.write_file(json_output, common.render(review, settings, "json", verdict))
+    verdict = judge(review, settings)
+    write_file(json_output, render(review, settings, "json", verdict))
     if job.summary is not None:
-        _append(job.summary, common.render(review, settings, "markdown", verdict))
+        _append(job.summary, render(review, settings, "markdown", verdict))
     default = "github" if job.annotations else "text"
     shown = default if settings.origin("format") == "default" else settings.format
-    output.say(common.render(review, settings, shown, verdict, on_terminal=True).rstrip("\n"))
+    output.say(render(review, settings, shown, verdict, on_terminal=True).rstrip("\n"))
     return verdict
 
 

@@ -46,14 +46,14 @@ def complete(place: str, *, install: bool, **flags: Any) -> None:
 
 async def _ask(text: str, position: int, path: Path, settings: Settings, *, install: bool) -> str:
     from reviewer import AIModelManager
-    from reviewer.cli import common
+    from reviewer.engine.provision import provision
     from reviewer.languages import detect
     from reviewer.terminal import output
 
     language = detect(str(path), text.partition("\n")[0]).name
     with output.progress() as progress:
         if install:
-            common.provision(settings, progress)
+            provision(settings.model_config, progress)
         manager = AIModelManager(settings.model_config, keep_warm=True)
         await manager.load_model(progress=progress)
         async with manager:

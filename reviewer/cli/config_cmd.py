@@ -51,14 +51,14 @@ def show(*, as_json: bool) -> None:
 def init(*, user: bool, force: bool) -> None:
     """Write a configuration file in which every setting is explained and commented out."""
     from reviewer import config as settings
-    from reviewer.cli import common
     from reviewer.git import Repository
+    from reviewer.report.emit import write_file
     from reviewer.terminal import output
 
     path = settings.user_file() if user else Repository.discover().root / settings.REPO_FILE
     if path.exists() and not force:
         raise UsageError(f"{_short(path)} is there already", hint="reviewer config init --force overwrites it")
-    common.write_file(path, commented(own=user))
+    write_file(path, commented(own=user))
     output.say(f"{_short(path)}: written; every setting in it is commented out, at its default")
 
 

@@ -42,14 +42,14 @@ def explain(place: str, question: str | None, *, install: bool, **flags: Any) ->
 
 async def _ask(code: str, question: str | None, lines: Lines, settings: Settings, *, install: bool) -> str:
     from reviewer import AIModelManager
-    from reviewer.cli import common
+    from reviewer.engine.provision import provision
     from reviewer.languages import detect
     from reviewer.terminal import output
 
     language = detect(str(lines.path), code.partition("\n")[0]).name
     with output.progress() as progress:
         if install:
-            common.provision(settings, progress)
+            provision(settings.model_config, progress)
         manager = AIModelManager(settings.model_config, keep_warm=True)
         await manager.load_model(progress=progress)
         async with manager:

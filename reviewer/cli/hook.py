@@ -187,18 +187,22 @@ def _review(flags: Mapping[str, object], what: str, targets: Callable[[Repositor
 
 
 def _review_one(repository: Repository, target: Target, settings: Settings, what: str, *, keep: bool) -> int:
-    from reviewer.cli import common, customs
+    from reviewer.cli import common
+    from reviewer.config.repository import from_worktree
     from reviewer.errors import EngineError
+    from reviewer.report.emit import emit
+    from reviewer.review import review as make_review
+    from reviewer.selection.source import from_repository
     from reviewer.terminal import output
 
-    source = common.from_repository(repository, target)
+    source = from_repository(repository, target)
     if not source.change.files:
         return ExitCode.PASSED
     try:
-        review = common.make_review(
+        review = make_review(
             source,
             settings,
-            customs.local(repository),
+            from_worktree(repository),
             wait=settings.hook_budget,
             deadline=settings.hook_deadline,
         )
@@ -209,7 +213,7 @@ def _review_one(repository: Repository, target: Target, settings: Settings, what
         return ExitCode.PASSED
     kept = keep and common.keep(repository, target, source, review)
     advisory = settings.fail_on is None and not settings.require
-    verdict = common.emit(review, settings, advisory=advisory, offers=kept)
+    verdict = emit(review, settings, advisory=advisory, offers=kept)
     # An engine that is too slow to read everything stops nothing either, unless the review is required.
     return ExitCode.PASSED if verdict is ExitCode.INCOMPLETE and not settings.require else verdict
 

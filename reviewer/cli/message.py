@@ -28,16 +28,19 @@ Exit code 5: there is no usable message.
 @options.change_options
 def message(revision: str | None, *, install: bool, **flags: Any) -> int:
     """Print a suggested commit message for what is staged, or for REVISION."""
-    from reviewer.cli import common, customs, prepare
+    from reviewer.cli import common, prepare
     from reviewer.cli.review import target_of
+    from reviewer.config.repository import from_worktree
     from reviewer.git import Repository
+    from reviewer.review import review as make_review
+    from reviewer.selection.source import from_repository
     from reviewer.summarise import commit_message
     from reviewer.terminal import output
 
     repository = Repository.discover()
     settings = common.load_settings(repository, {**options.as_flags(flags), "summary": "on"})
-    source = common.from_repository(repository, target_of(repository, revision))
-    review = common.make_review(source, settings, customs.local(repository), install=install, message=True)
+    source = from_repository(repository, target_of(repository, revision))
+    review = make_review(source, settings, from_worktree(repository), install=install, message=True)
     for remark in review.notes:
         output.note(remark)
     if review.summary is None or not review.summary.message.shown:

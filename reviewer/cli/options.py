@@ -14,17 +14,6 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
 
-_CONFIDENCE = (
-    click.option(
-        "--second-opinion/--no-second-opinion",
-        default=None,
-        help="Ask of each finding whether it is true.",
-    ),
-    click.option("--min-confidence", type=float, metavar="P", help="Set less likely findings aside, 0 to 1."),
-    click.option("--votes", type=int, metavar="N", help="Ask N times, and count in how many a finding is."),
-)
-
-
 def model_options(function: _F) -> _F:
     """Which model, and where it runs."""
     words = _words("quantization")
@@ -84,19 +73,13 @@ def change_options(function: _F) -> _F:
         context_option,
         click.option("--cache/--no-cache", default=None, help="Use answers from before."),
         click.option("--completions/--no-completions", default=None, help="Suggest code for unfinished code."),
-        *_CONFIDENCE,
     )
 
 
 def context_option(function: _F) -> _F:
     """How far to look around a change."""
-    what = "Shown beside a change: scope (signatures, imports), file (also its definitions), repo (also other files')."
+    what = "Code shown beside a change: scope (signatures and imports) or file (also definitions in the file)."
     return _with(function, click.option("--context", type=click.Choice(_words("context")), help=what))
-
-
-def confidence_options(function: _F) -> _F:
-    """How sure a finding has to be."""
-    return _with(function, *_CONFIDENCE)
 
 
 def format_option(function: _F) -> _F:

@@ -97,15 +97,17 @@ def why_none(review: Review) -> str:
 
 
 def _review(repository: Repository, settings: Settings) -> Review | None:
-    from reviewer.cli import common, customs
+    from reviewer.config.repository import from_worktree
+    from reviewer.review import review as make_review
+    from reviewer.selection.source import from_repository
 
-    source = common.from_repository(repository, repository.target(None, staged=True))
+    source = from_repository(repository, repository.target(None, staged=True))
     if not source.change.files:
         return None
-    return common.make_review(
+    return make_review(
         source,
         settings,
-        customs.local(repository),
+        from_worktree(repository),
         wait=settings.hook_budget,
         deadline=settings.hook_deadline,
         message=True,

@@ -12,8 +12,8 @@ from reviewer.cli import options
 from reviewer.errors import GitError, UsageError
 
 if TYPE_CHECKING:
-    from reviewer.cli.common import Source
     from reviewer.git import Repository, Target
+    from reviewer.selection.source import ChangeSource
 
 _EPILOG = """\b
 Examples:
@@ -53,8 +53,12 @@ def review(
 
     REVISION is a commit, A..B or A...B is a range, - is a patch on standard input. Without any, what is staged.
     """
-    from reviewer.cli import common, customs
+    from reviewer.cli import common
+    from reviewer.config.repository import from_worktree
     from reviewer.git import TargetKind
+    from reviewer.report.emit import emit
+    from reviewer.review import review as make_review
+    from reviewer.selection.source import from_repository
 
     if sum((revision is not None, staged, worktree, patch is not None)) > 1:
         raise click.UsageError("REVISION, --staged, --worktree and --patch exclude each other")
@@ -65,10 +69,10 @@ def review(
         target, source = _from_patch(patch or "-")
     else:
         target = target_of(repository, revision, staged=staged, worktree=worktree)
-        source = common.from_repository(repository, target)
-    result = common.make_review(source, settings, customs.local(repository), install=install)
+        source = from_repository(repository, target)
+    result = make_review(source, settings, from_worktree(repository), install=install)
     kept = repository is not None and common.keep(repository, target, source, result)
-    return common.emit(result, settings, destination, offers=kept and target.kind is not TargetKind.PATCH)
+    return emit(result, settings, destination, offers=kept and target.kind is not TargetKind.PATCH)
 
 
 def _repository() -> Repository:
@@ -77,14 +81,14 @@ def _repository() -> Repository:
     return Repository.discover()
 
 
-def _from_patch(name: str) -> tuple[Target, Source]:
-    from reviewer.cli import common
+def _from_patch(name: str) -> tuple[Target, ChangeSource]:
     from reviewer.git import Target, read_patch
+    from reviewer.selection.source import from_patch
 
     if name == "-" and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError("a patch is expected on standard input", hint="git diff | reviewer review -")
     target = Target.of_patch("patch on standard input" if name == "-" else name)
-    return target, common.from_patch(read_patch(name), target.subject)
+    return target, from_patch(read_patch(name), target.subject)
 
 
 def target_of(repository: Repository, revision: str | None, *, staged: bool = False, worktree: bool = False) -> Target:

@@ -34,15 +34,15 @@ def rules(paths: tuple[str, ...]) -> None:
 
     PATH is a file of the repository, seen from its top folder; without any, the files that are staged.
     """
-    from reviewer.cli import customs
+    from reviewer.config.repository import RULES, from_worktree
     from reviewer.git import Repository
     from reviewer.prompting import rules as own
     from reviewer.terminal import output
 
     repository = Repository.discover()
-    known = own.read(customs.files(repository.root, own.FOLDER))
+    known = own.read(from_worktree(repository).rules)
     if not known:
-        output.note(f"this repository has no rules; they are Markdown files in {own.FOLDER}")
+        output.note(f"this repository has no rules; they are Markdown files in {RULES}")
         return
     named = paths or _staged(repository)
     for rule in known:

@@ -60,6 +60,8 @@ def show(revision: str, **flags: Any) -> int:
 def _show(repository: Repository, commit: str, stored: StoredReview, settings: Any) -> None:
     from reviewer.cli import common
     from reviewer.report import json_reader
+    from reviewer.report.emit import emit
+    from reviewer.selection.source import from_repository
     from reviewer.terminal import output
 
     if stored.commit != commit:
@@ -70,11 +72,11 @@ def _show(repository: Repository, commit: str, stored: StoredReview, settings: A
         output.say(json.dumps(stored.report, indent=2))
         return
     target = repository.target(commit, staged=False)
-    source = common.from_repository(repository, target)
+    source = from_repository(repository, target)
     review = json_reader.read(stored.report, source.change)
     kept = common.keep(repository, target, source, review, _masked(stored.report))
     note = f"Stored {stored.made} for {stored.commit[:10]}."
-    common.emit(dataclasses.replace(review, notes=(note, *review.notes)), settings, offers=kept)
+    emit(dataclasses.replace(review, notes=(note, *review.notes)), settings, offers=kept)
 
 
 def _masked(report: Mapping[str, Any]) -> frozenset[str]:

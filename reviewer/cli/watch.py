@@ -75,19 +75,13 @@ async def _watch(repository: Repository, flags: Mapping[str, object], *, quiet: 
 async def _review(repository: Repository, target: Target, flags: Mapping[str, object]) -> Review:
     """Review as the hook does, from settings and templates as they are now."""
     from reviewer import config
-    from reviewer.cli import common, customs
+    from reviewer.config.repository import from_worktree
     from reviewer.review import review_change
+    from reviewer.selection.source import from_repository
 
     settings = config.load(repository.root, os.environ, flags)
-    source = common.from_repository(repository, target)
-    return await review_change(
-        source.change,
-        source.read,
-        settings,
-        customs=customs.local(repository),
-        attributes=source.attributes,
-        index=source.index,
-    )
+    source = from_repository(repository, target)
+    return await review_change(source, settings, files=from_worktree(repository))
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
@@ -118,9 +112,9 @@ def _alone(git_dir: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    from reviewer.deferred.pending import FOLDER
+    from reviewer.paths import GIT_FOLDER
 
-    folder = git_dir / FOLDER
+    folder = git_dir / GIT_FOLDER
     owner = folder / "watch.pid"
     try:
         folder.mkdir(exist_ok=True)

@@ -24,7 +24,7 @@ PYPROJECT = "pyproject.toml"
 DEFAULT = "default"
 
 FailOn = Literal["error", "warning", "info"]
-ContextExtent = Literal["auto", "none", "scope", "file", "repo"]
+ContextExtent = Literal["auto", "none", "scope", "file"]
 Summary = Literal["auto", "on", "off"]
 
 
@@ -41,9 +41,6 @@ class Settings:
             type itself stands in a layer above this one.)
         require: Fail where a review cannot be made, or is incomplete.
         context: How far to look for what is shown beside a change; ``"auto"`` leaves it to what pays for the model.
-        second_opinion: Ask of each finding whether it is right; None does where the model was calibrated.
-        min_confidence: Findings that are less likely to be right are set aside; those of unknown confidence are not.
-        votes: Samples of each answer.
         summary: Whether to sum the change up; auto does where the model can and there is more than one piece.
         include, exclude: Patterns of paths, ``/`` between parts.
         skip_generated: Leave out what nobody wrote by hand, as ``skipping.py`` tells it.
@@ -80,9 +77,6 @@ class Settings:
     cache: bool = True
     completions: bool = True
     explanations: bool = True
-    second_opinion: bool | None = None
-    min_confidence: float = 0.5
-    votes: int = 1
     summary: Summary = "auto"
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)

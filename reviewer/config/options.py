@@ -242,8 +242,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "context",
         "context",
-        Choice(("auto", "none", "scope", "file", "repo")),
-        "Shown beside a change: scope (signatures, imports), file (also its definitions), repo (also other files').",
+        Choice(("auto", "none", "scope", "file")),
+        "Code shown beside a change: scope (signatures and imports) or file (also definitions in the file).",
     ),
     Option(
         "skip_generated",
@@ -261,19 +261,6 @@ OPTIONS: tuple[Option, ...] = (
     Option("cache", "cache", Switch(), "Keep answers, so that an unchanged hunk is not asked about twice."),
     Option("completions", "completions", Switch(), "Suggest code for unfinished code in the change."),
     Option("explanations", "explanations", Switch(), "Explain what each part of the change does."),
-    Option(
-        "second_opinion",
-        "second_opinion",
-        Switch(none="auto"),
-        "Ask of each finding whether it is right; auto does where reviewer eval --calibrate showed that it tells.",
-    ),
-    Option(
-        "min_confidence",
-        "min_confidence",
-        Number(0, 1),
-        "Set findings aside that are less likely to be right.",
-    ),
-    Option("votes", "votes", Number(1, 9, whole=True), "Ask about each part this often, and count who agrees."),
     Option(
         "summary",
         "summary",

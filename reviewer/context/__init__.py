@@ -7,25 +7,21 @@ is worse than none.
 
 from __future__ import annotations
 
-import math
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
 
-from reviewer.context import elsewhere, nearby
-from reviewer.context.index import eligible
+from reviewer.context import nearby
 from reviewer.context.piece import Piece, Role
-from reviewer.terminal.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from reviewer.context.index import DefinitionIndex
     from reviewer.selection.units import ReadText, ReviewUnit
 
 __all__ = ["Extent", "Piece", "Role", "Surroundings"]
 
-Extent = Literal["none", "scope", "file", "repo"]
-_EXTENTS: tuple[Extent, ...] = ("none", "scope", "file", "repo")
+Extent = Literal["none", "scope", "file"]
+_EXTENTS: tuple[Extent, ...] = ("none", "scope", "file")
 
 _MOST_DEFINITIONS = 8  # in the file itself
 _LEAST = 40  # characters; no piece is smaller
@@ -37,31 +33,14 @@ class Surroundings:
 
     Args:
         extent: How far to look: ``"scope"`` is the enclosing signatures and the imports used, ``"file"`` also the
-            definitions in the file, ``"repo"`` also those in other files and the callers of a changed signature.
+            definitions in the file.
         read: Gives the new side's text of a path.
-        index: The other files; None where only the changed ones are known.
     """
 
-    def __init__(self, extent: Extent, read: ReadText, index: DefinitionIndex | None = None) -> None:
+    def __init__(self, extent: Extent, read: ReadText) -> None:
         self._level = _EXTENTS.index(extent)
         self._read = read
-        self._index = index if extent == "repo" else None
         self._files: dict[str, nearby.File] = {}
-
-    def prepare(self, units: Sequence[ReviewUnit], *, seconds: float = math.inf, progress: Progress = SILENT) -> None:
-        """Bring the index up to date for the languages of the units.
-
-        Args:
-            units: What will be asked about.
-            seconds: Longest time for it; what is not known by then is left out.
-            progress: Hears of a reading that takes longer.
-        """
-        if self._index is None:
-            return
-        families = {eligible.family(unit.language) for unit in units} - {""}
-        if families:
-            near = {unit.path for unit in units}
-            self._index.prepare(families, near, seconds=seconds, progress=progress)
 
     def of(self, unit: ReviewUnit, room: int) -> tuple[Piece, ...]:
         """Choose the pieces for one unit.
@@ -83,9 +62,6 @@ class Surroundings:
         found: list[Iterable[Piece]] = [nearby.scope(place), nearby.imports(place)]
         if self._level >= _EXTENTS.index("file"):
             found.append(islice(nearby.definitions(place), _MOST_DEFINITIONS))
-        if self._level >= _EXTENTS.index("repo"):
-            found += [elsewhere.definitions(place, self._index)] if self._index is not None else []
-            found.append(elsewhere.callers(place, self._index))
         return chain.from_iterable(found)
 
     def _file(self, unit: ReviewUnit) -> nearby.File:

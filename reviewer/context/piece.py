@@ -15,7 +15,6 @@ class Role(StrEnum):
     SCOPE = "scope"
     IMPORT = "import"
     DEFINITION = "definition"
-    CALLER = "caller"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from reviewer.paths import GIT_FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-FOLDER = "reviewer"  # our folder in a git folder
 _KEPT = 50  # failures that are remembered, so that `reviewer show` can tell of them
 _SHORT = 10
 
@@ -73,7 +74,7 @@ class PendingReviews:
     """
 
     def __init__(self, git_dir: Path) -> None:
-        self.home = git_dir / FOLDER
+        self.home = git_dir / GIT_FOLDER
         self._folder = self.home / "pending"
 
     def all(self) -> list[Pending]:

@@ -179,14 +179,19 @@ def _make(repository: Repository, reviews: PendingReviews, pending: Pending) -> 
 
 def _review(repository: Repository, pending: Pending) -> str:
     """Review one commit, store the note and return what was found, in a few words."""
-    from reviewer.cli import common, customs
+    from reviewer import config
+    from reviewer.config.repository import from_worktree
     from reviewer.deferred.notes import ReviewNotes
     from reviewer.report import summary
+    from reviewer.report.emit import render
+    from reviewer.report.gate import judge
+    from reviewer.review import review as make_review
+    from reviewer.selection.source import from_repository
 
-    settings = common.load_settings(repository, _as_given(pending.flags))
-    source = common.from_repository(repository, repository.target(pending.commit, staged=False))
-    review = common.make_review(source, settings, customs.local(repository))
-    report = common.render(review, settings, "json", common.judge(review, settings), advisory=True)
+    settings = config.load(repository.root, os.environ, _as_given(pending.flags))
+    source = from_repository(repository, repository.target(pending.commit, staged=False))
+    review = make_review(source, settings, from_worktree(repository))
+    report = render(review, settings, "json", judge(review, settings), advisory=True)
     ReviewNotes(repository).write(pending.commit, report)
     return summary.counts(review)
 

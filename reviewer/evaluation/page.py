@@ -131,6 +131,5 @@ def _lines(case: Case, file: FileChange, found: Sequence[Found]) -> Iterator[str
                 if (finding.path, finding.line) == place and line.kind is not LineKind.REMOVED:
                     marks = f" ({', '.join(finding.marks)})" if finding.marks else ""
                     hidden = " hidden" if finding.marks else ""
-                    sure = "" if finding.confidence is None else f" · {finding.confidence:.0%}"
-                    words = f"{finding.severity} · {finding.category}{sure}: {finding.message}{marks}"
+                    words = f"{finding.severity} · {finding.category}: {finding.message}{marks}"
                     yield f'<span class="say{hidden}">{_safe(words)}</span>'

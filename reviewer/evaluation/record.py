@@ -25,7 +25,7 @@ class Found:
 
     Attributes:
         fix: Its suggestion's marks; None where it has none.
-        confidence, logit, agreement, quoted: As in ``Finding``.
+        quoted: As in ``Finding``.
     """
 
     path: str
@@ -35,20 +35,12 @@ class Found:
     message: str
     marks: tuple[str, ...] = ()
     fix: tuple[str, ...] | None = None
-    confidence: float | None = None
-    logit: float | None = None
-    agreement: float | None = None
     quoted: bool | None = None
 
     @property
     def shown(self) -> bool:
         """Whether a user sees it."""
         return not self.marks
-
-    @property
-    def judged(self) -> bool:
-        """Whether it has a confidence, and that alone decided whether a user sees it."""
-        return self.confidence is not None and set(self.marks) <= {Mark.LOW_CONFIDENCE}
 
     @classmethod
     def of(cls, finding: Finding) -> Found:
@@ -63,9 +55,6 @@ class Found:
             finding.message,
             _names(finding.marks),
             _names(fix.marks) if told and fix is not None else None,
-            finding.confidence,
-            finding.logit,
-            finding.agreement,
             finding.quoted,
         )
 
@@ -77,7 +66,7 @@ class Record:
     Attributes:
         case, digest: The case's id, and what of it was shown.
         setup: Digest of everything else that shapes a reply, the model left out.
-        model, weights: The model's name and what tells its weights, and its calibration, apart.
+        model, weights: The model's name and what tells its weights apart.
         turn: 0 for the first review of the case, 1 for the second, ….
         units, read: Pieces of the change, and how many of them got a usable answer.
         explanations: The texts that are shown.

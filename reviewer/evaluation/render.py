@@ -40,8 +40,6 @@ def interval_text(figure: Figure) -> str:
 
 def count_text(figure: Figure) -> str:
     """What a share was counted from: ``25 of 30``."""
-    if figure.measure.value is not None:
-        return f"{figure.part:g} findings" if figure.part else ""
     if not figure.measure.percent or figure.measure.minus or not 0 < figure.whole < _COUNTED:
         return ""
     return f"{figure.part:g} of {figure.whole:g}"

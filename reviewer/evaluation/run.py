@@ -9,13 +9,13 @@ import json
 from typing import TYPE_CHECKING
 
 from reviewer import assets
-from reviewer.checking.confidence import Policy
-from reviewer.config.customs import Customs
+from reviewer.config.repository import RepositoryFiles
 from reviewer.engine.manager import AIModelManager
 from reviewer.errors import EngineRequestError, InferenceTimeoutError, PromptTooLongError
 from reviewer.evaluation.record import Record, append, read_log
 from reviewer.prompting.reply import FORMAT_VERSION
 from reviewer.review import review_change
+from reviewer.selection.source import ChangeSource
 from reviewer.terminal.progress import SILENT
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from reviewer.config import Settings
     from reviewer.engine.config import ModelConfig
-    from reviewer.engine.profile import ModelProfile
     from reviewer.evaluation.cases import Case
     from reviewer.terminal.progress import Progress
 
@@ -74,7 +73,7 @@ async def evaluate(
     manager = make_manager(settings.model_config)
     try:
         profile = await manager.profile()
-        weights = _weights(profile, Policy.of(settings, profile, overrides))
+        weights = profile.digest
         wanted = [
             Record(case.id, case.digest, setup, profile.id, weights, turn, units=0, read=0)
             for turn in range(repeat)
@@ -129,20 +128,13 @@ async def _review(
     blank: Record, case: Case, settings: Settings, overrides: Mapping[str, str] | None, manager: AIModelManager
 ) -> Record:
     try:
-        customs = Customs(templates=overrides or {})
-        review = await review_change(case.change, case.texts.get, settings, customs=customs, manager=manager)
+        files = RepositoryFiles(prompts=overrides or {})
+        source = ChangeSource(case.change, case.texts.get)
+        review = await review_change(source, settings, files=files, manager=manager)
     except _THIS_CASE_ONLY as problem:
         hunks = sum(1 for file in case.change.files for hunk in file.hunks if hunk.anchors)
         return dataclasses.replace(blank, units=hunks, problem=problem.message)
     return blank.with_review(review)
-
-
-def _weights(profile: ModelProfile, policy: Policy) -> str:
-    """What tells the weights apart, and where a calibration makes something of their certainty, that as well."""
-    if policy.calibration is None:
-        return profile.digest
-    line = json.dumps([policy.calibration.slope, policy.calibration.intercept])
-    return f"{profile.digest}, calibrated {hashlib.sha256(line.encode()).hexdigest()[:8]}"
 
 
 def _setup(settings: Settings, overrides: Mapping[str, str]) -> str:
@@ -154,7 +146,6 @@ def _setup(settings: Settings, overrides: Mapping[str, str]) -> str:
         if file.is_file()
     }
     parts = [FORMAT_VERSION, prompts, dict(overrides), settings.max_model_len, settings.quantization, settings.context]
-    parts += [settings.second_opinion, settings.min_confidence, settings.votes]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -11,11 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer.evaluation import ranking
 from reviewer.evaluation.bootstrap import intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reviewer.evaluation.cases import Case
     from reviewer.evaluation.record import Record
@@ -32,7 +31,6 @@ class Measure:
         title: Its name for people.
         part, whole: Which counts it is the ratio of; a second pair is taken away from the first.
         percent: Whether it is a share; else a mean.
-        value: Works it out where it is no ratio; the two counts are then shown beside it.
     """
 
     key: str
@@ -41,12 +39,9 @@ class Measure:
     whole: str
     minus: tuple[str, str] | None = None
     percent: bool = True
-    value: Callable[[Counts], float | None] | None = None
 
     def of(self, counts: Counts) -> float | None:
         """Its value; None where there is nothing that it could be a part of."""
-        if self.value is not None:
-            return self.value(counts)
         pairs = [(self.part, self.whole), *([self.minus] if self.minus else [])]
         if not all(counts[whole] for _, whole in pairs):
             return None
@@ -65,15 +60,6 @@ MEASURES = (
     Measure("precision", "precision: findings that stand on a defect", "true", "shown"),
     Measure("false_alarms", "false alarms: clean changes with a finding", "alarmed", "clean"),
     Measure("skill", "recall over false alarms (0: a guess)", "hit", "defects", minus=("alarmed", "clean")),
-    Measure(
-        "auc",
-        "a true finding is surer than a false one (AUC)",
-        "judged",
-        "findings",
-        percent=False,
-        value=ranking.auc,
-    ),
-    Measure("error", "confidence off the share that is true", "judged", "findings", value=ranking.error),
     Measure("explained", "units with an explanation that is shown", "explanations", "units"),
     Measure("overlap", "words in common with the reference explanation", "overlap", "referenced", percent=False),
     Measure("chance", "the same with those of other cases (chance)", "chance", "referenced", percent=False),
@@ -128,7 +114,6 @@ def count(case: Case, record: Record, references: Mapping[str, frozenset[str]]) 
         on_change=sum((finding.path, finding.line) in case.anchors for finding in record.findings),
         quotes=sum(finding.quoted is not None for finding in record.findings),
         quoted=sum(finding.quoted is True for finding in record.findings),
-        judged=sum(finding.judged for finding in record.findings),
         shown=len(record.shown),
         true=len(on_defect),
         fixes=len(fixes),
@@ -142,10 +127,6 @@ def count(case: Case, record: Record, references: Mapping[str, frozenset[str]]) 
         completion_tokens=record.completion_tokens,
     )
     _add(counts, "seconds", record.seconds)
-    for finding in record.findings:
-        if finding.judged and finding.confidence is not None:
-            right = any((finding.path, finding.line) in defect for defect in case.defects)
-            counts[ranking.judged(finding.confidence, right=right)] += 1
     if case.id in references:
         said = content_words(" ".join((*record.explanations, *(finding.message for finding in record.shown))))
         others = [words for name, words in references.items() if name != case.id]

@@ -7,7 +7,6 @@ the unit comes last, fenced by a marker that its author cannot know.
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,6 @@ from reviewer.diff import LineKind, printable
 from reviewer.engine import tasks
 from reviewer.languages import LANGUAGES
 from reviewer.prompting.fence import marker
-from reviewer.prompting.opinion import read_opinion, weigh
 from reviewer.prompting.reply import read_review, review_schema
 from reviewer.prompting.request import CompletionReader, Request
 from reviewer.prompting.rules import MAX_TOGETHER, holding, together
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from reviewer.context import Extent, Piece
     from reviewer.engine.client.wire import Message
     from reviewer.engine.profile import ModelProfile
-    from reviewer.finding import Finding
     from reviewer.prompting.rules import Rule
     from reviewer.selection.units import ReviewUnit
     from reviewer.unfinished.gaps import Gap
@@ -38,9 +35,6 @@ if TYPE_CHECKING:
 SHOTS = "prompts/base/shots.toml"
 # Two empty lines end a body; what a small model writes after them is chatter, at 40 ms a token.
 _AFTER_BODY = "\n\n\n"
-# A reasoning model's answer comes after its analysis; another's is one word, which may be two tokens.
-_OPINION_TOKENS = 2
-_LINE_NUMBER = re.compile(r"\b(lines?\s+)(\d{1,7})\b", re.IGNORECASE)
 # A unit may fill the context, but no unit is read well at any length: a model's attention thins out.
 _MAX_UNIT_CHARS = 12_000
 _MAX_UNIT_CHARS_SMALL = 3_500
@@ -146,35 +140,6 @@ class Prompts:
             read=read_review,
         )
 
-    def opinion(self, unit: ReviewUnit, finding: Finding, pieces: Sequence[Piece] = ()) -> Request:
-        """Write the question whether a finding on one of the unit's changed lines is right.
-
-        It goes on where the request for the unit's review ends, so that the prefix cache serves all up to there.
-        """
-        shown = self._unit_message(unit, pieces)["content"]
-        label = unit.anchors.index(finding.line) + 1 if finding.line in unit.anchors else ""
-        question = self._templates.render(
-            "base/opinion.j2",
-            label=label,
-            line=printable(finding.line_text).strip(),
-            message=printable(_with_labels(finding.message, unit)),
-            severity=finding.severity.value,
-            category=finding.category.value,
-            marker=marker(finding.path, finding.line_text, finding.message),
-        )
-        profile = self._profile
-        return Request(
-            messages=(
-                *self._prefix("review", unit),
-                {"role": "user", "content": f"{shown}\n{question.strip()}"},
-            ),
-            schema=None,
-            max_tokens=profile.reply_tokens(0) if profile.reasoning else _OPINION_TOKENS,
-            read=read_opinion,
-            logprobs=True,
-            keep=weigh,
-        )
-
     def complete(self, gap: Gap) -> Request:
         """Write the request for one piece of unfinished code."""
         task = tasks.CompletionTask(gap.language, printable(gap.before), printable(gap.after), gap.found.name)
@@ -242,12 +207,6 @@ def _written(piece: Piece) -> str:
     within = f", {printable(piece.name)}" if piece.name else ""
     lines = printable(piece.text).split("\n")
     return "\n".join((f"{printable(piece.path)}:{piece.line}{within}", *(f"| {line}".rstrip() for line in lines)))
-
-
-def _with_labels(text: str, unit: ReviewUnit) -> str:
-    """Put the labels that a model is shown where a finding's message names lines by the file's numbers."""
-    labels = {str(number): str(label) for label, number in enumerate(unit.anchors, 1)}
-    return _LINE_NUMBER.sub(lambda match: match.group(1) + labels.get(match.group(2), match.group(2)), text)
 
 
 def _shot_line(text: str) -> UnitLine:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,12 +9,9 @@ from reviewer.engine import tasks
 from reviewer.prompting.reply import InvalidReplyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from reviewer.engine.client.wire import Completion, Message
-
-# Answers that are counted as votes must differ where the model is not sure, and still make sense.
-_SAMPLE_TEMPERATURE = 0.7
+    from reviewer.engine.client.wire import Message
 
 
 class ReadReply(Protocol):
@@ -25,19 +21,12 @@ class ReadReply(Protocol):
         """Read ``text``; ``truncated`` says that the engine cut it at its longest length."""
 
 
-def _said(completion: Completion) -> str:
-    return completion.text
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request to the model, with the reader for its reply.
 
     Attributes:
-        read: Reads the text that ``keep`` gives.
-        draw: Which of several answers this asks for; tells them apart in the cache.
-        logprobs: Whether the likely tokens are asked for.
-        keep: What of the answer is read, and cached; by default what the model wrote.
+        read: Reads what the model wrote.
     """
 
     messages: tuple[Message, ...]
@@ -47,15 +36,6 @@ class Request:
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
     extra: Mapping[str, Any] | None = None
-    draw: int = 0
-    logprobs: bool = False
-    keep: Callable[[Completion], str] = _said
-
-    def sample(self, number: int) -> Request:
-        """The same request for its answer number ``number``: 0 is the likeliest one, the others are drawn."""
-        if not number:
-            return self
-        return dataclasses.replace(self, temperature=_SAMPLE_TEMPERATURE, draw=number)
 
 
 @dataclass(frozen=True, slots=True)

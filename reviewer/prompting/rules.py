@@ -20,15 +20,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer.config.repository import RULES
 from reviewer.errors import ConfigError
 from reviewer.languages import LANGUAGES
 from reviewer.selection.globs import matches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-FOLDER = ".reviewer/rules"
-"""Where a repository keeps them."""
 
 MAX_CHARS = 2_000
 """Longest text of one rule: it is read with every matching unit, and a model heeds few words better than many."""
@@ -99,7 +97,7 @@ def together(rules: Sequence[Rule]) -> str:
 
 
 def _read(name: str, text: str) -> Rule:
-    place = f"{FOLDER}/{name}"
+    place = f"{RULES}/{name}"
     front, body = _parts(text.replace("\r\n", "\n"), place)
     strange = [key for key in front if key not in _KEYS]
     if strange:

@@ -8,9 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewer.errors import ExitCode
+from reviewer.finding import Severity
 
 if TYPE_CHECKING:
-    from reviewer.finding import Finding, Review, Severity
+    from reviewer.config import Settings
+    from reviewer.finding import Finding, Review
+
+
+def judge(review: Review, settings: Settings) -> ExitCode:
+    """Return the exit code that a review earns under the settings in force."""
+    return exit_code(review, fail_on=severity(settings), require=settings.require)
+
+
+def severity(settings: Settings) -> Severity | None:
+    """Return the severity that fails a review; None where nothing does."""
+    return None if settings.fail_on is None else Severity(settings.fail_on)
 
 
 def exit_code(review: Review, *, fail_on: Severity | None, require: bool) -> ExitCode:

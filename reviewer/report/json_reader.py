@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _Json = dict[str, Any]
-_NO_EVIDENCE: dict[str, None] = {"logit": None, "agreement": None, "quoted": None}
 _MAJOR = SCHEMA_VERSION.partition(".")[0]
 
 
@@ -117,7 +116,6 @@ def _unit(unit: _Json, findings: tuple[Finding, ...], change: Change | None) -> 
 
 def _finding(one: _Json) -> Finding:
     suggestion = one["suggestion"]
-    confidence = one["confidence"]
     return Finding(
         path=_get(one, "path", str),
         line=_get(one, "line", int),
@@ -127,11 +125,10 @@ def _finding(one: _Json) -> Finding:
         line_text=_get(one, "line_text", str),
         scope=_get(one, "scope", str),
         suggestion=None if suggestion is None else _suggestion(suggestion),
-        confidence=None if confidence is None else float(confidence),
         marks=_marks(one),
         silence=_silence(one.get("silenced")),
         also=_lines_of(one.get("also", [])),
-        **_evidence(one.get("evidence", _NO_EVIDENCE)),
+        quoted=None if one.get("quoted") is None else _get(one, "quoted", bool),
     )
 
 
@@ -143,14 +140,6 @@ def _lines_of(numbers: object) -> tuple[int, ...]:
     if not isinstance(numbers, list) or not all(isinstance(number, int) for number in numbers):
         raise TypeError(f"also is {numbers!r:.60}")
     return tuple(numbers)
-
-
-def _evidence(one: object) -> _Json:
-    """What the confidence was made of; a report of version 1.0 does not say."""
-    if not isinstance(one, dict):
-        raise TypeError(f"evidence is {one!r:.60}")
-    numbers = {name: None if one[name] is None else float(one[name]) for name in ("logit", "agreement")}
-    return {**numbers, "quoted": None if one["quoted"] is None else _get(one, "quoted", bool)}
 
 
 def _suggestion(one: _Json) -> Suggestion:

@@ -97,14 +97,6 @@ def set_aside(review: Review) -> str:
     return ", ".join(parts)
 
 
-def folded(review: Review) -> str:
-    """How to see the findings that are set aside for their low confidence alone; empty where there are none."""
-    count = sum(finding.marks == {Mark.LOW_CONFIDENCE} for finding in review.findings)
-    if not count:
-        return ""
-    return f"{plural(count, 'finding')} of low confidence: --min-confidence 0 shows {'it' if count == 1 else 'them'}"
-
-
 def offers(review: Review, options: RenderOptions) -> tuple[str, ...]:
     """The commands that act on the review's ids, where they would find them: one example each."""
     if not options.offers:

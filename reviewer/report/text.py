@@ -137,9 +137,6 @@ def _tail(review: Review, options: RenderOptions) -> Iterator[Line]:
     aside = summary.set_aside(review)
     if aside:
         yield from _wrapped((("set aside ", _QUIET),), aside, width, _QUIET)
-    folded = summary.folded(review)
-    if folded:
-        yield from _wrapped((("          ", ""),), folded, width, _QUIET)
     if review.shown:
         worst = max((finding.severity for finding in review.shown), key=lambda severity: severity.rank)
         counted = (summary.counts(review), _STYLES[worst])

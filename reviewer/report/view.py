@@ -33,14 +33,12 @@ class FindingView:
     severity: Severity
     category: str
     message: str
-    confidence: float | None
     suggestion: Suggestion | None
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Severity, category and, where a second opinion was asked for, its probability."""
-        certainty = () if self.confidence is None else (f"{self.confidence:.0%}",)
-        return (self.severity.value, self.category, *certainty)
+        """Severity and category."""
+        return (self.severity.value, self.category)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,6 @@ def _finding(finding: Finding, number: str) -> FindingView:
         severity=finding.severity,
         category=finding.category.value,
         message=safe(finding.message) + _elsewhere(finding.also),
-        confidence=finding.confidence,
         suggestion=_suggestion(finding.suggestion),
     )
 

@@ -10,6 +10,7 @@ import re
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
+from reviewer.config.repository import BASELINE
 from reviewer.errors import ConfigError
 from reviewer.finding import Category, Silence, SilencedBy
 from reviewer.terminal.masking import mask
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reviewer.finding import Finding
-
-FILE = ".reviewer/baseline.json"
-"""Where a repository keeps it."""
 
 _VERSION = 1
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
@@ -62,7 +60,7 @@ def dump(found: Iterable[Entry]) -> str:
     )
 
 
-def load(data: bytes, name: str = FILE) -> tuple[Entry, ...]:
+def load(data: bytes, name: str = BASELINE) -> tuple[Entry, ...]:
     """Read the file.
 
     Args:

@@ -1,8 +1,7 @@
 """Findings that people of this repository do not want to hear of again, remembered in its common git folder.
 
 ``reviewer/dismissed.jsonl`` is a log that only grows: one JSON object per line, the last one of a fingerprint counts.
-All working trees share it. Each line keeps what the model was and how sure it said it was, so that its confidence can
-be calibrated on what people made of it.
+All working trees share it.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from reviewer.deferred.pending import FOLDER
 from reviewer.errors import UsageError
 from reviewer.finding import Silence, SilencedBy
+from reviewer.paths import GIT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,7 +33,6 @@ class Dismissal:
     Attributes:
         fingerprint: ``Finding.fingerprint``: it survives moves of the line.
         path, line_text, category, severity, message: What it was about, for people.
-        confidence: The probability that it was right as the review told it; None where none was asked for.
         model: Who found it.
         reason: In the user's words; may be empty.
         made: When it was dismissed, as ISO 8601.
@@ -46,7 +44,6 @@ class Dismissal:
     category: str
     severity: str
     message: str
-    confidence: float | None
     model: str
     reason: str
     made: str
@@ -61,7 +58,6 @@ class Dismissal:
             category=finding.category.value,
             severity=finding.severity.value,
             message=finding.message,
-            confidence=finding.confidence,
             model=model,
             reason=" ".join(reason.split()),
             made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -77,7 +73,7 @@ class Dismissals:
 
     def __init__(self, common_dir: Path) -> None:
         self._common_dir = common_dir
-        self._path = common_dir / FOLDER / _NAME
+        self._path = common_dir / GIT_FOLDER / _NAME
 
     def all(self) -> tuple[Dismissal, ...]:
         """Every dismissal in force, the oldest first.

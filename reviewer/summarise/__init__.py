@@ -35,10 +35,13 @@ _MOST_CHARS_SMALL = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it: a summary, or a note that says why there is none; neither where none was wanted."""
+    """A summary, or a note that says why there is none; neither where none was wanted."""
 
     summary: ChangeSummary | None = None
-    note: str = ""
+    notes: tuple[str, ...] = ()
+
+
+NOTHING = Outcome()
 
 
 def wanted(setting: str, profile: ModelProfile, units: Sequence[UnitReview], *, message: bool) -> bool:
@@ -81,14 +84,14 @@ async def summarise(
             listed = points.within(everything, room)
             answer = await _answer(_request(listed, prompts), answerer, only_known=only_known)
             if answer is None:
-                return Outcome()
+                return NOTHING
             if not answer.too_long or len(listed.listed) == 1:
                 break
             room //= 2
     except ReviewerError as problem:
-        return Outcome(note=_sorry(problem.message))
+        return Outcome(notes=(_sorry(problem.message),))
     if answer.value is None:
-        return Outcome(note=_sorry(answer.reason))
+        return Outcome(notes=(_sorry(answer.reason),))
     shown, profile = _printed(listed, prompts), prompts.profile
     return Outcome(check.checked(answer.value, listed, shown, _examples(profile), profile.bounds, cached=answer.cached))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from reviewer.checking.check import whole_sentences
+from reviewer.checking.claims import whole_sentences
 from reviewer.checking.grounding import Source, is_echo, is_ungrounded, names_others, says_nothing
 from reviewer.engine.profile import SUBJECT_CHARS
 from reviewer.finding import ChangeSummary, CommitMessage, Mark, Risk, RiskLevel, Severity

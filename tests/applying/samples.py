@@ -67,7 +67,7 @@ def _unit(fix: Fix, text: str) -> UnitReview:
         suggestion = Suggestion(fix.start, fix.end, fix.replacement, "\n".join(lines[fix.start - 1 : fix.end]))
     finding = Finding(
         fix.path, fix.start, Severity.ERROR, fix.category, f"wrong at {fix.start}", lines[fix.start - 1],
-        suggestion=suggestion, confidence=0.8,
+        suggestion=suggestion,
     )  # fmt: skip
     language = detect(fix.path, lines[0]).name
     return UnitReview(fix.path, fix.start, fix.end, "", language, (), UnitStatus.READ, findings=(finding,))

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewer import diff
-from reviewer.cli.common import from_repository
-from reviewer.context import Extent, Piece, Role, Surroundings, match
-from reviewer.git import Repository
+from reviewer.context import Extent, Piece, Role, Surroundings
 from reviewer.languages import LANGUAGES
-from reviewer.selection.units import ReviewUnit, select
+from reviewer.selection.units import ReviewUnit
 from tests.snippets import SNIPPETS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tests.repo import Repo
 
 ROOM = 100_000
 
@@ -61,7 +53,7 @@ def test_definition_that_the_line_calls(language: str) -> None:
 def test_each_extent_shows_what_the_one_before_shows(language: str) -> None:
     snippet = SNIPPETS[language]
     unit = unit_of(language, snippet.text, snippet.changed)
-    extents: tuple[Extent, ...] = ("none", "scope", "file", "repo")
+    extents: tuple[Extent, ...] = ("none", "scope", "file")
     shown = [Surroundings(extent, {"till.x": snippet.text}.get).of(unit, ROOM) for extent in extents]
     assert shown[0] == ()
     for less, more in pairwise(shown):
@@ -73,7 +65,7 @@ def test_each_extent_shows_what_the_one_before_shows(language: str) -> None:
 @pytest.mark.parametrize("language", SNIPPETS)
 @pytest.mark.parametrize("room", [0, 39, 120, 300])
 def test_the_room_is_kept(language: str, room: int) -> None:
-    found = pieces_of(language, "repo", room)
+    found = pieces_of(language, "file", room)
     assert sum(piece.chars for piece in found.values()) <= room
 
 
@@ -100,7 +92,7 @@ def test_nothing_that_the_unit_shows_is_repeated(language: str, data: st.DataObj
         tuple(diff.SourceLine(diff.LineKind.ADDED, lines[number - 1], None, number) for number in shown),
         tuple(shown),
     )
-    found = Surroundings("repo", {"till.x": text}.get).of(unit, ROOM)
+    found = Surroundings("file", {"till.x": text}.get).of(unit, ROOM)
     told = [line for piece in found for line in piece.text.split("\n") if line.strip() not in ("\u2026", "")]
     left = [line.rstrip() for number, line in enumerate(lines, 1) if number not in shown]
     for line in told:  # each line of the rest is told once at most
@@ -143,100 +135,8 @@ def test_which_definition_is_meant(text: str, changed: str, wanted: list[str]) -
     assert sorted(piece.name for piece in found if piece.role is Role.DEFINITION) == sorted(wanted)
 
 
-@pytest.mark.parametrize(
-    ("target", "path", "leads"),
-    [
-        (("shop", "tax"), "src/shop/tax.py", True),
-        (("shop", "tax", "rate"), "shop/tax.py", True),
-        (("shop", "tax"), "shop/tax/__init__.py", True),
-        (("tax",), "tax.py", True),
-        (("example.org", "shop", "tax"), "shop/tax/rate.go", True),
-        (("com", "acme", "Tax"), "src/main/java/com/acme/Tax.java", True),
-        (("components", "Button"), "src/components/Button/index.tsx", True),
-        (("shop", "tax"), "other/tax.py", False),
-        (("os", "path"), "shop/tax.py", False),
-        (("tax",), "shop/syntax.py", False),
-        ((), "tax.py", False),
-    ],
-)
-def test_where_an_import_leads(target: tuple[str, ...], path: str, leads: bool) -> None:
-    assert match.leads_to(target, path) is leads
-
-
-FILES: dict[str, str | bytes] = {
-    "shop/tax.py": 'def rate(country):\n    """Percent, not a share."""\n    return 19\n',
-    "shop/other.py": "def unrelated():\n    pass\n",
-    "else/tax.py": "def rate(country):\n    return 'wrong'\n",
-    "shop/till.py": "from shop.tax import rate\n\n\ndef total(net):\n    return net\n",
-    "app/main.py": "from shop.till import total\n\n\ndef pay(basket):\n    return total(basket.net)\n",
-    "app/noise.py": "def total():\n    return 0\n\n\ntotal()\n",
-}
-
-
-def reviewed(repo: Repo, files: Mapping[str, str | bytes], staged: Mapping[str, str | bytes]) -> tuple[Piece, ...]:
-    """The pieces beside the first unit of what is staged."""
-    repo.commit("first", dict(files))
-    repo.stage(dict(staged))
-    repository = Repository.discover(repo.root)
-    source = from_repository(repository, repository.target(None, staged=True))
-    (unit, *_) = select(source.change, source.read, max_chars=10_000).units
-    around = Surroundings("repo", source.read, source.index)
-    around.prepare([unit])
-    return around.of(unit, ROOM)
-
-
-def test_a_definition_in_another_file_is_found_by_its_import(repo: Repo) -> None:
-    text = "from shop.tax import rate\n\n\ndef total(net):\n    return net * rate('de')\n"
-    found = reviewed(repo, FILES, {"shop/till.py": text})
-    (piece,) = (one for one in found if one.role is Role.DEFINITION)
-    assert (piece.path, piece.line, piece.name) == ("shop/tax.py", 1, "rate")
-    assert piece.text == str(FILES["shop/tax.py"]).rstrip()
-
-
-def test_callers_of_a_changed_signature(repo: Repo) -> None:
-    text = "from shop.tax import rate\n\n\ndef total(net, country):\n    return net\n"
-    found = reviewed(repo, FILES, {"shop/till.py": text})
-    (piece,) = (one for one in found if one.role is Role.CALLER)
-    assert (piece.path, piece.line, piece.name) == ("app/main.py", 5, "pay")
-    assert piece.text == "    return total(basket.net)"
-
-
-def test_a_signature_of_several_lines_changes_on_any_of_them(repo: Repo) -> None:
-    before = (
-        "def total(\n    net,\n):\n    return net\n\n\n" + "x = 1\n" * 9 + "\n\ndef pay(net):\n    return total(net)\n"
-    )
-    after = before.replace("    net,\n", "    net, country,\n")
-    found = reviewed(repo, {"a.py": before}, {"a.py": after})
-    assert [(one.role, one.line, one.name) for one in found if one.role is Role.CALLER] == [(Role.CALLER, 19, "pay")]
-
-
-def test_a_body_that_changes_calls_for_no_callers(repo: Repo) -> None:
-    text = str(FILES["shop/till.py"]).replace("return net", "return net + 1")
-    assert not [one for one in reviewed(repo, FILES, {"shop/till.py": text}) if one.role is Role.CALLER]
-
-
-def test_a_new_function_has_no_callers_yet(repo: Repo) -> None:
-    text = str(FILES["shop/till.py"]) + "\n\ndef pay(net):\n    return net\n"
-    assert not [one for one in reviewed(repo, FILES, {"shop/till.py": text}) if one.role is Role.CALLER]
-
-
-def test_what_is_staged_counts_and_not_what_lies_in_the_working_tree(repo: Repo) -> None:
-    repo.commit("first", FILES)
-    repo.stage({"shop/tax.py": "def rate(country):\n    return 'staged'\n"})
-    repo.write({"shop/tax.py": "def rate(country):\n    return 'not staged'\n"})
-    text = "from shop.tax import rate\n\n\ndef total(net):\n    return net * rate('de')\n"
-    repo.stage({"shop/till.py": text})
-    repository = Repository.discover(repo.root)
-    source = from_repository(repository, repository.target(None, staged=True))
-    units = select(source.change, source.read, max_chars=10_000).units
-    around = Surroundings("repo", source.read, source.index)
-    around.prepare(units)
-    (piece,) = (one for unit in units for one in around.of(unit, ROOM) if one.name == "rate")
-    assert "return 'staged'" in piece.text
-
-
-def test_without_an_index_only_the_file_is_known(repo: Repo) -> None:
+def test_only_the_file_is_searched() -> None:
     text = "def f(a):\n    return a\n\n\nx = f(1)\ny = g(2)\n"
-    found = Surroundings("repo", {"till.x": text}.get).of(unit_of("python", text, "x = f(1)"), ROOM)
+    found = Surroundings("file", {"till.x": text}.get).of(unit_of("python", text, "x = f(1)"), ROOM)
     assert [piece.name for piece in found] == ["f"]
-    assert Surroundings("repo", lambda _: None).of(unit_of("python", text, "x = f(1)"), ROOM) == ()
+    assert Surroundings("file", lambda _: None).of(unit_of("python", text, "x = f(1)"), ROOM) == ()

@@ -21,6 +21,7 @@ from reviewer.engine.client.endpoint import Endpoint
 from reviewer.errors import EngineUnreachableError, InferenceTimeoutError
 from reviewer.finding import Review, UnitStatus
 from reviewer.review import review_change
+from reviewer.selection.source import ChangeSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +119,7 @@ async def _review(repo: Repo, servers: list[Served]) -> Review:
         url=", ".join(server.url for server in servers), api_key=_ENV["VLLM_API_KEY"], timeout=300.0, completions=False,
         summary="off",
     )  # fmt: skip
-    return await review_change(change, {"values.py": after}.get, settings)
+    return await review_change(ChangeSource(change, {"values.py": after}.get), settings)
 
 
 async def test_one_of_two_is_killed_in_the_middle_of_a_review(servers: list[Served], repo: Repo) -> None:

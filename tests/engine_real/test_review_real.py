@@ -15,8 +15,7 @@ import psutil
 import pytest
 
 from reviewer import AIModelManager, ModelConfig, diff, processes
-from reviewer.checking import check
-from reviewer.cli.common import from_repository
+from reviewer.checking import claims
 from reviewer.config import Settings
 from reviewer.engine.client.client import EngineClient
 from reviewer.engine.server import registry
@@ -27,6 +26,7 @@ from reviewer.git import Repository
 from reviewer.prompting.prompts import Prompts
 from reviewer.report.json_report import schema
 from reviewer.review import review_change
+from reviewer.selection.source import from_repository
 from reviewer.selection.units import select
 from tests.command import reviewer
 from tests.engine_real.samples import BEFORE, CHANGED, STAGED, UNFINISHED
@@ -169,7 +169,7 @@ async def test_a_model_that_must_find_something_cannot_name_another_line(warm: S
         forced["properties"]["findings"]["minItems"] = 1
         said = await manager.chat(request.messages, max_tokens=600, temperature=1.0, schema=forced, timeout=300)
         reply = request.read(said.text, truncated=said.finish_reason == "length")
-        return list(check.findings(reply, unit, str(STAGED[unit.path]), prompts.examples))
+        return list(claims.findings(reply, unit, str(STAGED[unit.path]), prompts.examples))
 
     async with AIModelManager(embedded=True, keep_warm=True) as manager:
         prompts = Prompts(await manager.profile(), {})
@@ -183,11 +183,11 @@ async def test_a_model_that_must_find_something_cannot_name_another_line(warm: S
 
 
 @pytest.mark.anyio
-async def test_a_definition_of_another_file_is_sent_and_the_reply_is_read(warm: ServerState, repo: Repo) -> None:
-    tax = 'def rate(country):\n    """Percent, not a share."""\n    return RATES[country]\n'
-    till = "from shop.tax import rate\n\n\ndef total(net, country):\n    return net\n"
-    repo.commit("first", {"shop/tax.py": tax, "shop/till.py": till})
-    repo.stage({"shop/till.py": till.replace("return net", "return net * rate(country)")})
+async def test_a_definition_beside_the_unit_is_sent_and_the_reply_is_read(warm: ServerState, repo: Repo) -> None:
+    rate = 'def rate(country):\n    """Percent, not a share."""\n    return RATES[country]\n'
+    till = rate + "\n" * 12 + "def total(net, country):\n    return net\n"
+    repo.commit("first", {"till.py": till})
+    repo.stage({"till.py": till.replace("return net", "return net * rate(country)")})
     sent: list[str] = []
 
     class Told(AIModelManager):
@@ -199,15 +199,14 @@ async def test_a_definition_of_another_file_is_sent_and_the_reply_is_read(warm: 
 
     repository = Repository.discover(repo.root)
     source = from_repository(repository, repository.target(None, staged=True))
-    settings = Settings(embedded=True, context="repo", cache=False)
+    settings = Settings(embedded=True, context="file", cache=False)
     manager = Told(settings.model_config)
-    review = await review_change(source.change, source.read, settings, manager=manager, index=source.index)
-    assert all("| " + tax.rstrip().replace("\n", "\n| ") in content for content in sent)
-    assert all("shop/tax.py:1, rate\n" in content for content in sent)
+    review = await review_change(source, settings, manager=manager)
+    assert all("| def rate(country):" in content for content in sent)
     (unit,) = review.units
     assert unit.status is UnitStatus.READ, unit.reason
     assert unit.explanation is not None
-    assert {found.line for found in unit.findings} <= {5}
+    assert {found.line for found in unit.findings} <= {17}
 
 
 @pytest.mark.anyio

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from typing import Any
 
@@ -117,15 +116,3 @@ def test_a_bug_and_its_fix_are_drawn_together() -> None:
     figures = score(pair, [record(pair[0], found()), record(pair[1])])
     skill = next(figure for figure in figures if figure.measure.key == "skill")
     assert skill.interval == (1, 1)  # drawn apart, half of the draws would lack one side
-
-
-def test_quotes_and_confidences_are_measured() -> None:
-    sure, unsure = (dataclasses.replace(found(), confidence=p, quoted=q) for p, q in ((0.9, True), (0.2, False)))
-    folded = dataclasses.replace(unsure, marks=("low-confidence",))
-    echo = dataclasses.replace(sure, marks=("echo",), quoted=None)
-    got = values(record(BUG, sure), record(FIX, folded, echo))
-    assert got["quoted"] == 0.5
-    assert got["auc"] == 1
-    assert got["error"] == pytest.approx((0.1 + 0.2) / 2)
-    nothing = values(record(BUG, found()))
-    assert nothing["quoted"] is nothing["auc"] is nothing["error"] is None

@@ -93,7 +93,6 @@ EMPTY = Finding(
     message="ZeroDivisionError when values is empty",
     line_text="    return total / len(values)",
     scope="average",
-    confidence=0.94,
     suggestion=Suggestion(12, 12, "    return total / len(values) if values else 0", "    return total / len(values)"),
 )
 PARSE = diff(
@@ -138,7 +137,6 @@ INSECURE = Finding(
         "fetched; `requests` verifies by default, leave the argument out or pass the path of your own authority."
     ),
     line_text="    return requests.get(url, verify=False).json()",
-    confidence=0.71,
 )
 
 CLEAN = Review(
@@ -192,7 +190,7 @@ SUMMARY = dataclasses.replace(
 UNREAD = Review(
     "main...HEAD",
     (
-        unit("stats.py", STATS, "Drops the guard for an empty list.", dataclasses.replace(EMPTY, confidence=None)),
+        unit("stats.py", STATS, "Drops the guard for an empty list.", EMPTY),
         unit("big.py", diff("+x = 1\n+y = 2", 100), status=UnitStatus.NOT_READ, reason="the reply did not parse twice"),
         unit("slow.py", diff("+x = 1"), status=UnitStatus.NOT_READ, reason="no answer within 30 s"),
     ),
@@ -244,10 +242,7 @@ FOLDED = Review(
             "stats.py",
             STATS,
             "",
-            dataclasses.replace(EMPTY, logit=1.9, agreement=1.0, quoted=True, also=(31, 48)),
-            dataclasses.replace(EMPTY, message="SECRETLY MARKED", confidence=0.21, logit=-1.3).marked(
-                Mark.LOW_CONFIDENCE
-            ),
+            dataclasses.replace(EMPTY, quoted=True, also=(31, 48)),
             dataclasses.replace(EMPTY, message="SECRETLY MARKED", quoted=False).marked(Mark.MISQUOTED),
             dataclasses.replace(EMPTY, message="SECRETLY MARKED").marked(Mark.NIT),
             scope="average()",

@@ -20,7 +20,7 @@ def finding(line_text: str = "x = 1", message: str = "wrong", **more: object) ->
 
 
 def dismissal(line_text: str = "x = 1", reason: str = "because") -> Dismissal:
-    return Dismissal.of(finding(line_text, confidence=0.7), model="m", reason=reason)
+    return Dismissal.of(finding(line_text), model="m", reason=reason)
 
 
 def test_what_the_calibration_needs_is_remembered(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_what_the_calibration_needs_is_remembered(tmp_path: Path) -> None:
     known.add([dismissal(reason="two\n lines"), dismissal("caf\udce9\u202e")])
     (first, second) = Dismissals(tmp_path).all()
     assert first.fingerprint == finding().fingerprint
-    assert (first.model, first.confidence, first.category, first.severity) == ("m", 0.7, "bug", "error")
+    assert (first.model, first.category, first.severity) == ("m", "bug", "error")
     assert (first.path, first.line_text, first.message, first.reason) == ("a.py", "x = 1", "wrong", "two lines")
     assert second.line_text == "caf\udce9\u202e"
     assert (tmp_path / "reviewer" / "dismissed.jsonl").read_bytes().isascii()

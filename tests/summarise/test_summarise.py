@@ -10,10 +10,11 @@ import pytest
 
 from reviewer import diff
 from reviewer.config import Settings
-from reviewer.config.customs import Customs
+from reviewer.config.repository import RepositoryFiles
 from reviewer.finding import Mark, RiskLevel, Severity
 from reviewer.report import gate
 from reviewer.review import review_change
+from reviewer.selection.source import ChangeSource
 from tests.fake_engine import FakeEngine, Rule, Script
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def change_of(repo: Repo, after: Mapping[str, str] = AFTER) -> diff.Change:
 
 async def run(engine: FakeEngine, change: diff.Change, texts: Mapping[str, str] = AFTER, **options: Any) -> Review:
     more = {name: options.pop(name) for name in ("deadline", "wait", "message") if name in options}
-    return await review_change(change, texts.get, Settings(url=engine.endpoint.url, **options), **more)
+    return await review_change(ChangeSource(change, texts.get), Settings(url=engine.endpoint.url, **options), **more)
 
 
 def asked(engine: FakeEngine) -> list[dict[str, Any]]:
@@ -210,6 +211,6 @@ async def test_a_repositorys_own_words_for_it(repo: Repo) -> None:
     own = {"base/summary.j2": "{% include 'packaged/base/summary.j2' %} Begin the subject with 'core: '."}
     with FakeEngine(Script(rules=[whole(), *PIECES]), tcp=True) as engine:
         settings = Settings(url=engine.endpoint.url)
-        await review_change(change_of(repo), AFTER.get, settings, customs=Customs(templates=own))
+        await review_change(ChangeSource(change_of(repo), AFTER.get), settings, files=RepositoryFiles(prompts=own))
         (request,) = asked(engine)
     assert "Begin the subject with" in request["body"]["messages"][0]["content"]

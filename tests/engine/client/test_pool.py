@@ -22,6 +22,7 @@ from reviewer.engine.client.pool import EnginePool
 from reviewer.errors import ConfigError, EngineDiedError, EngineFaultError, EngineUnreachableError
 from reviewer.finding import Review, UnitStatus
 from reviewer.review import review_change
+from reviewer.selection.source import ChangeSource
 from tests.fake_engine import FakeEngine, Rule, Script
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class TestReview:
 
     async def review(self, repo: Repo, found: list[FakeEngine], **options: Any) -> Review:
         change, texts = self.change(repo, 40)
-        return await review_change(change, texts.get, Settings(url=urls(found), summary="off", **options))
+        return await review_change(ChangeSource(change, texts.get), Settings(url=urls(found), summary="off", **options))
 
     @pytest.mark.parametrize(
         "end",

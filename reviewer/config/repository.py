@@ -1,0 +1,139 @@
+"""The reviewer's files that a repository brings: prompt templates, rules and a baseline.
+
+They are read from the working tree or, in CI, from a revision. None is trusted: links are not followed, sizes are
+bounded, and files of another kind, such as ``.DS_Store``, are ignored.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reviewer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from reviewer.git import Repository
+
+PROMPTS = ".reviewer/prompts"
+RULES = ".reviewer/rules"
+BASELINE = ".reviewer/baseline.json"
+
+_SUFFIXES = {PROMPTS: (".j2",), RULES: (".md",)}
+_MAX_BYTES = 256 * 1024
+_MAX_BASELINE_BYTES = 16 * 1024 * 1024
+_MAX_FILES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryFiles:
+    """What a repository brings to its reviews.
+
+    Attributes:
+        prompts: Text of its prompt templates by path below ``.reviewer/prompts``.
+        rules: Text of its rules by path below ``.reviewer/rules``.
+        baseline: Content of ``.reviewer/baseline.json``; None where there is none.
+        dismissals: Folder that holds the list of dismissed findings; None ignores dismissals.
+    """
+
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, str] = field(default_factory=dict)
+    baseline: bytes | None = None
+    dismissals: Path | None = None
+
+
+def from_worktree(repository: Repository | None) -> RepositoryFiles:
+    """Read the files from the working tree, and use the dismissals made in this clone.
+
+    Raises:
+        ConfigError: A file is too large or not UTF-8, or there are too many.
+    """
+    if repository is None:
+        return RepositoryFiles()
+    root = repository.root
+    return RepositoryFiles(
+        _worktree_texts(root, PROMPTS), _worktree_texts(root, RULES), worktree_baseline(root), repository.common_dir
+    )
+
+
+def from_revision(repository: Repository, revision: str) -> RepositoryFiles:
+    """Read the files from a revision, for CI, where the author of the change controls the working tree.
+
+    Raises:
+        ConfigError: A file is too large or not UTF-8, or there are too many.
+    """
+    return RepositoryFiles(
+        _revision_texts(repository, revision, PROMPTS),
+        _revision_texts(repository, revision, RULES),
+        repository.show(revision, BASELINE),
+    )
+
+
+def worktree_baseline(root: Path) -> bytes | None:
+    """Read the baseline in the working tree; None where there is none or a link leads to it.
+
+    Raises:
+        ConfigError: It is too large.
+    """
+    path = root.resolve() / BASELINE
+    if not path.is_file() or path.resolve() != path:
+        return None
+    return _bounded(path, BASELINE, _MAX_BASELINE_BYTES)
+
+
+def _worktree_texts(root: Path, name: str) -> dict[str, str]:
+    folder = root.resolve() / name
+    if not folder.is_dir() or folder.resolve() != folder:
+        return {}
+    wanted = (path for path in sorted(folder.rglob("*")) if path.suffix in _SUFFIXES[name])
+    inside = [path for path in wanted if path.is_file() and path.resolve().is_relative_to(folder)]
+    _check_count(len(inside), name)
+    found = {}
+    for path in inside:
+        below = path.relative_to(folder).as_posix()
+        found[below] = _decode(_bounded(path, f"{name}/{below}", _MAX_BYTES), f"{name}/{below}")
+    return found
+
+
+def _revision_texts(repository: Repository, revision: str, name: str) -> dict[str, str]:
+    from reviewer.git import Target, TargetKind
+
+    command = ("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision, "--", f"{name}/")
+    paths = [os.fsdecode(path) for path in repository.command.run(*command).split(b"\0") if path]
+    wanted = [path for path in paths if path.endswith(_SUFFIXES[name])]
+    _check_count(len(wanted), name)
+    contents = repository.contents(Target(TargetKind.COMMIT, None, revision, name), wanted)
+    return {
+        path.removeprefix(f"{name}/"): _decode(_checked(data, path), path)
+        for path, data in contents.items()
+        if data is not None
+    }
+
+
+def _bounded(path: Path, name: str, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return _checked(file.read(limit + 1), name, limit)
+    except OSError as problem:
+        raise ConfigError(f"cannot read {name}: {problem.strerror}") from problem
+
+
+def _checked(data: bytes, name: str, limit: int = _MAX_BYTES) -> bytes:
+    if len(data) > limit:
+        raise ConfigError(f"{name} is larger than {limit // 1024} KiB")
+    return data
+
+
+def _check_count(count: int, name: str) -> None:
+    if count > _MAX_FILES:
+        raise ConfigError(f"{name} holds {count} files; at most {_MAX_FILES} are read")
+
+
+def _decode(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise ConfigError(f"{name} is not UTF-8", hint="save it as UTF-8, or remove it") from problem

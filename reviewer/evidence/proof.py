@@ -1,0 +1,136 @@
+"""Whether a fix mends a fault, as far as that can be shown without running the code."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewer import syntax
+from reviewer.checking import suggestion as suggestions
+from reviewer.evidence.escapes import only_deletes, silences
+from reviewer.finding import Mark, SourceKind
+
+if TYPE_CHECKING:
+    from reviewer.finding import Finding, Source, Suggestion
+
+Recheck = Callable[[str], Iterable["Finding"] | None]
+"""Runs the finding's own sources on a whole text; None where they cannot run."""
+
+_AROUND = 3  # lines before and after the fault that a fix outside of any function may change
+_REFUSALS = {
+    Mark.DOES_NOT_APPLY: "it does not apply to the reviewed text",
+    Mark.NO_CHANGE: "it changes nothing",
+    Mark.DOES_NOT_PARSE: "the file does not parse with it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The verdict about one fix.
+
+    Attributes:
+        said: What exactly was shown, such as ``"ruff no longer reports B006; parses; nothing else changed"``, or why
+            the fix is refused.
+    """
+
+    proven: bool
+    said: str
+
+
+def prove(finding: Finding, suggestion: Suggestion, text: str, language: str, recheck: Recheck) -> Proof:
+    """Tell whether a suggestion mends a finding.
+
+    It is proven where it applies, parses, stays within the function around the finding and keeps every function's
+    signature, is none of the known ways to silence a rule, and the finding's own sources report one fault fewer and
+    nothing new.
+
+    Args:
+        finding: The fault, with its sources.
+        suggestion: The replacement.
+        text: The whole reviewed text of the file.
+        language: The name of its language.
+        recheck: Runs the finding's sources; called with ``text`` and with the fixed text.
+    """
+    after = suggestions.apply(text, suggestion)
+    checked = suggestions.check(suggestion, text, language)
+    for mark in checked.marks & _REFUSALS.keys():
+        return Proof(proven=False, said=_REFUSALS[mark])
+    if after is None or syntax.new_errors(language, text, after) is None:
+        return Proof(proven=False, said=f"nothing here parses {language}")
+    reason = _outside(finding, suggestion, text, language) or _other_signature(text, after, language)
+    reason = reason or silences(finding.sources, language, suggestion.original, suggestion.replacement)
+    # A rule's own fix may well be a deletion, of a debugger's breakpoint for instance.
+    if suggestion != finding.suggestion and only_deletes(suggestion.original, suggestion.replacement, language):
+        reason = reason or "it only deletes code"
+    if reason:
+        return Proof(proven=False, said=reason)
+    return _verdict(finding, recheck(text), recheck(after))
+
+
+def _verdict(finding: Finding, before: Iterable[Finding] | None, after: Iterable[Finding] | None) -> Proof:
+    if before is None or after is None:
+        return Proof(proven=False, said="its sources cannot check it")
+    old, new = _counts(before), _counts(after)
+    checkable = [source for source in finding.sources if _key(source) in old]
+    if not checkable:
+        return Proof(proven=False, said="its sources do not find the fault in this text")
+    for source in checkable:
+        if new[_key(source)] >= old[_key(source)]:
+            return Proof(proven=False, said=f"{_named(source)} is still reported")
+    added = new - old
+    if added:
+        name, rule = min(added)
+        return Proof(proven=False, said=f"it causes {name} {rule}".rstrip())
+    mended = "; ".join(_no_longer(source) for source in checkable)
+    return Proof(proven=True, said=f"{mended}; parses; nothing else changed")
+
+
+def _counts(findings: Iterable[Finding]) -> Counter[tuple[str, str]]:
+    return Counter(_key(source) for finding in findings for source in finding.sources)
+
+
+def _key(source: Source) -> tuple[str, str]:
+    return source.name, source.rule
+
+
+def _named(source: Source) -> str:
+    return f"{source.name} {source.rule}".rstrip()
+
+
+def _no_longer(source: Source) -> str:
+    if source.kind is SourceKind.RULE:
+        return f"rule {source.rule} no longer matches"
+    return f"{source.name} no longer reports {source.rule or 'it'}"
+
+
+def _outside(finding: Finding, suggestion: Suggestion, text: str, language: str) -> str | None:
+    """Return a refusal where lines change that do not belong to the function or the statement of the finding."""
+    first, last = _changed(suggestion)
+    scope = syntax.enclosing(language, text, finding.line)
+    # A class is no bound: most of it has nothing to do with one of its lines.
+    if scope is not None and scope.kind != "class":
+        fits = scope.start <= first and last <= scope.end
+        return None if fits else "it changes code outside of the function"
+    fits = finding.line - _AROUND <= first and last <= finding.line + _AROUND
+    return None if fits else "it changes code far from the fault"
+
+
+def _changed(suggestion: Suggestion) -> tuple[int, int]:
+    """The lines that really differ, 1-based; a suggestion may repeat lines around them."""
+    old, new = suggestion.original.split("\n"), suggestion.replacement.split("\n")
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    room = min(len(old), len(new)) - same
+    backwards = zip(reversed(old), reversed(new), strict=False)
+    tail = min(room, sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], backwards)))
+    first = suggestion.start + same
+    return min(first, suggestion.end), max(first, suggestion.end - tail)
+
+
+def _other_signature(text: str, after: str, language: str) -> str | None:
+    """Return a refusal where a function is gone, renamed or new."""
+    before = Counter(function.name for function in syntax.functions(language, text))
+    now = Counter(function.name for function in syntax.functions(language, after))
+    return None if before == now else "it adds, removes or renames a function"

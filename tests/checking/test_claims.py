@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from reviewer.checking.claims import completion, explanation, findings, whole_sentences
+from reviewer.diff import LineKind, SourceLine
+from reviewer.finding import Category, Mark, Severity
+from reviewer.languages import LANGUAGES
+from reviewer.prompting.reply import RawFinding, Reply
+from reviewer.selection.units import ReviewUnit
+from reviewer.unfinished import find
+from reviewer.unfinished.gaps import Gap
+
+TEXT = "def average(values):\n    return sum(values) / len(values)\n"
+UNIT = ReviewUnit(
+    "stats.py",
+    LANGUAGES["python"],
+    "",
+    (
+        SourceLine(LineKind.CONTEXT, "def average(values):", 1, 1),
+        SourceLine(LineKind.ADDED, "    return sum(values) / len(values)", None, 2),
+    ),
+    (2,),
+)
+
+
+def raw(message: str = "Fails when values is empty.", line: int = 1, fix: str | None = None) -> RawFinding:
+    return RawFinding(line, Severity.ERROR, Category.BUG, message, fix)
+
+
+def gap() -> tuple[Gap, str]:
+    text = "def add(a, b):\n    pass\n"
+    (found,) = find("python", text, [1, 2], path="a.py")
+    return Gap("a.py", LANGUAGES["python"], found, "def add(a, b):", "", "    pass", "add"), text
+
+
+def test_nothing_is_dropped() -> None:
+    reply = Reply("Ok then.", (raw(), raw(line=2), raw("`load_config` fails."), raw("x")))
+    checked = findings(reply, UNIT, TEXT, ())
+    assert [set(found.marks) for found in checked] == [set(), {Mark.OFF_CHANGE}, {Mark.UNGROUNDED}, {Mark.EMPTY}]
+
+
+def test_a_line_is_called_by_its_number_in_the_file() -> None:
+    (found,) = findings(Reply("", (raw("Line 1 fails when values is empty."),)), UNIT, TEXT, ())
+    assert (found.line, found.message) == (2, "Line 2 fails when values is empty.")
+    assert found.shown
+
+
+def test_a_fix_is_tried_on_the_text() -> None:
+    (good, bad) = findings(Reply("", (raw(fix="return 0"), raw(fix="return (0"))), UNIT, TEXT, ())
+    assert good.suggestion is not None
+    assert good.suggestion.shown
+    assert bad.suggestion is not None
+    assert bad.suggestion.marks == {Mark.DOES_NOT_PARSE}
+    assert bad.shown  # the finding stands without its fix
+
+
+def test_the_explanation_is_held_to_the_unit_too() -> None:
+    assert explanation(Reply("Averages the values.", ()), UNIT, ()).shown
+    assert not explanation(Reply("Reads config/loader.yaml first.", ()), UNIT, ()).shown
+
+
+@pytest.mark.parametrize(
+    ("quote", "marks"),
+    [
+        (None, set()),  # not asked for
+        ("    return sum(values) / len(values)", set()),
+        ("1 +    return sum(values) / len(values)", set()),
+        ("sum(values)", set()),
+        ("def average(values):", {Mark.MISQUOTED}),
+        ("", {Mark.MISQUOTED}),
+    ],
+)
+def test_the_quote_is_held_to_the_line(quote: str | None, marks: set[Mark]) -> None:
+    (found,) = findings(Reply("", (dataclasses.replace(raw(), quote=quote),)), UNIT, TEXT, ())
+    assert (found.marks, found.quoted) == (marks, None if quote is None else not marks)
+
+
+def test_a_line_that_is_not_there_has_no_quote() -> None:
+    (found,) = findings(Reply("", (dataclasses.replace(raw(line=9), quote="return"),)), UNIT, TEXT, ())
+    assert (found.marks, found.quoted) == ({Mark.OFF_CHANGE}, None)
+
+
+def test_a_remark_on_form_is_a_nit() -> None:
+    (found,) = findings(Reply("", (raw("The name values is not descriptive."),)), UNIT, TEXT, ())
+    assert found.marks == {Mark.NIT}
+
+
+def test_a_completion_is_fitted_and_tried() -> None:
+    hole, text = gap()
+    found = completion(hole, "return a + b", text)
+    assert found.category is Category.UNFINISHED
+    assert found.suggestion is not None
+    assert (found.suggestion.replacement, found.suggestion.shown) == ("    return a + b", True)
+
+
+@pytest.mark.parametrize(
+    ("code", "mark"), [("return (a", Mark.DOES_NOT_PARSE), ("pass", Mark.NO_CHANGE), ("...", Mark.NO_CHANGE)]
+)
+def test_a_bad_completion_is_marked(code: str, mark: Mark) -> None:
+    hole, text = gap()
+    found = completion(hole, code, text)
+    assert found.shown
+    assert found.suggestion is not None
+    assert mark in found.suggestion.marks
+
+
+def test_a_gap_without_an_answer_is_still_a_finding() -> None:
+    hole, text = gap()
+    assert completion(hole, None, text).suggestion is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two.", "One. Two."),
+        ("One. Two is cu", "One."),
+        ("One is cu", "One is cu\u2026"),
+        ("One\n  two.", "One two."),
+        ("", ""),
+    ],
+)
+def test_a_cut_sentence_is_not_shown_as_whole(text: str, expected: str) -> None:
+    assert whole_sentences(text) == expected

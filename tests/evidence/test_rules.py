@@ -1,0 +1,181 @@
+"""Every built-in rule finds its faulty examples, leaves its right ones alone, and fixes as it promises.
+
+A rule is one file ``rules/<folder>/<id>.yml`` in ast-grep's format, with its examples in
+``tests/evidence/rules/<folder>/<id>-test.yml`` in the format of ``ast-grep test``. Two keys are this project's own:
+
+- ``metadata.languages`` in a rule: the languages that it holds for, where there are more than ``language`` names.
+- ``fixed`` in a test file: the text that each ``invalid`` example becomes, in the same order, for rules with a ``fix``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import pytest
+import yaml
+from ast_grep_py import SgNode, SgRoot
+
+from reviewer.finding import Category, Severity
+
+if TYPE_CHECKING:
+    from ast_grep_py import Config
+
+RULES = Path(__file__).parents[2] / "rules"
+EXAMPLES = Path(__file__).parent / "rules"
+
+RULE_KEYS = {"id", "language", "severity", "message", "note", "url", "rule", "constraints", "utils", "transform"}
+RULE_KEYS |= {"fix", "ignores", "metadata"}
+METAVARIABLE = re.compile(r"\$\$\$([A-Z_][A-Z0-9_]*)|\$([A-Z_][A-Z0-9_]*)")
+
+
+class Case(NamedTuple):
+    """One rule in one of its languages, with its examples."""
+
+    path: Path
+    language: str
+    rule: dict[str, Any]
+    examples: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return f"{self.path.parent.name}/{self.path.stem}-{self.language}"
+
+    def parsed(self, text: str) -> SgNode:
+        return SgRoot(text, self.language.lower()).root()
+
+    def matches(self, root: SgNode) -> list[SgNode]:
+        return root.find_all(cast("Config", self.rule))
+
+
+def rule_files() -> list[Path]:
+    return sorted(RULES.glob("*/*.yml"))
+
+
+def example_file(rule: Path) -> Path:
+    return EXAMPLES / rule.parent.name / f"{rule.stem}-test.yml"
+
+
+def load(path: Path) -> dict[str, Any]:
+    loaded = yaml.safe_load(path.read_text("utf-8"))
+    assert isinstance(loaded, dict), path
+    return loaded
+
+
+def languages(rule: dict[str, Any]) -> list[str]:
+    return list(rule["metadata"].get("languages", [rule["language"]]))
+
+
+def cases() -> list[Case]:
+    return [
+        Case(path, language, rule, load(example_file(path)) if example_file(path).exists() else {})
+        for path in rule_files()
+        for rule in [load(path)]
+        for language in languages(rule)
+    ]
+
+
+CASES = cases()
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+each_rule = pytest.mark.parametrize("path", rule_files(), ids=lambda path: f"{path.parent.name}/{path.stem}")
+
+
+def syntax_errors(root: SgNode) -> int:
+    """Count the nodes that the parser could not make sense of."""
+    pending, count = [root], 0
+    while pending:
+        node = pending.pop()
+        count += node.kind() == "ERROR"
+        pending += node.children()
+    return count
+
+
+def expanded(template: str, match: SgNode, text: str) -> str:
+    """Fill the metavariables of a ``fix``, as ast-grep does: matched nodes, matched lists, transformed strings."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[1]:
+            nodes = match.get_multiple_matches(found[1])
+            return text[nodes[0].range().start.index : nodes[-1].range().end.index] if nodes else ""
+        node = match.get_match(found[2])
+        return node.text() if node else match.get_transformed(found[2]) or ""
+
+    return METAVARIABLE.sub(value, template)
+
+
+def fixed(case: Case, text: str) -> str:
+    root = case.parsed(text)
+    edits = [match.replace(expanded(case.rule["fix"], match, text)) for match in case.matches(root)]
+    return root.commit_edits(edits)
+
+
+def test_each_rule_has_examples_and_each_example_file_a_rule() -> None:
+    assert CASES
+    wanted = {example_file(path) for path in rule_files()}
+    assert set(EXAMPLES.glob("*/*")) == wanted
+
+
+def test_rule_ids_are_unique() -> None:
+    ids = Counter(path.stem for path in rule_files())
+    assert [name for name, count in ids.items() if count > 1] == []
+
+
+@each_rule
+def test_a_rule_is_well_formed(path: Path) -> None:
+    rule = load(path)
+    assert rule.keys() <= RULE_KEYS
+    assert rule["id"] == path.stem
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", rule["id"])
+    assert rule["severity"] in set(Severity)
+    assert rule["metadata"].keys() <= {"category", "languages", "aliases"}
+    assert rule["metadata"]["category"] in set(Category)
+    assert rule["language"] in languages(rule)
+    assert isinstance(rule.get("fix", ""), str)
+
+
+@each_rule
+def test_a_rule_is_worded_in_one_sentence(path: Path) -> None:
+    rule = load(path)
+    message = rule["message"]
+    assert re.fullmatch(r"[^a-z\s][^\n]{18,158}\.", message), message
+    assert not re.search(r"[.!?] [A-Z]", message), message
+    note = rule.get("note")
+    assert note is None or re.fullmatch(r"\S.{0,298}\.", note.strip()), note
+    assert re.fullmatch(r"https://[^\s/]+\.[a-z]+/\S*", rule.get("url", "https://example.org/")), rule["url"]
+
+
+@each_rule
+def test_there_are_enough_examples(path: Path) -> None:
+    examples = load(example_file(path))
+    assert examples.keys() <= {"id", "valid", "invalid", "fixed"}
+    assert examples["id"] == path.stem
+    assert len(set(examples["valid"])) >= 3
+    assert len(set(examples["invalid"])) >= 2
+    assert ("fix" in load(path)) == ("fixed" in examples)
+    assert len(examples.get("fixed", examples["invalid"])) == len(examples["invalid"])
+
+
+@each_case
+def test_examples_parse(case: Case) -> None:
+    broken = [text for kind in ("valid", "invalid", "fixed") for text in case.examples.get(kind, [])]
+    assert [text for text in broken if syntax_errors(case.parsed(text))] == []
+
+
+@each_case
+def test_faulty_examples_are_found(case: Case) -> None:
+    assert [text for text in case.examples["invalid"] if not case.matches(case.parsed(text))] == []
+
+
+@each_case
+def test_right_examples_are_left_alone(case: Case) -> None:
+    found = [(text, case.matches(case.parsed(text))) for text in case.examples["valid"]]
+    assert [text for text, matches in found if matches] == []
+
+
+@each_case
+def test_fixes_give_the_expected_text_and_mend_the_fault(case: Case) -> None:
+    for before, after in zip(case.examples["invalid"], case.examples.get("fixed", []), strict=False):
+        assert fixed(case, before) == after
+        assert case.matches(case.parsed(after)) == []
