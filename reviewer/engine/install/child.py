@@ -12,6 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+import psutil
+
 from reviewer import processes
 
 if TYPE_CHECKING:
@@ -70,7 +72,8 @@ def run(
                 on_line(line)
         process.wait()
     except BaseException:
-        processes.end(processes.find(process.pid, 0.0, marker), marker, grace=_GRACE)
+        root = psutil.Process(process.pid) if process.poll() is None else None  # its id is not reused before a wait
+        processes.end(root, marker, grace=_GRACE)
         process.wait()
         raise
     return Completed(process.returncode, tuple(kept))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from reviewer import paths
 from reviewer.engine.install import disk, engine_python
 from reviewer.engine.install.indexes import index_settings
-from reviewer.engine.install.pins import environment_pin, python_pin
+from reviewer.engine.install.pins import environment_pin, python_versions
 from reviewer.engine.install.platforms import has_nvidia, unsupported
 from reviewer.engine.install.uvtool import Uv, find_uv
 from reviewer.errors import EngineInstallError
@@ -188,9 +188,9 @@ def _pip_install(pin: EnvironmentPin, staging: Path, flags: tuple[str, ...]) -> 
 
 def _python() -> str:
     """This interpreter if vLLM supports its version, or else a version that uv finds or downloads."""
-    pin = python_pin()
+    supported, fallback = python_versions()
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return sys.executable if here in pin.supported and sys.implementation.name == "cpython" else pin.fallback
+    return sys.executable if here in supported and sys.implementation.name == "cpython" else fallback
 
 
 def _override_lines(pin: EnvironmentPin) -> str:

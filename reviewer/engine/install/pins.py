@@ -39,14 +39,6 @@ class EnvironmentPin:
 
 
 @dataclass(frozen=True, slots=True)
-class PythonPin:
-    """The Python versions that vLLM supports, as ``major.minor``."""
-
-    supported: tuple[str, ...]
-    fallback: str
-
-
-@dataclass(frozen=True, slots=True)
 class EmbeddedPin:
     """The wheel that contains the embedded model.
 
@@ -89,10 +81,10 @@ def environment_pin(device: EngineDevice) -> EnvironmentPin:
     )
 
 
-def python_pin() -> PythonPin:
-    """The Python versions of the environment."""
+def python_versions() -> tuple[list[str], str]:
+    """The Python versions that vLLM supports, as ``major.minor``, and the one to use if this one is not supported."""
     entry = _document()["python"]
-    return PythonPin(tuple(entry["supported"]), entry["fallback"])
+    return entry["supported"], entry["fallback"]
 
 
 def embedded_pin() -> EmbeddedPin:

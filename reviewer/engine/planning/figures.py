@@ -71,25 +71,19 @@ def find(config: ModelConfig) -> Figures:
         known = catalog.family(reference.id)
         if known is None:
             raise
-        return _known(config, known, reference.id, reference.install_command)
-    return _measured(config, installed.id, installed.path, "the installed model in")
+    else:
+        return _measured(config, installed.id, installed.path, "the installed model in")
+    asked = reference.id.casefold()
+    form = next((form for form in known.variants if form.source.casefold() == asked != known.id.casefold()), None)
+    if form is not None and config.quantization == "auto":
+        config = dataclasses.replace(config, quantization=form.quantization)  # type: ignore[arg-type]
+    return Figures(
+        model=known, config=config, name=reference.id if form is not None else known.id, folder=None,
+        origin=f"from the catalog; the model is not installed ({reference.install_command})",
+    )  # fmt: skip
 
 
 def _measured(config: ModelConfig, name: str, folder: Path, where: str) -> Figures:
     return Figures(
         model=shape.from_folder(folder), config=config, name=name, folder=folder, origin=f"measured in {where} {folder}"
-    )
-
-
-def _known(config: ModelConfig, known: CatalogModel, name: str, command: str) -> Figures:
-    asked = name.casefold()
-    form = next((form for form in known.variants if form.source.casefold() == asked != known.id.casefold()), None)
-    if form is not None and config.quantization == "auto":
-        config = dataclasses.replace(config, quantization=form.quantization)  # type: ignore[arg-type]
-    return Figures(
-        model=known,
-        config=config,
-        name=name if form is not None else known.id,
-        folder=None,
-        origin=f"from the catalog; the model is not installed ({command})",
     )

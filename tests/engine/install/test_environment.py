@@ -12,7 +12,7 @@ import pytest
 
 from reviewer.engine.install import disk, engine_python, environment, platforms, uvtool
 from reviewer.engine.install import managed as install
-from reviewer.engine.install.pins import environment_pin, python_pin
+from reviewer.engine.install.pins import environment_pin
 from reviewer.errors import EngineInstallError, EngineNotInstalledError
 from tests.engine import fakes
 
@@ -392,6 +392,6 @@ def test_machines(system: str, machine: str, said: str | None, monkeypatch: pyte
 
 
 def test_unsupported_python_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(install, "python_pin", lambda: type(python_pin())(("3.4",), "3.12"))
+    monkeypatch.setattr(install, "python_versions", lambda: (["3.4"], "3.12"))
     argv = environment.plan_install("cpu").argv[0]
     assert argv[argv.index("--python") + 1] == "3.12"
