@@ -118,10 +118,9 @@ class Marker:
             document = json.loads((folder / MARKER).read_text(encoding="utf-8"))
             if document.pop("format") != _MARKER_FORMAT or not interpreter(folder).exists():
                 return None
-            marker = cls(**document)
+            return cls(**document | {"packages": tuple(document["packages"])})
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
-        return cls(marker.device, tuple(marker.packages), dict(marker.versions), marker.python, marker.bytes)
 
     def environment(self, folder: Path) -> EngineEnvironment:
         """The environment that this record describes."""

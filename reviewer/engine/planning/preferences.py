@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,7 +114,7 @@ def preferences_for(
         if reason:
             notes.append(reason)
         group = blocked if reason else options
-        group += [Option(form.quantization, d, form.weights, form.source) for d in _dtypes(form, hardware, limit)]
+        group += [dataclasses.replace(form, dtype=dtype) for dtype in _dtypes(form, hardware, limit)]
     length = config.max_model_len or (tier.context if tier else _DEFAULT_CONTEXT)
     if length > shape.max_position:
         notes.append(f"context {length} → {shape.max_position} tokens: the model's maximum")
@@ -125,29 +126,21 @@ def preferences_for(
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    quantization: str
-    weights: Weights
-    source: str
-    dtype: str
-
-
 def _tier(known: CatalogModel | None, limit: Limit) -> Tier | None:
     if known is None or known.id != catalog.DEFAULT:
         return None
     return next(tier for tier in TIERS if limit.tier_bytes >= tier.from_bytes)
 
 
-def _stored(model: CatalogModel | ModelShape, name: str) -> list[_Form]:
+def _stored(model: CatalogModel | ModelShape, name: str) -> list[Option]:
     if isinstance(model, CatalogModel):
         return [
-            _Form(form.quantization, model.weights(form), form.source, model.shape.dtype)
+            Option(form.quantization, model.shape.dtype, model.weights(form), form.source)
             for form in model.variants
             if form.published
         ]
     weights = model.weights or Weights(model.parameters, 0)
-    return [_Form(model.quantization, weights, name, model.dtype)]
+    return [Option(model.quantization, model.dtype, weights, name)]
 
 
 def _unpublished(model: CatalogModel, preferred: str) -> list[str]:
@@ -157,7 +150,7 @@ def _unpublished(model: CatalogModel, preferred: str) -> list[str]:
     return [f"{_title(preferred)} would take {byte_size(form.bytes)} of weights, but is not officially published"]
 
 
-def _order(stored: list[_Form], preferred: str, *, exact: bool) -> list[_Form]:
+def _order(stored: list[Option], preferred: str, *, exact: bool) -> list[Option]:
     """From the preferred form to smaller ones; a larger one only if there is no other."""
     ordered = sorted(stored, key=lambda form: _RANK[form.quantization])
     if exact and any(form.quantization == preferred for form in ordered):
@@ -166,7 +159,7 @@ def _order(stored: list[_Form], preferred: str, *, exact: bool) -> list[_Form]:
     return below or ordered[-1:]
 
 
-def _missing(preferred: str, stored: list[_Form], why: str) -> str:
+def _missing(preferred: str, stored: list[Option], why: str) -> str:
     first = stored[0]
     if _RANK[first.quantization] < _RANK[preferred]:
         return f"{_title(preferred)} {why}, but the smallest form is {_title(first.quantization)}"
@@ -177,7 +170,7 @@ def _title(quantization: str) -> str:
     return "bf16" if quantization == "none" else quantization
 
 
-def _cannot_run(form: _Form, shape: ModelShape, hardware: Hardware, limit: Limit) -> str | None:
+def _cannot_run(form: Option, shape: ModelShape, hardware: Hardware, limit: Limit) -> str | None:
     """Whether quantized experts, for which vLLM 0.32 needs AMX on a CPU, cannot run."""
     if limit.device != "cpu" or not shape.experts or form.quantization == "none":
         return None
@@ -186,7 +179,7 @@ def _cannot_run(form: _Form, shape: ModelShape, hardware: Hardware, limit: Limit
     return f"{_title(form.quantization)} experts cannot run on this CPU: vLLM's kernel for them needs AMX"
 
 
-def _dtypes(form: _Form, hardware: Hardware, limit: Limit) -> tuple[str, ...]:
+def _dtypes(form: Option, hardware: Hardware, limit: Limit) -> tuple[str, ...]:
     """The dtypes to try, best first."""
     if limit.device == "metal":
         return ("bfloat16",)

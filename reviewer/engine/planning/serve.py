@@ -17,6 +17,7 @@ from reviewer.engine.planning import launch
 from reviewer.engine.planning.budget import GB, GPU_OVERHEAD_BYTES
 from reviewer.engine.planning.hardware import Gpu
 from reviewer.engine.planning.limits import GPU_SHARE_MOST
+from reviewer.engine.planning.plan_text import choice
 from reviewer.errors import InsufficientMemoryError, UsageError
 from reviewer.terminal.output import byte_size
 
@@ -236,8 +237,7 @@ def _with_parallelism(args: list[str], spread: Spread) -> list[str]:
 
 def _summary(plan: MemoryPlan, spread: Spread) -> str:
     count = (spread.tensor_parallel or plan.tensor_parallel) * spread.pipeline_parallel
-    form = "unquantized" if plan.quantization == "none" else plan.quantization
-    what = f"{plan.model}, {form}, {plan.dtype}, {plan.max_model_len} tokens, {plan.max_num_seqs} at once"
+    what = f"{plan.model}, {choice(dataclasses.replace(plan, tensor_parallel=1))}"
     if plan.device != "cuda":
         return f"{what}: {byte_size(plan.total_bytes)} of memory"
     least = plan.total_bytes + (spread.pipeline_parallel - 1) * GPU_OVERHEAD_BYTES
