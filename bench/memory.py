@@ -42,6 +42,7 @@ from reviewer.engine.planning import hardware, launch
 from reviewer.engine.planning.budget import GRAMMAR_BYTES_PER_TOKEN, GRAMMAR_CACHE_MIB
 from reviewer.engine.planning.plan import MemoryPlan, PlanRefusedError, make_plan
 from reviewer.engine.profile import ReplyBounds
+from reviewer.engine.server import registry
 from reviewer.engine.server.job import Watch
 from reviewer.engine.server.server import Server, ServerSpec
 from reviewer.errors import EngineNotReadyError, EngineStartError
@@ -184,7 +185,7 @@ def run(case: Case, engine: EngineEnvironment, tokenizer: Path, cores: int | Non
             outcome = drive(case, plan, found, server, sampler)
         kills, faults = (killed(group), major_faults(group)) if group else (0, 0)
         lived = server.state(measure=False).life
-        tail = server.logs(15)
+        tail = registry.tail(server.log, 15)
     return {
         "case": asdict(case),
         "shape": asdict(found),

@@ -83,7 +83,7 @@ def peak(result: Result, phases: tuple[str, ...] = ()) -> int:
 def predict(result: Result) -> int:
     """The total of the plan under which it ran, with the budget's constants of today."""
     plan, facts = result["plan"], result["shape"]
-    weights = Weights(**facts["weights"])
+    weights = Weights(facts["weights"]["float_elements"], facts["weights"]["packed_bytes"])
     workload = Workload(
         device="cpu",
         shape=ModelShape(**{**facts, "weights": weights}),

@@ -155,7 +155,7 @@ def shape_of(case: Case, installed: Path) -> shape.ModelShape:
 def measured_shape(name: str) -> shape.ModelShape:
     """The shape as if read from a folder with weight files in 16 bits."""
     bare = shape.from_config(CONFIGS[name])
-    return shape.from_config(CONFIGS[name], weights=Weights(bare.parameters, 0, bare.parameters * 2))
+    return shape.from_config(CONFIGS[name], weights=Weights(bare.parameters, 0))
 
 
 def write(name: str, folder: Path, tokenizer: Path) -> Path:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PRIVATE = 0o600
+_OWNER = 0o700
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _WRITABLE_BY_OTHERS = 0o022
@@ -82,11 +83,26 @@ def read_private(path: Path, limit: int = 1 << 20) -> bytes:
     with os.fdopen(handle, "rb") as stream:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or _foreign(status):
-            raise PermissionError(errno.EACCES, "not a private file", str(path))
+            raise PermissionError(errno.EACCES, "another user owns it or can change it", str(path))
         data = stream.read(limit + 1)
     if len(data) > limit:
         raise OSError(errno.EFBIG, "file too large", str(path))
     return data
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, that only this user can enter.
+
+    Raises:
+        OSError: It cannot be made, or ``require_private`` refuses it.
+    """
+    for missing in [one for one in (*reversed(folder.parents), folder) if not one.exists()]:
+        missing.mkdir(mode=_OWNER, exist_ok=True)
+    if os.name != "nt":
+        status = folder.lstat()
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) != _OWNER:
+            folder.chmod(_OWNER)
+        require_private(folder)
 
 
 def require_private(folder: Path) -> None:
@@ -101,7 +117,7 @@ def require_private(folder: Path) -> None:
     # In a shared folder such as /tmp only the sticky bit keeps others from renaming what is not theirs.
     replaceable = above.st_uid not in (0, os.getuid()) or (above.st_mode & 0o002 and not above.st_mode & stat.S_ISVTX)
     if not stat.S_ISDIR(status.st_mode) or _foreign(status) or replaceable:
-        raise PermissionError(errno.EACCES, "not a private folder", str(folder))
+        raise PermissionError(errno.EACCES, "another user owns it or can change it", str(folder))
 
 
 def _foreign(status: os.stat_result) -> bool:

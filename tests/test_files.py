@@ -151,3 +151,25 @@ def test_a_file_of_another_user_is_refused(tmp_path, owned):
     os.chown(tmp_path / owned, 65534, 65534)
     with pytest.raises(PermissionError):
         files.read_private(folder / "record")
+
+
+@pytest.mark.parametrize("odd_umask", [0o000, 0o077], indirect=True)
+def test_private_folders_are_made_whatever_the_umask(tmp_path, odd_umask):
+    files.make_private(tmp_path / "a" / "b")
+    assert (_mode(tmp_path / "a"), _mode(tmp_path / "a" / "b")) == (0o700, 0o700)
+
+
+def test_a_folder_of_this_user_is_made_private(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(0o777)
+    files.make_private(tmp_path / "run")
+    assert _mode(tmp_path / "run") == 0o700
+
+
+def test_a_linked_folder_is_not_made_private(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real").chmod(0o755)
+    (tmp_path / "run").symlink_to("real")
+    with pytest.raises(PermissionError):
+        files.make_private(tmp_path / "run")
+    assert _mode(tmp_path / "real") == 0o755

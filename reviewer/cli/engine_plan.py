@@ -188,17 +188,17 @@ def _plan_lines(
     import shlex
 
     from reviewer.engine.planning import serve
-    from reviewer.engine.planning.budget import gigabytes
+    from reviewer.terminal.output import byte_size
 
     program, args, env = run
-    gpus = "".join(f", {gpu.name} {gigabytes(gpu.total_bytes)}" for gpu in machine.gpus)
+    gpus = "".join(f", {gpu.name} {byte_size(gpu.total_bytes)}" for gpu in machine.gpus)
     cores = f"{machine.cpu_cores} core{'s' if machine.cpu_cores != 1 else ''}"
     rows = [f"{name}={shlex.quote(value)}" for name, value in sorted(env.items())]
     rows += [shlex.join(program), *serve.pairs(args)]
     return [
         *made.describe().splitlines(),
         "",
-        f"machine: {machine.cpu_name or machine.machine}, {cores}, {gigabytes(machine.total_bytes)}{gpus}",
+        f"machine: {machine.cpu_name or machine.machine}, {cores}, {byte_size(machine.total_bytes)}{gpus}",
         f"figures: {figures.origin}",
         "command (where it listens is chosen at the start: a private socket):",
         *(f"  {line}" for line in serve.continued(rows)),

@@ -91,7 +91,7 @@ def verify(name: str | None, *, embedded: bool, quick: bool) -> None:
     if damaged or damaged_folders:
         raise ModelDamagedError(
             f"{len(damaged) + len(damaged_folders)} of {len(chosen) + len(damaged_folders)} models are damaged",
-            hint="\n".join(store.mend_command(reference) for reference in damaged) or None,
+            hint="\n".join(store.repair_command(reference) for reference in damaged) or None,
         )
 
 

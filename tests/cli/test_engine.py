@@ -23,6 +23,7 @@ from reviewer.engine.profile import ModelProfile
 from reviewer.engine.server import registry
 from reviewer.engine.server.server import Server, ServerSpec
 from reviewer.engine.server.state import Status
+from tests.engine.fakes import last_end
 from tests.fake_engine import SERVED_NAME, Script
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def test_engine_that_was_stopped_for_idleness_is_explained(
     server = Server(dataclasses.replace(server.spec, watch=watch))
     server.start()
     deadline = time.monotonic() + 20
-    while server.last_end() is None:
+    while last_end(server) is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert run(["engine", "status"]) == 0

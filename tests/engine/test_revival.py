@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import psutil
 import pytest
 
 from reviewer import AIModelManager
@@ -42,8 +43,14 @@ AT_ONCE = 8
 PROFILE = ModelProfile(id="fake", digest="d", context_tokens=4096, max_num_seqs=AT_ONCE)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the condition is another process's doing
+            await asyncio.sleep(0.02)
+
+
 class Own:
-    """A manager of an engine of ours: the fake one, under a real supervisor.
+    """A manager with an engine of its own: the fake one, under a real supervisor.
 
     Args:
         folder: For all its files.
@@ -83,18 +90,19 @@ class Own:
         return [request for request in map(json.loads, lines) if request["path"] == "/v1/chat/completions"]
 
     async def until_asked(self, times: int) -> None:
-        for _ in range(500):
-            if len(self.requests()) >= times:
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"{len(self.requests())} requests came")
+        await until(lambda: len(self.requests()) >= times)
+
+    async def until_started(self, times: int) -> None:
+        await until(lambda: self._starts >= times)
 
     def kill(self) -> None:
-        """Kill the engine under its supervisor."""
+        """Kill the engine under its supervisor, and wait until it is gone."""
         life = self.server.state(measure=False).life
         assert life is not None
         assert life.pid is not None
-        os.kill(life.pid, signal.SIGKILL)
+        engine = psutil.Process(life.pid)
+        engine.send_signal(signal.SIGKILL)
+        engine.wait(10)
 
     def becomes(self, **changes: Any) -> None:
         """Let it be another one from its next start on."""
@@ -145,7 +153,7 @@ async def test_what_is_asked_while_it_comes_back_waits(make: Callable[[Script], 
     with pytest.raises(EngineDiedError):
         await slow
     reviving = asyncio.create_task(own.manager.revive())
-    await asyncio.sleep(0.3)
+    await own.until_started(2)
     assert not reviving.done()
     assert await ask(own.manager, "And now?") == "OK."
     assert own.manager.loaded
@@ -175,7 +183,7 @@ async def test_requests_of_an_engine_that_is_well_are_left_alone(make: Callable[
     await own.until_asked(1)
     own.becomes(healthy=False)  # too busy to say that it is well: another connection is made, the old one stays
     reviving = asyncio.create_task(own.manager.revive())
-    await asyncio.sleep(0.3)
+    await own.until_started(2)
     own.becomes(healthy=True)
     await reviving
     assert own.starts == 2
@@ -188,16 +196,14 @@ async def test_who_gives_up_waiting_does_not_end_it_for_the_others(make: Callabl
     await own.manager.load_model()
     own.becomes(ready_after=1.0)
     own.kill()
-    await asyncio.sleep(0.2)
     impatient, patient = (asyncio.create_task(own.manager.revive()) for _ in range(2))
-    await asyncio.sleep(0.2)
+    await own.until_started(2)
     impatient.cancel()
     await patient
     assert await ask(own.manager, "Hello?") == "OK."
     own.kill()
-    await asyncio.sleep(0.2)
     last = asyncio.create_task(own.manager.revive())
-    await asyncio.sleep(0.2)
-    await asyncio.wait_for(own.manager.detach(), 5)  # nobody is left to wait for
+    await own.until_started(3)
+    await asyncio.wait_for(own.manager.detach(), 5)  # cancels the revival
     with pytest.raises(asyncio.CancelledError):
         await last

@@ -154,12 +154,13 @@ def test_scheduler_killed_while_loading_is_told(engine: EngineEnvironment, embed
     with pytest.raises(EngineNotReadyError):
         server.start(wait=0)
     deadline = time.monotonic() + 300
-    while not any("loading weights" in line.lower() or "Initializing model" in line for line in server.logs(20)):
+    while not any("loading weights" in line.lower() or "Initializing model" in line
+                  for line in registry.tail(server.log, 20)):  # fmt: skip
         assert time.monotonic() < deadline
         time.sleep(0.1)
     (core,) = (pid for pid in server.state().processes if title(pid) == "VLLM::EngineCore")
     os.kill(core, signal.SIGKILL)
     with pytest.raises(EngineStartError) as caught:
         server.start()
-    assert "memory" in str(caught.value), server.logs(100)
+    assert "memory" in str(caught.value), registry.tail(server.log, 100)
     assert processes.marked(registry.Place.at(folder).marker) == []

@@ -26,6 +26,7 @@ from reviewer.engine.server.life import Life, Reason
 from reviewer.engine.server.server import Server, ServerSpec
 from reviewer.engine.server.state import ServerState, Status
 from reviewer.errors import EngineDiedError, EngineStartError, EngineUnreachableError
+from tests.engine.fakes import last_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,8 +100,8 @@ def it_is_stopped_where_nothing_can_be_less(plain: ServerSpec, folder: Path) -> 
     # Where it loads faster than it is weighed it answers for a moment.
     with contextlib.suppress(EngineStartError):
         hopeless.start()
-    until(lambda: hopeless.last_end() is not None, 20)
-    ended = hopeless.last_end()
+    until(lambda: last_end(hopeless) is not None, 20)
+    ended = last_end(hopeless)
     assert ended is not None
     assert ended.reason is Reason.MEMORY
     assert re.search(r"it took .* \(planned 4\.0 GB\), its limit is 900 MB", ended.message)
@@ -128,7 +129,7 @@ def test_counted_idle_smaller_and_stopped(engine: EngineEnvironment, embedded_mo
 
     until(lambda: idle.state(measure=False).status is Status.STOPPED, 60)
     until(lambda: processes.marked(registry.Place.at(folder).marker) == [], 20)  # the supervisor goes last
-    ended = idle.last_end()
+    ended = last_end(idle)
     assert ended is not None
     assert ended.reason is Reason.IDLE
     assert "after 8 s without a request" in ended.message

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all, and the room they need."""
+"""Folders that are put in place atomically, and the disk space they need."""
 
 from __future__ import annotations
 
@@ -23,48 +23,43 @@ if TYPE_CHECKING:
 
 STAGING_PREFIX = ".new-"
 _RETIRED_PREFIX = ".old-"
-_PATIENCE = 0.5  # seconds before it is said that another process is waited for
+_PATIENCE = 0.5  # seconds before a wait for another process is reported
 
 
 def tree_bytes(folder: Path) -> int:
-    """Bytes of all files below ``folder``, links not followed; a file that vanishes meanwhile counts nothing."""
+    """Size of all files below ``folder``, without following links; a file that vanishes meanwhile counts nothing."""
     total = 0
-    pending = [str(folder)]
-    while pending:
-        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                with contextlib.suppress(OSError):
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(entry.path)
-                    else:
-                        total += entry.stat(follow_symlinks=False).st_size
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += Path(parent, name).lstat().st_size
     return total
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes free for us where ``folder`` is or will be."""
+    """Free bytes where ``folder`` is or will be."""
     while not folder.exists() and folder.parent != folder:
         folder = folder.parent
     return shutil.disk_usage(folder).free
 
 
 def require_free(folder: Path, needed: int, what: str, error: Callable[..., ReviewerError]) -> None:
-    """Refuse before anything is written when ``needed`` bytes are not there.
+    """Check that ``needed`` bytes are free.
 
     Raises:
-        ReviewerError: Made by ``error``; names what is needed, what is there and where.
+        ReviewerError: Made by ``error`` where they are not.
     """
     free = free_bytes(folder)
     if free < needed:
         raise error(
-            f"{what} needs {byte_size(needed)} of disk space and {folder} has {byte_size(free)}",
-            hint=f"free {byte_size(needed - free)}, or put the data elsewhere: REVIEWER_HOME=/another/disk",
+            f"{what} needs {byte_size(needed)} of disk space, but {folder} has only {byte_size(free)}",
+            hint=f"free {byte_size(needed - free)}, or move the data: REVIEWER_HOME=/another/disk",
         )
 
 
 @contextlib.contextmanager
 def locked(path: Path, what: str, progress: Progress) -> Iterator[None]:
-    """Hold the lock file ``path``; a second process waits, and says for what."""
+    """Hold the lock file ``path``; a second process waits and reports ``what`` it waits for."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
@@ -79,13 +74,13 @@ def locked(path: Path, what: str, progress: Progress) -> Iterator[None]:
 
 
 def new_staging(parent: Path) -> Path:
-    """An empty folder beside the final one, so that the rename stays within one file system."""
+    """Make an empty folder on the file system of the final one, to be renamed."""
     parent.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=parent))
 
 
 def sweep(parent: Path) -> None:
-    """Remove what an interrupted run left; the caller holds the lock."""
+    """Remove what interrupted runs left; the caller holds the lock."""
     if parent.is_dir():
         for entry in parent.iterdir():
             if entry.name.startswith((STAGING_PREFIX, _RETIRED_PREFIX)):
@@ -93,7 +88,7 @@ def sweep(parent: Path) -> None:
 
 
 def put_in_place(staging: Path, final: Path) -> None:
-    """Rename ``staging`` to ``final``, which is there whole before and after; its old contents are removed."""
+    """Replace ``final`` by ``staging``, which is complete."""
     retired = final.with_name(_RETIRED_PREFIX + final.name)
     if final.exists():
         remove_tree(retired)
@@ -103,7 +98,7 @@ def put_in_place(staging: Path, final: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder or a link to one; read-only files too, which Windows would refuse.
+    """Remove a folder with its read-only files, which Windows would refuse, or only a link to one.
 
     Raises:
         OSError: Something in it cannot be removed.
@@ -121,7 +116,7 @@ def remove_tree(path: Path) -> None:
 
 def _force(function: Callable[[str], object], name: str) -> None:
     with contextlib.suppress(FileNotFoundError):
-        parent = os.path.dirname(name)  # noqa: PTH120 - rmtree speaks strings
+        parent = os.path.dirname(name)  # noqa: PTH120 - rmtree passes strings
         os.chmod(parent, os.stat(parent).st_mode | stat.S_IRWXU)  # noqa: PTH101, PTH116
         if not os.path.islink(name):  # noqa: PTH114
             os.chmod(name, os.stat(name).st_mode | stat.S_IRWXU)  # noqa: PTH101, PTH116

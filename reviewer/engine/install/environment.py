@@ -1,10 +1,10 @@
-"""Finds the Python environment that holds vLLM, in a fixed order; ``install.py`` makes one.
+"""Finds the Python environment with vLLM; ``managed.py`` makes one.
 
 1. The environment that runs this code (the extra ``vllm-reviewer[vllm]``).
-2. The interpreter that the caller or ``REVIEWER_ENGINE_PYTHON`` names.
-3. The managed environment under the data folder.
+2. The interpreter named by the caller or by ``REVIEWER_ENGINE_PYTHON``.
+3. The managed environment in the data folder.
 
-An endpoint (``REVIEWER_ENGINE_URL``) needs no environment, so the caller looks at that first.
+An endpoint (``REVIEWER_ENGINE_URL``) needs no environment, so callers check that first.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def find(*, python: str | None = None, device: Device = "auto") -> EngineEnviron
     """The environment to run vLLM with.
 
     Args:
-        python: An interpreter to use; ``REVIEWER_ENGINE_PYTHON`` where None.
-        device: Which managed environment to prefer where there are several.
+        python: An interpreter to use; ``REVIEWER_ENGINE_PYTHON`` by default.
+        device: The managed environment to prefer if there are several.
 
     Raises:
         EngineNotInstalledError: There is none, or the named interpreter has no vLLM.
@@ -55,26 +55,25 @@ def find(*, python: str | None = None, device: Device = "auto") -> EngineEnviron
 
 
 def _named(named: str, source: str) -> EngineEnvironment:
-    # Not resolved: a virtual environment's interpreter is a link, and where it lies is what makes it the environment's.
+    # Not resolved: the interpreter of a virtual environment is a link, and its path selects the environment.
     found = shutil.which(str(Path(named).expanduser()))
     if found is None:
         raise EngineNotInstalledError(
-            f"{source} names {named}, which is no program", hint="name the python of an environment that has vLLM"
+            f"{source} is {named}, which is not an executable", hint="set it to the python of an environment with vLLM"
         )
     path = Path(found).absolute()
     try:
         contents = engine_python.ask(path)
     except (OSError, RuntimeError) as problem:
         raise EngineNotInstalledError(
-            f"{source} names {named}, which cannot run vLLM: {problem}",
-            hint=f"install vLLM there, or unset it and let `reviewer engine install` make an environment "
-            f"({byte_size(_size('auto'))})",
+            f"{source} is {named}, which cannot run vLLM: {problem}",
+            hint=f"install vLLM there, or unset it and run `reviewer engine install` ({byte_size(_size('auto'))})",
         ) from problem
     return EngineEnvironment(path, contents.vllm_version or "unknown", contents.device, "variable")
 
 
 def _managed(device: Device) -> EngineEnvironment | None:
-    """The best managed environment: of the wanted device, of the present pins, newest first."""
+    """The best managed environment: for the wanted device, with the current pins, the newest."""
     root = engine_dir()
     if not root.is_dir():
         return None
@@ -100,11 +99,11 @@ def _not_installed(device: Device) -> EngineNotInstalledError:
     message = "vLLM is not installed"
     reason = unsupported()
     if reason is not None:
-        return EngineNotInstalledError(f"{message}, and {reason.message}", hint=reason.hint)
+        return EngineNotInstalledError(f"{message}: {reason.message}", hint=reason.hint)
     size = byte_size(_size(device))
     lines = [
         f"reviewer engine install        {size} on disk, once for all repositories",
-        f"or set {VARIABLE} to the python of an environment that has vLLM,",
+        f"or set {VARIABLE} to the python of an environment with vLLM,",
         "or REVIEWER_ENGINE_URL to an OpenAI-compatible server",
     ]
     return EngineNotInstalledError(message, hint="\n".join(lines))

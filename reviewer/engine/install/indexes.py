@@ -1,9 +1,8 @@
-"""Package-index settings of pip, said in uv's words.
+"""Translates pip's package-index settings for uv.
 
-A person who has pip working behind a mirror, a proxy or a private certificate should not have to learn a second
-tool's variables. Environment variables win over pip's configuration files, as they do in pip; a ``UV_`` variable that
-is already set wins over both. Addresses go to uv through its environment, not its arguments, since they may hold
-passwords.
+If pip works behind a mirror, a proxy or with a private certificate, so does uv. As in pip, environment variables
+override configuration files; a ``UV_`` variable overrides both. Addresses are passed in uv's environment rather than
+its arguments, since they may contain passwords.
 """
 
 from __future__ import annotations
@@ -21,13 +20,14 @@ from reviewer.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# pip's option → the uv variables, any of which says that the user has already spoken to uv; the first one is set.
+# pip's option → uv's variables. The first is set unless the user has set any of them.
 _SINGLE = {
     "index-url": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
     "cert": ("SSL_CERT_FILE",),
     "client-cert": ("SSL_CLIENT_CERT",),
     "timeout": ("UV_HTTP_TIMEOUT", "UV_REQUEST_TIMEOUT", "HTTP_TIMEOUT"),
 }
+_SOURCES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_TORCH_BACKEND")
 _SECTIONS = ("global", "download", "install")
 _OFF = ("", "0", "false", "no", "off")
 
@@ -39,7 +39,7 @@ class IndexSettings:
     Attributes:
         env: Variables to add to uv's environment.
         flags: Arguments for what uv has no variable for.
-        custom: Whether the user named any source of packages, so that it is tried before PyTorch's own index.
+        custom: Whether the user configured package sources, which are then tried before PyTorch's index.
     """
 
     env: Mapping[str, str]
@@ -47,18 +47,15 @@ class IndexSettings:
     custom: bool
 
     def shown(self) -> tuple[str, ...]:
-        """``NAME=value`` for people, without passwords."""
+        """The variables as ``NAME=value``, without passwords."""
         return tuple(f"{name}={_without_password(value)}" for name, value in sorted(self.env.items()))
 
 
 def index_settings(environ: Mapping[str, str] | None = None) -> IndexSettings:
-    """Translate pip's settings.
-
-    Args:
-        environ: The environment to read; the process's own by default.
+    """Translate the settings in ``environ`` (the process's by default) and in pip's configuration files.
 
     Raises:
-        ConfigError: A configuration file of pip does not parse.
+        ConfigError: A configuration file cannot be parsed.
     """
     environ = os.environ if environ is None else environ
     options = _pip_options(environ)
@@ -69,15 +66,7 @@ def index_settings(environ: Mapping[str, str] | None = None) -> IndexSettings:
     _add_lists(options, environ, env)
     _add_proxy(options, environ, env)
     no_index = options.get("no-index", "").lower() not in _OFF
-    sources = (
-        "UV_DEFAULT_INDEX",
-        "UV_INDEX_URL",
-        "UV_INDEX",
-        "UV_EXTRA_INDEX_URL",
-        "UV_FIND_LINKS",
-        "UV_TORCH_BACKEND",
-    )
-    custom = no_index or any(env.get(name) or environ.get(name) for name in sources)
+    custom = no_index or any(env.get(name) or environ.get(name) for name in _SOURCES)
     return IndexSettings(env, ("--no-index",) if no_index else (), custom)
 
 
@@ -86,7 +75,7 @@ def _add_lists(options: Mapping[str, str], environ: Mapping[str, str], env: dict
     if extra and not (environ.get("UV_INDEX") or environ.get("UV_EXTRA_INDEX_URL")):
         env["UV_INDEX"] = " ".join(extra)
         if not environ.get("UV_INDEX_STRATEGY"):
-            # pip treats its indexes as equals; uv would stop at the first that knows the name, whatever its versions.
+            # pip considers all indexes; by default uv stops at the first that has the package.
             env["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     links = options.get("find-links", "").split()
     if links and not environ.get("UV_FIND_LINKS"):
@@ -97,7 +86,7 @@ def _add_lists(options: Mapping[str, str], environ: Mapping[str, str], env: dict
 
 
 def _add_proxy(options: Mapping[str, str], environ: Mapping[str, str], env: dict[str, str]) -> None:
-    """HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY reach uv by themselves; only pip's own option is translated."""
+    """Translate pip's option; uv reads HTTP_PROXY and the like itself."""
     proxy = options.get("proxy")
     if not proxy:
         return
@@ -126,7 +115,7 @@ def _read(path: Path) -> dict[str, str]:
     except OSError:
         return {}
     except (configparser.Error, UnicodeDecodeError) as problem:
-        raise ConfigError(f"pip's configuration file {path} does not parse: {problem}") from problem
+        raise ConfigError(f"pip's configuration file {path} cannot be parsed: {problem}") from problem
     found: dict[str, str] = {}
     for section in _SECTIONS:
         if parser.has_section(section):
@@ -135,7 +124,7 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _pip_files(environ: Mapping[str, str]) -> Iterable[Path]:
-    """In pip's order, later ones winning: system, user, this Python's own, the one that the environment names.
+    """List pip's configuration files: system, user, this environment's, PIP_CONFIG_FILE; later ones override.
 
     Source: pip's user guide, "Configuration", section "Location".
     """
@@ -164,7 +153,7 @@ def _pip_files(environ: Mapping[str, str]) -> Iterable[Path]:
 
 
 def _absolute(link: str) -> str:
-    """Uv runs in another folder than the one that a relative path was meant from."""
+    """Make a path absolute, since uv runs in another folder."""
     return link if "://" in link else str(Path(link).expanduser().absolute())
 
 

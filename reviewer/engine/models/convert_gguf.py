@@ -19,10 +19,7 @@ def main(folder: str, file: str, output: str) -> int:
     torch = importlib.import_module("torch")
     _say("reading the GGUF file")
     model = transformers.AutoModelForCausalLM.from_pretrained(
-        folder,
-        gguf_file=file,
-        quantization_config=transformers.GgufConfig(dequantize=True),
-        dtype=torch.float32,
+        folder, gguf_file=file, quantization_config=transformers.GgufConfig(dequantize=True), dtype=torch.float32
     )
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, gguf_file=file)
     _say("writing safetensors")

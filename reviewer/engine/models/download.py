@@ -1,6 +1,6 @@
-"""Downloads one large file so that it survives a broken connection, Ctrl-C and a restart of the machine.
+"""Downloads large files and resumes them after a broken connection, Ctrl-C or a reboot.
 
-The hub's own library starts a file over in each of these cases, which hurts at ten gigabytes on a home line.
+The hub's own library restarts a file from the beginning in these cases.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
     from typing import Self
 
 _PART = ".part"
 _TIMEOUT = 30.0  # seconds without a byte
-_ATTEMPTS = 4  # in a row that bring nothing
+_ATTEMPTS = 4  # in a row without any data
 _PAUSE = 1.0  # seconds before the second attempt; doubled each time
 _PARTIAL_CONTENT = 206
 
@@ -27,7 +26,7 @@ class Downloader:
     """A connection for several files. Proxies and certificates come from the environment, as for any HTTP client.
 
     Args:
-        token: Sent as a bearer token, to the first host only: a redirect to a store of files does not get it.
+        token: Bearer token for the first host; a redirect to a file store does not receive it.
     """
 
     def __init__(self, token: str | None = None) -> None:
@@ -39,22 +38,20 @@ class Downloader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
     def get(self, url: str, target: Path, size: int, report: Callable[[int], None]) -> None:
-        """Download ``url``, going on where an earlier call stopped.
+        """Download ``url``, continuing where an earlier call stopped.
 
         Args:
-            url: Its contents must not change between two calls.
+            url: Its contents must not change between calls.
             target: The file, which appears when it is complete.
             size: Its size in bytes.
-            report: Told how many bytes are there.
+            report: Called with the number of bytes so far.
 
         Raises:
-            httpx.HTTPError: The server refuses, or several attempts in a row brought nothing.
+            httpx.HTTPError: The server refuses, or several attempts in a row brought no data.
             OSError: The file cannot be written.
         """
         if target.exists():
@@ -63,7 +60,7 @@ class Downloader:
         part.touch()
         failures = 0
         while (have := part.stat().st_size) != size:
-            problem = self._go_on(url, part, have if have < size else 0, report)
+            problem = self._continue(url, part, have if have < size else 0, report)
             failures = 0 if part.stat().st_size > have else failures + 1
             if failures == _ATTEMPTS:
                 raise problem or httpx.RemoteProtocolError(f"the server sent {have:,} of {size:,} bytes")
@@ -72,8 +69,8 @@ class Downloader:
         part.rename(target)
         report(size)
 
-    def _go_on(self, url: str, part: Path, have: int, report: Callable[[int], None]) -> httpx.TransportError | None:
-        """Append what is missing; a broken connection is returned, since it is worth another attempt."""
+    def _continue(self, url: str, part: Path, have: int, report: Callable[[int], None]) -> httpx.TransportError | None:
+        """Append what is missing; return the error of a broken connection, which is worth another attempt."""
         headers = {"Range": f"bytes={have}-"} if have else {}
         try:
             with self._client.stream("GET", url, headers=headers) as response:

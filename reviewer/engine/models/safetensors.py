@@ -1,7 +1,7 @@
-"""The headers of safetensors files, read without loading a tensor and without a library.
+"""Reads the headers of safetensors files, without loading tensors.
 
-A file starts with eight bytes, the header's length (little endian), then that much JSON: tensor name → dtype, shape
-and the two offsets of its data. The format is described in the safetensors project's README.
+A file starts with the header's length (eight bytes, little endian), followed by the header, JSON: tensor name → dtype,
+shape and the two offsets of its data. The safetensors project's README describes the format.
 """
 
 from __future__ import annotations
@@ -22,20 +22,18 @@ _HEADER_LIMIT = 100_000_000  # the format's own bound
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What is in the weight files of a model.
+    """The weights of a model.
 
     Attributes:
-        float_elements: Numbers stored as floats of 16 bits and more; they take the serving dtype's width when loaded.
-        packed_bytes: Everything else: quantized blocks, 8-bit floats, indices. They stay as they are.
-        stored_bytes: All tensor data on disk.
+        float_elements: Numbers stored as floats of 16 bits or more, which are loaded in the serving dtype.
+        packed_bytes: Everything else: quantized blocks, 8-bit floats, indices, which are loaded as stored.
     """
 
     float_elements: int
     packed_bytes: int
-    stored_bytes: int
 
     def resident_bytes(self, dtype_bytes: int) -> int:
-        """The weights in memory, in a dtype of that many bytes."""
+        """Bytes of the loaded weights in a dtype of that many bytes."""
         return self.float_elements * dtype_bytes + self.packed_bytes
 
 
@@ -43,21 +41,20 @@ def read(folder: Path) -> Weights:
     """Sum up the safetensors files of a model folder.
 
     Raises:
-        ModelDamagedError: There are none, one is missing, cut short or has a broken header.
+        ModelDamagedError: One is missing, truncated or has an invalid header, or there are none.
     """
-    floats = packed = stored = 0
+    floats = packed = 0
     for path in files(folder):
         for dtype, elements, size in _tensors(path):
-            stored += size
             if dtype in FLOAT_BYTES:
                 floats += elements
             else:
                 packed += size
-    return Weights(floats, packed, stored)
+    return Weights(floats, packed)
 
 
 def files(folder: Path) -> list[Path]:
-    """The weight files that belong to the model: those of its index, else every ``*.safetensors``."""
+    """The model's weight files: those of its index, or else every ``*.safetensors``."""
     index = folder / INDEX
     if index.is_file():
         try:
@@ -68,11 +65,11 @@ def files(folder: Path) -> list[Path]:
             raise _damaged(index, "the index names a file outside the model's folder")
         found = [folder / name for name in sorted(names)]
     else:
-        # Mistral's repositories hold a second copy of the same weights under this name.
+        # "consolidated" is a second copy of the weights in Mistral's repositories.
         found = sorted(p for p in folder.glob("*.safetensors") if not p.name.startswith("consolidated"))
         found = found or sorted(folder.glob("*.safetensors"))
     if not found:
-        raise _damaged(folder, "there is no safetensors file")
+        raise _damaged(folder, "no safetensors file")
     return found
 
 
@@ -82,16 +79,16 @@ def _tensors(path: Path) -> list[tuple[str, int, int]]:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not len("{}") <= length <= min(_HEADER_LIMIT, size - 8):
-                raise _damaged(path, "its header is longer than the file")
+                raise _damaged(path, "the header is longer than the file")
             header: dict[str, Any] = json.loads(file.read(length))
         rows = [_tensor(entry) for name, entry in header.items() if name != "__metadata__"]
     except OSError as error:
-        raise _damaged(path, "it cannot be read") from error
+        raise _damaged(path, "cannot be read") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, "its header is broken") from error
+        raise _damaged(path, "the header is invalid") from error
     end = max((row[3] for row in rows), default=0)
     if 8 + length + end > size:
-        raise _damaged(path, f"it holds {size:,} bytes, its header promises {8 + length + end:,}")
+        raise _damaged(path, f"{size:,} bytes instead of {8 + length + end:,}")
     return [row[:3] for row in rows]
 
 
@@ -103,4 +100,4 @@ def _tensor(entry: dict[str, Any]) -> tuple[str, int, int, int]:
 
 
 def _damaged(path: Path, reason: str) -> ModelDamagedError:
-    return ModelDamagedError(f"{path}: {reason}", hint="reviewer model verify names every damaged file")
+    return ModelDamagedError(f"{path}: {reason}", hint="reviewer model verify lists every damaged file")

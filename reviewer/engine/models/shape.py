@@ -1,7 +1,7 @@
 """The shape of a model, read from its ``config.json`` and the headers of its weight files.
 
-The shape is all that the memory plan needs: how many bytes the weights take, and how many each token of the KV cache.
-Field names differ between model families; ``config.json`` is read by alias, as ``transformers`` writes them.
+It determines the memory for the weights and for each token in the KV cache. Model families use different names in
+``config.json``, so fields have aliases.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from reviewer.engine.models import safetensors
 from reviewer.errors import ModelDamagedError, ModelSourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from reviewer.engine.models.safetensors import Weights
@@ -46,18 +46,17 @@ class ModelShape:
         hidden: Width of the residual stream.
         heads: Query heads of a layer.
         kv_heads: Key and value heads of a layer; fewer than ``heads`` with grouped-query attention.
-        intermediate: Width of the feed-forward part, of one expert where there are experts.
+        intermediate: Width of the feed-forward part, or of one expert.
         experts: Experts of a layer; 0 for a dense model.
-        active_experts: Experts that a token passes through.
-        sliding_window: Tokens that a windowed layer looks back; None without windowed layers.
+        active_experts: Experts used for each token.
+        sliding_window: Tokens that a windowed layer attends to; None without windowed layers.
         windowed_layers: Layers with a sliding window.
         stateful_layers: Layers without a KV cache (linear attention, convolutions).
-        latent_dim: Numbers that multi-head latent attention keeps per token and layer; 0 without it.
-        tied: Whether the embedding is the output matrix too.
-        dtype: The dtype that the configuration names.
-        quantization: How the weights are stored: none, bf16, mxfp4, int8, int4 or fp8.
-        weights: The measured weight files; None for a shape out of the catalog.
-        model_type: The family, as ``config.json`` names it.
+        latent_dim: Numbers per token and layer in the cache of multi-head latent attention; 0 without it.
+        tied: Whether the embedding is also the output matrix.
+        dtype: The dtype in the configuration.
+        quantization: How the weights are stored: none, mxfp4, int8, int4 or fp8.
+        weights: The measured weight files; None for a shape from the catalog.
     """
 
     layers: int
@@ -78,11 +77,10 @@ class ModelShape:
     dtype: str = "bfloat16"
     quantization: str = "none"
     weights: Weights | None = None
-    model_type: str = ""
 
     @property
     def kv_elements_per_layer(self) -> int:
-        """Numbers that one attention layer keeps for one token: a key and a value for each KV head."""
+        """Numbers in one layer's cache for one token: a key and a value for each KV head."""
         return self.latent_dim or 2 * self.kv_heads * self.head_dim
 
     @property
@@ -90,17 +88,13 @@ class ModelShape:
         """Layers whose KV cache grows with every token."""
         return self.layers - self.windowed_layers - self.stateful_layers
 
-    def kv_bytes_per_token(self, dtype_bytes: int) -> int:
-        """KV cache of one more token in a long sequence: the layers that look back without a bound."""
-        return self.full_layers * self.kv_elements_per_layer * dtype_bytes
-
     def kv_bytes(self, tokens: int, dtype_bytes: int, *, chunk: int = 0) -> int:
         """KV cache of one sequence.
 
         Args:
             tokens: Its length.
             dtype_bytes: Bytes of one number.
-            chunk: Tokens prefilled in one step: vLLM keeps a windowed layer's cache for the window and the chunk.
+            chunk: Tokens prefilled in one step; vLLM caches the window and the chunk of a windowed layer.
         """
         windowed = min(tokens, (self.sliding_window or tokens) + chunk)
         per_layer = self.kv_elements_per_layer * dtype_bytes
@@ -108,17 +102,17 @@ class ModelShape:
 
     @property
     def embedding_elements(self) -> int:
-        """Numbers in the embedding and the output matrix; quantized models keep both in full."""
+        """Numbers in the embedding and the output matrix, which quantized models do not quantize."""
         return self.vocab * self.hidden * (1 if self.tied else 2)
 
     @property
     def parameters(self) -> int:
-        """All parameters of a decoder with gated feed-forward layers, norms and biases left out (below 0.1%)."""
+        """Parameters of a decoder with gated feed-forward layers, without norms and biases (below 0.1%)."""
         return self.embedding_elements + self.layers * (self._attention + max(1, self.experts) * self._feed_forward)
 
     @property
     def active_parameters(self) -> int:
-        """Parameters that one token passes through, the embedding look-up left out."""
+        """Parameters used for each token, without the embedding look-up."""
         active = self.active_experts if self.experts else 1
         return self.vocab * self.hidden + self.layers * (self._attention + active * self._feed_forward)
 
@@ -136,32 +130,32 @@ def from_folder(folder: Path) -> ModelShape:
     """Read a model folder.
 
     Raises:
-        ModelDamagedError: ``config.json`` or a weight file is missing or broken.
-        ModelSourceError: It is no decoder that the plan understands.
+        ModelDamagedError: ``config.json`` or a weight file is missing or invalid.
+        ModelSourceError: The weights are quantized in an unsupported way.
     """
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ModelDamagedError(f"{path}: it cannot be read", hint=_HINT) from error
+        raise ModelDamagedError(f"{path}: cannot be read", hint=_HINT) from error
     except ValueError as error:
-        raise ModelDamagedError(f"{path}: it is no JSON", hint=_HINT) from error
+        raise ModelDamagedError(f"{path}: not valid JSON", hint=_HINT) from error
     if not isinstance(config, dict):
-        raise ModelDamagedError(f"{path}: it holds no object", hint=_HINT)
+        raise ModelDamagedError(f"{path}: not a JSON object", hint=_HINT)
     return from_config(config, source=str(path), weights=safetensors.read(folder))
 
 
-_HINT = "reviewer model verify names every damaged file"
+_HINT = "reviewer model verify lists every damaged file"
 
 
 def from_config(
     config: Mapping[str, Any], *, source: str = "config.json", weights: Weights | None = None
 ) -> ModelShape:
-    """Read the object in a ``config.json``; the text part of a multimodal model.
+    """Read the object in a ``config.json``, or the text part of a multimodal model's.
 
     Raises:
-        ModelDamagedError: A dimension is missing or no positive whole number.
-        ModelSourceError: The weights are stored in a way that is not known.
+        ModelDamagedError: A dimension is missing or not a positive integer.
+        ModelSourceError: The weights are quantized in an unsupported way.
     """
     text = config.get("text_config")
     fields = {**config, **text} if isinstance(text, dict) else config
@@ -191,12 +185,11 @@ def from_config(
         dtype=str(fields.get("dtype") or fields.get("torch_dtype") or "float32").removeprefix("torch."),
         quantization=_quantization(config, source),
         weights=weights,
-        model_type=str(config.get("model_type", "")),
     )
 
 
 class _Reader:
-    """Reads numbers by alias and names the file in its complaints."""
+    """Reads numbers by alias; errors name the file."""
 
     def __init__(self, fields: Mapping[str, Any], source: str) -> None:
         self._fields = fields
@@ -229,17 +222,17 @@ class _Reader:
 
     def _positive(self, alias: str, value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ModelDamagedError(f"{self._source}: {alias} is {value!r}, not a positive whole number", hint=_HINT)
+            raise ModelDamagedError(f"{self._source}: {alias} is {value!r}, not a positive integer", hint=_HINT)
         return value
 
 
 def _layer_kinds(fields: Mapping[str, Any], layers: int) -> list[str]:
-    """The kind of each layer: named one by one, every n-th, from a layer on, or all alike."""
+    """The kind of each layer: listed, every n-th, from a layer on, or all alike."""
     named = fields.get("layer_types") or fields.get("layers_block_type")
     if isinstance(named, list) and len(named) == layers:
         return [str(kind) for kind in named]
     pattern = fields.get("sliding_window_pattern")
-    if isinstance(pattern, int) and pattern > 1:  # Gemma: every n-th layer looks at everything
+    if isinstance(pattern, int) and pattern > 1:  # Gemma: every n-th layer has full attention
         return ["full_attention" if (i + 1) % pattern == 0 else "sliding_attention" for i in range(layers)]
     first = fields.get("max_window_layers")
     if isinstance(first, int) and "use_sliding_window" in fields:  # Qwen2: full attention up to this layer
@@ -256,33 +249,19 @@ def _quantization(config: Mapping[str, Any], source: str) -> str:
         return "mxfp4"
     if "fp8" in method:
         return "fp8"
-    bits = set(_bits(stored))
-    for width in (4, 8):
-        if bits == {width}:
-            kind = _kind(stored)
-            return "fp8" if width == 8 and kind == "float" else f"int{width}"  # noqa: PLR2004 - 8-bit floats
-    raise ModelSourceError(
-        f"{source}: weights quantized with {method or 'an unnamed method'} are not known to the memory plan",
-        hint="known: mxfp4, fp8, and 4 or 8 bit integers by AWQ, GPTQ or compressed-tensors",
-    )
-
-
-def _bits(stored: Mapping[str, Any]) -> Iterable[int]:
-    for key in ("bits", "w_bit"):
-        if isinstance(stored.get(key), int):
-            yield int(stored[key])
-    for group in _groups(stored):
-        if isinstance(group.get("num_bits"), int):
-            yield int(group["num_bits"])
-
-
-def _kind(stored: Mapping[str, Any]) -> str:
-    return next((str(group.get("type")) for group in _groups(stored)), "int")
-
-
-def _groups(stored: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     groups = stored.get("config_groups")
-    for group in groups.values() if isinstance(groups, dict) else ():
-        weights = group.get("weights") if isinstance(group, dict) else None
-        if isinstance(weights, dict):
-            yield weights
+    described = (
+        [group.get("weights") for group in groups.values() if isinstance(group, dict)]
+        if isinstance(groups, dict)
+        else []
+    )
+    parts = [part for part in (stored, *described) if isinstance(part, dict)]
+    bits = {part[key] for part in parts for key in ("bits", "w_bit", "num_bits") if isinstance(part.get(key), int)}
+    if bits == {8} and any(part.get("type") == "float" for part in parts):
+        return "fp8"
+    if bits in ({4}, {8}):
+        return f"int{bits.pop()}"
+    raise ModelSourceError(
+        f"{source}: the quantization {method or 'without a method'} is not supported",
+        hint="supported: mxfp4, fp8, and 4 or 8 bit integers by AWQ, GPTQ or compressed-tensors",
+    )

@@ -1,7 +1,7 @@
-"""The models on this machine: installed, found, verified, removed.
+"""Installs, finds, verifies and removes models.
 
-Each model has a folder ``models/<name>`` with a manifest and, unless it is a folder of the user's own that was only
-registered, the files themselves. It is built aside and renamed into place, so a model is there whole or not at all.
+Each model has a folder ``models/<name>`` with a manifest and, unless it is a registered folder, the model's files. It
+is built in another folder and then renamed, so a model is never incomplete.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class InstalledModel:
         path: The folder to load it from.
         digest: SHA-256 over all its files' checksums.
         bytes: Size of its files.
-        revision: Commit or version of its source, where there is one.
-        source: The repository, wheel or folder that it came from.
+        revision: Commit or version of its source, if any.
+        source: The repository, wheel or folder it came from.
         kind: ``"hub"``, ``"embedded"`` or ``"local"``.
-        licence: What its source says.
+        licence: According to its source.
     """
 
     id: str
@@ -56,40 +56,35 @@ class InstalledModel:
     licence: str | None
 
 
-Models = list[InstalledModel]  # inside the class, ``list`` is the method
+Models = list[InstalledModel]  # inside the class ``list`` is a method
 Damages = list[Damage]
 
 
 class ModelStore:
-    """The folder of installed models.
+    """The installed models, in ``root`` or by default in the data folder.
 
-    Args:
-        root: Where it is; below the data folder by default.
+    A model is named (``ref``) by a Hugging Face id, a name or alias from the catalog, or a folder.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root if root is not None else paths.data_dir() / "models"
 
     def list(self) -> Models:
-        """Every installed model, by name; what has no readable manifest is left to ``broken``."""
+        """Every installed model with a valid manifest, by name."""
         found = [_installed(folder, record) for folder, record in self._entries() if record is not None]
         return sorted(found, key=lambda model: model.id)
 
     def broken(self) -> tuple[Path, ...]:
-        """Folders of the store whose manifest cannot be read."""
+        """Folders of the store without a valid manifest."""
         return tuple(folder for folder, record in self._entries() if record is None)
 
     def find(self, ref: str, *, check: bool = True) -> InstalledModel:
-        """An installed model, ready to load.
-
-        Args:
-            ref: Hugging Face id, catalog name or alias, or folder.
-            check: Whether to compare its files with the manifest, by size and time.
+        """An installed model, ready to load; ``check`` compares its files with the manifest, by size and time.
 
         Raises:
-            ModelNotInstalledError: It is not there; the hint names size and command.
-            ModelDamagedError: A file is missing or differs; the hint names the command that mends it.
-            ModelSourceError: ``ref`` is no name of a model.
+            ModelNotInstalledError: It is not installed; the hint has the size and the command to install it.
+            ModelDamagedError: A file is missing or differs; the hint has the command to repair it.
+            ModelSourceError: ``ref`` does not name a model.
         """
         reference = parse(ref)
         folder, record = self._read(reference)
@@ -100,19 +95,19 @@ class ModelStore:
         return model
 
     def has(self, ref: str) -> bool:
-        """Whether a model is there and, by size and time, undamaged.
+        """Whether a model is installed and, by size and time, undamaged.
 
         Raises:
-            ModelSourceError: ``ref`` is no name of a model.
+            ModelSourceError: ``ref`` does not name a model.
         """
         return self._undamaged(parse(ref), None) is not None
 
-    def mend_command(self, ref: str) -> str:
-        """The command that installs a model anew."""
-        return parse(ref).mend_command
+    def repair_command(self, ref: str) -> str:
+        """The command that reinstalls a model."""
+        return parse(ref).repair_command
 
     def download_bytes(self, ref: str) -> int | None:
-        """What installing a model would fetch; None where it is not known beforehand."""
+        """Size of a model's download, if known."""
         return _download_bytes(parse(ref))
 
     def install(
@@ -124,26 +119,26 @@ class ModelStore:
         force: bool = False,
         progress: Progress = SILENT,
     ) -> InstalledModel:
-        """Install a model, or return the one that is there and undamaged.
+        """Install a model, or return the installed one if it is undamaged.
 
         Args:
-            ref: Hugging Face id, catalog name or alias, or folder.
-            revision: Branch, tag or commit of a Hugging Face model; resolved to a commit once and for all.
-            python: The engine's interpreter, which converts the embedded model; found where None.
-            force: Install anew even so.
-            progress: Told what goes on.
+            ref: The model.
+            revision: Branch, tag or commit of a Hugging Face model, which is resolved to a commit.
+            python: The engine's interpreter, which converts the embedded model; found if None.
+            force: Reinstall it in any case.
+            progress: Receives the steps.
 
         Raises:
-            ModelSourceError: It cannot be fetched, converted or accepted.
-            EngineNotInstalledError: The embedded model needs the engine's Python, and there is none.
+            ModelSourceError: It cannot be downloaded, converted or used.
+            EngineNotInstalledError: The engine, whose Python converts the embedded model, is not installed.
         """
         reference = parse(ref)
         if revision is not None and reference.kind != "hub":
-            raise ModelSourceError(f"{reference.id} has no revisions")
+            raise ModelSourceError(f"{reference.id} does not have revisions")
         with disk.locked(self.root / _LOCKS / f"{reference.folder_name}.lock", f"installing {reference.id}", progress):
-            there = None if force else self._undamaged(reference, revision)
-            if there is not None:
-                return there
+            installed = None if force else self._undamaged(reference, revision)
+            if installed is not None:
+                return installed
             try:
                 self._make(reference, revision, python, progress)
             except OSError as problem:
@@ -151,32 +146,23 @@ class ModelStore:
             return self.find(ref, check=False)
 
     def verify(self, ref: str, *, full: bool = True, progress: Progress = SILENT) -> Damages:
-        """Compare an installed model with its manifest.
+        """Compare an installed model with its manifest and return the damage.
 
-        Args:
-            ref: Hugging Face id, catalog name or alias, or folder.
-            full: Whether to hash every file and to look for files that do not belong.
-            progress: Told what goes on.
-
-        Returns:
-            What is wrong, one entry per file; empty where all is well.
+        ``full`` hashes every file and looks for files that do not belong.
 
         Raises:
-            ModelNotInstalledError: It is not there.
-            ModelDamagedError: The manifest itself cannot be read.
+            ModelNotInstalledError: It is not installed.
+            ModelDamagedError: The manifest cannot be read.
         """
         folder, record = self._read(parse(ref))
         files = _model_path(folder, record)
         return manifest.full_check(record, files, progress) if full else manifest.quick_check(record, files)
 
     def remove(self, ref: str) -> int:
-        """Remove a model; of a registered folder only the record, never the folder.
-
-        Returns:
-            The bytes that became free.
+        """Remove a model, but of a registered folder only the record, and return the number of freed bytes.
 
         Raises:
-            ModelNotInstalledError: It is not there.
+            ModelNotInstalledError: It is not installed.
         """
         reference = parse(ref)
         folder = self._folder(reference)
@@ -212,7 +198,7 @@ class ModelStore:
             return folder, Manifest.read(folder / manifest.FILE_NAME)
         except FileNotFoundError as problem:
             if folder.is_dir():
-                raise _damaged(reference, [Damage(manifest.FILE_NAME, "it is missing")]) from problem
+                raise _damaged(reference, [Damage(manifest.FILE_NAME, "missing")]) from problem
             raise _not_installed(reference) from problem
         except (OSError, ValueError) as problem:
             raise _damaged(reference, [Damage(manifest.FILE_NAME, str(problem))]) from problem
@@ -244,7 +230,7 @@ class ModelStore:
             disk.put_in_place(built, self._folder(reference))
         except BaseException:
             disk.remove_tree(built)
-            if reference.kind != "hub":  # a download goes on where it stopped, all else is quick to do again
+            if reference.kind != "hub":  # downloads can be continued; everything else is quick to repeat
                 disk.remove_tree(partial)
             raise
         disk.remove_tree(partial)
@@ -256,20 +242,14 @@ def _model_path(folder: Path, record: Manifest) -> Path:
 
 def _installed(folder: Path, record: Manifest) -> InstalledModel:
     return InstalledModel(
-        id=record.id,
-        path=_model_path(folder, record),
-        digest=record.digest,
-        bytes=record.bytes,
-        revision=record.revision,
-        source=record.source,
-        kind=record.kind,
-        licence=record.licence,
-    )
+        id=record.id, path=_model_path(folder, record), digest=record.digest, bytes=record.bytes,
+        revision=record.revision, source=record.source, kind=record.kind, licence=record.licence,
+    )  # fmt: skip
 
 
 def _damaged(reference: Reference, damage: list[Damage]) -> ModelDamagedError:
     return ModelDamagedError(
-        f"the model {reference.id} is damaged: {manifest.listed(damage)}", hint=reference.mend_command
+        f"the model {reference.id} is damaged: {manifest.listed(damage)}", hint=reference.repair_command
     )
 
 
@@ -277,7 +257,7 @@ def _not_installed(reference: Reference) -> ModelNotInstalledError:
     embedded = parse(catalog.EMBEDDED)
     lines = [(reference.install_command, _cost(reference))]
     if reference.kind != "embedded":
-        lines.append((embedded.install_command, f"{_cost(embedded)}, only good for trying things out"))
+        lines.append((embedded.install_command, f"{_cost(embedded)}, for trying the tool; too small to review code"))
     width = max(len(command) for command, _ in lines) + 5
     hint = "\n".join(f"{command:<{width}}{cost}".rstrip() for command, cost in lines)
     return ModelNotInstalledError(f"the model {reference.id} is not installed", hint=hint)
@@ -293,7 +273,3 @@ def _download_bytes(reference: Reference) -> int | None:
         return embedded_pin().wheel_bytes
     known = catalog.get(reference.id) if reference.kind == "hub" else None
     return known.download_bytes if known is not None else None
-
-
-ModelManager = ModelStore
-"""The name that the documentation uses."""

@@ -1,9 +1,9 @@
-"""How many bytes an engine takes, item by item.
+"""Predicts the memory of an engine, item by item.
 
 A short, conservative prediction. The constants were measured with vLLM 0.32.0 on CPU (x86-64 with AVX-512 BF16,
-2 cores, eager, explicit KV cache) by ``bench/memory.py``: the peak of the whole process tree, supervisor included, from
-its start through a full step of prompts and as many grammars as it keeps, pages that its processes share counted once.
-Those of GPUs and of Apple silicon were read, not measured; their comments say so.
+2 cores, eager, explicit KV cache) by ``bench/memory.py``: the peak of the whole process tree including the supervisor,
+from its start through a full step of prompts and a full cache of grammars, with shared pages counted once. Constants
+for GPUs and Apple silicon are from documentation, as their comments note.
 """
 
 from __future__ import annotations
@@ -21,25 +21,23 @@ Device = Literal["cpu", "cuda", "metal"]
 MB = 10**6
 GB = 10**9
 
-# Our own process that looks after the engine; it counts itself when it watches the limit.
+# The supervisor, which includes itself when it checks the limit.
 SUPERVISOR_BYTES = 16 * MB
-# The two processes of our launcher before there is a model. The scheduler, which computes too, is forked off the API
-# server, so that a page of what was imported before is there once until one of them writes to it; half of each page
-# that both still hold is in either figure. The second was 420 to 620 MB in eleven runs, more or less whatever the
-# model. Up to 0.2 GB of it are holes that the packing of the weights leaves in glibc's heap: they are gone where every
-# block of 1 MB is mapped by itself (``bench/memory.py --switches``), which makes prefill slower by a quarter.
+# The two processes of ``launcher.py`` before they load a model. The scheduler is forked off the API server, so imported
+# pages are shared until one of them writes to them; each figure includes half of the shared pages. The second was 420
+# to 620 MB in eleven runs, almost independent of the model. Up to 0.2 GB are holes in glibc's heap from packing the
+# weights; mapping every block of 1 MB (``bench/memory.py --switches``) avoids them, but slows prefill by a quarter.
 FORKED_SERVER_BYTES = 612 * MB
 FORKED_CORE_BYTES = 560 * MB
-# What the processes of vLLM's own program hold each for itself, the compiler of grammars and that rest of malloc's
-# included, and the libraries that all of them map.
+# The private memory of the processes of vLLM's own program, and the libraries that all of them map.
 API_SERVER_BYTES = 560 * MB
 ENGINE_CORE_BYTES = 540 * MB
 TRACKER_BYTES = 6 * MB
 WORKER_BYTES = 680 * MB
 LIBRARY_BYTES = 205 * MB
-# Compiled grammars of reply schemas: vLLM's cache of them in the engine core, which is set to this size (its default of
-# 512 MiB fills up in a review of sixty units), and those that running requests hold, one row of bits and indices for
-# every token of the vocabulary (7.07 MB each at 49152 tokens).
+# Compiled grammars of reply schemas: vLLM's cache in the engine core, which is set to this size (a review of sixty
+# units fills its default of 512 MiB), and those of running requests, with a row of bits and indices for every token of
+# the vocabulary (7.07 MB each at 49152 tokens).
 GRAMMAR_CACHE_MIB = 128
 GRAMMAR_BYTES_PER_TOKEN = 144
 _PROCESS_BYTES = SUPERVISOR_BYTES + API_SERVER_BYTES + ENGINE_CORE_BYTES + TRACKER_BYTES + WORKER_BYTES + LIBRARY_BYTES
@@ -48,14 +46,14 @@ _FORKED_BYTES = SUPERVISOR_BYTES + FORKED_SERVER_BYTES + FORKED_CORE_BYTES
 GPU_OVERHEAD_BYTES = 2 * GB
 
 _ACTIVATION_FLOOR = 30 * MB
-_LOGIT_BYTES = 12  # for each number of the output: the model's own, float32 for sampling, a sorted or masked copy
+_LOGIT_BYTES = 12  # per output value: the model's, float32 for sampling, a sorted or masked copy
 _MARGIN_FRACTION = 0.03
 _MARGIN_FLOOR = 100 * MB
 
-TYPICAL_TOKENS = 1024  # prompt and reply of one review unit; the prefix that units share is stored once
-FEW_SEQUENCES = 4  # requests at once that a plan keeps room for before it cuts the context
+TYPICAL_TOKENS = 1024  # prompt and reply of one review unit; the common prefix is stored once
+FEW_SEQUENCES = 4  # concurrent requests to keep room for before the context is reduced
 _BLOCK_TOKENS = {"cpu": 128, "cuda": 16, "metal": 16}  # vLLM's default KV block on each device
-_SPARE_BLOCKS = 2  # vLLM keeps one block empty and rounds a sequence up to whole blocks
+_SPARE_BLOCKS = 2  # vLLM keeps one block empty and rounds sequences up to whole blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +66,15 @@ class BudgetItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """Everything that decides how much memory an engine takes.
+    """What determines the memory of an engine.
 
     Attributes:
-        weights: The weight files as a loader sees them.
-        dtype: The dtype it computes in, and the KV cache's.
+        dtype: The dtype of computations and of the KV cache.
         max_model_len: Longest sequence in tokens.
         max_num_seqs: Sequences decoded at once.
         max_num_batched_tokens: Tokens of one step.
         gpus: GPUs that share the model by tensor parallelism.
-        forked: Whether ``launcher.py`` starts it, whose processes share what they imported; never on a GPU.
+        forked: Whether ``launcher.py`` starts it, whose processes share their imports; never on a GPU.
     """
 
     device: Device
@@ -97,15 +94,15 @@ class Workload:
 
     @property
     def kv_least_bytes(self) -> int:
-        """The KV cache below which the plan does not go: one sequence of full length, and a few of typical length."""
+        """The smallest useful KV cache: one sequence of full length, or a few of typical length."""
         return max(self._kv(self.max_model_len), min(self.max_num_seqs, FEW_SEQUENCES) * self.kv_typical_bytes)
 
     @property
     def kv_most_bytes(self) -> int:
-        """The KV cache above which nothing is gained.
+        """The largest useful KV cache.
 
-        On a GPU every sequence may be as long as allowed: its memory is there to be used. The machine's own memory is
-        not, so there they are of typical length; a longer one waits until others are done.
+        On a GPU it holds all sequences at full length, since GPU memory is otherwise unused. In main memory it holds
+        sequences of typical length; longer ones wait for others to finish.
         """
         each = self._kv(self.max_model_len) if self.device == "cuda" else self.kv_typical_bytes
         return max(self.kv_least_bytes, self.max_num_seqs * each)
@@ -121,7 +118,7 @@ class Workload:
         return self.shape.kv_bytes(whole, self.dtype_bytes, chunk=self.max_num_batched_tokens)
 
     def items(self, kv_bytes: int) -> tuple[BudgetItem, ...]:
-        """The budget with a KV cache of that many bytes; sums over all GPUs."""
+        """The budget with a KV cache of that many bytes, summed over all GPUs."""
         rows = [
             BudgetItem("weights", self._weight_bytes),
             BudgetItem("KV cache", kv_bytes),
@@ -136,7 +133,7 @@ class Workload:
         return sum(row.bytes for row in self.items(kv_bytes))
 
     def inner_bytes(self, kv_bytes: int) -> int:
-        """The part that has to fit in one place: the GPU's share of unified memory, the NUMA node of the worker."""
+        """The part that must fit in one place: the GPU's share of unified memory, or the worker's NUMA node."""
         model = self._weight_bytes + kv_bytes + self._activation_bytes
         if self.device == "metal":
             return model
@@ -149,10 +146,10 @@ class Workload:
 
     @property
     def _packing_bytes(self) -> int:
-        """What the CPU's matrix kernels take beside the weights.
+        """Memory of the CPU's matrix kernels in addition to the weights.
 
-        vLLM packs every matrix anew and frees the original, but for those of the embedding and of the output: it packs
-        both, tied or not, and keeps the originals. What the allocator has back after the last layer is one layer.
+        vLLM packs every matrix and frees the original, except for those of the embedding and of the output, which it
+        packs, tied or not, and keeps. After the last layer the allocator still holds one layer.
         """
         matrix = self.shape.vocab * self.shape.hidden * self.dtype_bytes
         stored = self.shape.embedding_elements * self.dtype_bytes
@@ -172,17 +169,11 @@ class Workload:
     def _overhead_bytes(self) -> int:
         if self.device == "cuda":
             return GPU_OVERHEAD_BYTES * self.gpus
-        # The Metal plugin runs the same processes; its own buffers were not measured.
+        # The Metal plugin runs the same processes; its buffers were not measured.
         held = self.max_num_seqs * self.shape.vocab * GRAMMAR_BYTES_PER_TOKEN
         return (_FORKED_BYTES if self.forked else _PROCESS_BYTES) + max(GRAMMAR_CACHE_MIB * 2**20, held)
 
 
 def host_bytes() -> int:
-    """Memory of the machine that an engine on GPUs takes beside theirs."""
+    """Main memory of an engine on GPUs."""
     return _PROCESS_BYTES + GRAMMAR_CACHE_MIB * 2**20 + GPU_OVERHEAD_BYTES
-
-
-def gigabytes(count: float) -> str:
-    """Bytes for people: GB of 10**9, one decimal, two below one."""
-    value = count / GB
-    return f"{value:.2f} GB" if 0 < value < 1 else f"{value:.1f} GB"

@@ -1,7 +1,7 @@
-"""The limits that a container or a service manager puts on this process, in cgroup v1 and v2.
+"""Reads the limits that a container or a service manager sets for this process, from cgroup v1 and v2.
 
-A limit may sit on the process's own cgroup or on any of its parents; the tightest one holds. Inside a container the
-path in ``/proc/self/cgroup`` is often the host's and not there; then what is mounted at the top is the container's own.
+The process's own cgroup and all its parents may have limits; the tightest one applies. In a container the path in
+``/proc/self/cgroup`` is often the host's and missing; the top of the mount is then the container's cgroup.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_UNLIMITED = 1 << 60  # v1 writes a page-rounded 2**63 for "no limit"
+_UNLIMITED = 1 << 60  # v1 has 2**63, rounded to pages, for "no limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class MemoryBound:
     """The tightest memory limit over a process.
 
     Attributes:
-        limit_bytes: The limit itself.
-        available_bytes: What is left of it; a parent with less left counts too.
-        path: The cgroup that sets it.
+        limit_bytes: The limit.
+        available_bytes: What is left of it, or of a parent's limit if that is less.
+        path: The cgroup with the limit.
     """
 
     limit_bytes: int
@@ -33,14 +33,14 @@ class MemoryBound:
 
 @dataclass(frozen=True, slots=True)
 class _Controller:
-    """Where one controller is mounted and which cgroup of it the process is in."""
+    """The mount of a controller, and the process's cgroup in it."""
 
     mount: Path
     path: PurePosixPath
     version: int
 
     def levels(self) -> Iterator[tuple[Path, str]]:
-        """The folders from the process's own cgroup up to the mount, those that exist."""
+        """The existing folders from the process's cgroup up to the mount."""
         for part in (self.path, *self.path.parents):
             folder = self.mount / str(part).lstrip("/")
             if folder.is_dir():
@@ -48,7 +48,7 @@ class _Controller:
 
 
 def memory(root: Path = Path("/")) -> MemoryBound | None:
-    """The tightest memory limit, or None without one."""
+    """The tightest memory limit, if any."""
     bounds = [bound for controller in _controllers(root, "memory") for bound in _memory_bounds(controller)]
     if not bounds:
         return None
@@ -58,7 +58,7 @@ def memory(root: Path = Path("/")) -> MemoryBound | None:
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
-    """Processors' worth of time that the tightest quota allows, or None without one."""
+    """The tightest quota of processor time, in processors, if any."""
     quotas = [quota for controller in _controllers(root, "cpu") for quota in _cpu_quotas(controller)]
     return min(quotas, default=None)
 
@@ -69,7 +69,7 @@ def _controllers(root: Path, name: str) -> Iterator[_Controller]:
         hierarchy, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         place = PurePosixPath("/", path)
-        if ".." in place.parts:  # a cgroup namespace that does not hold the process's own cgroup
+        if ".." in place.parts:  # a cgroup namespace without the process's own cgroup
             place = PurePosixPath("/")
         if hierarchy == "0" and not controllers:
             hybrid = base / "unified"
@@ -90,7 +90,7 @@ def _memory_bounds(controller: _Controller) -> Iterator[MemoryBound]:
         if limit is None or limit >= _UNLIMITED:
             continue
         used = _number(folder / usage_file) or 0
-        used -= _stat(folder / "memory.stat", cached)  # page cache that the kernel gives back first
+        used -= _stat(folder / "memory.stat", cached)  # page cache that the kernel reclaims first
         yield MemoryBound(limit, max(0, limit - max(0, used)), path)
 
 
@@ -114,7 +114,7 @@ def _lines(path: Path) -> list[str]:
 
 def _number(path: Path) -> int | None:
     text = next(iter(_lines(path)), "").strip()
-    return int(text) if text.isdigit() else None  # "max" is no number
+    return int(text) if text.isdigit() else None
 
 
 def _stat(path: Path, key: str) -> int:

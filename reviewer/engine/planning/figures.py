@@ -1,4 +1,4 @@
-"""What a plan is made from when nothing is to be loaded: the files of an installed model, else the catalog."""
+"""The figures for a plan: measured in an installed model's files, or else from the catalog."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Figures:
     """A model, measured or looked up.
 
     Attributes:
-        model: What ``make_plan`` takes.
-        config: What is asked, with the form that a repository stands for.
-        name: The name that it is served under.
-        folder: Where its files are; None where it is not installed.
-        origin: Where the figures are from, for people.
+        model: For ``make_plan``.
+        config: The configuration, with the quantization that a repository implies.
+        name: The served name.
+        folder: The installed files, if any.
+        origin: Where the figures come from, for messages.
     """
 
     model: CatalogModel | ModelShape
@@ -39,15 +39,15 @@ class Figures:
 
     @property
     def shape(self) -> ModelShape:
-        """Its dimensions."""
+        """The model's dimensions."""
         return self.model.shape if isinstance(self.model, catalog.CatalogModel) else self.model
 
     def loaded_from(self, plan: MemoryPlan) -> str:
-        """What vLLM is told to load: the folder, or the repository of the planned form."""
+        """What vLLM loads: the folder, or the repository of the planned form."""
         return str(self.folder) if self.folder is not None else plan.source
 
     def revision(self, plan: MemoryPlan) -> str | None:
-        """The commit of that repository, where the catalog pins one."""
+        """The commit of that repository, if the catalog pins one."""
         if self.folder is not None or not isinstance(self.model, catalog.CatalogModel):
             return None
         form = next((form for form in self.model.variants if form.source == plan.source), None)
@@ -55,12 +55,12 @@ class Figures:
 
 
 def find(config: ModelConfig) -> Figures:
-    """Measure the installed model, else look it up.
+    """Measure the installed model, or else look it up.
 
     Raises:
         ModelNotInstalledError: It is neither installed nor in the catalog.
-        ModelDamagedError: It is installed, and not whole.
-        ModelSourceError: The name is none, or the weights are of an unknown kind.
+        ModelDamagedError: It is installed but damaged.
+        ModelSourceError: The name is invalid, or the quantization is unknown.
     """
     reference = references.parse(config.model_id)
     try:
@@ -71,25 +71,19 @@ def find(config: ModelConfig) -> Figures:
         known = catalog.family(reference.id)
         if known is None:
             raise
-        return _known(config, known, reference.id, reference.install_command)
-    return _measured(config, installed.id, installed.path, "the installed model in")
+    else:
+        return _measured(config, installed.id, installed.path, "the installed model in")
+    asked = reference.id.casefold()
+    form = next((form for form in known.variants if form.source.casefold() == asked != known.id.casefold()), None)
+    if form is not None and config.quantization == "auto":
+        config = dataclasses.replace(config, quantization=form.quantization)  # type: ignore[arg-type]
+    return Figures(
+        model=known, config=config, name=reference.id if form is not None else known.id, folder=None,
+        origin=f"from the catalog; the model is not installed ({reference.install_command})",
+    )  # fmt: skip
 
 
 def _measured(config: ModelConfig, name: str, folder: Path, where: str) -> Figures:
     return Figures(
         model=shape.from_folder(folder), config=config, name=name, folder=folder, origin=f"measured in {where} {folder}"
-    )
-
-
-def _known(config: ModelConfig, known: CatalogModel, name: str, command: str) -> Figures:
-    asked = name.casefold()
-    form = next((form for form in known.variants if form.source.casefold() == asked != known.id.casefold()), None)
-    if form is not None and config.quantization == "auto":
-        config = dataclasses.replace(config, quantization=form.quantization)  # type: ignore[arg-type]
-    return Figures(
-        model=known,
-        config=config,
-        name=name if form is not None else known.id,
-        folder=None,
-        origin=f"the catalog's; the model is not installed ({command})",
     )

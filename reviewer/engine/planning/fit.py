@@ -1,4 +1,4 @@
-"""The search for what fits: candidates from best to least, the first under the ceiling, and why not the others."""
+"""Searches for what fits: tries candidates in order of preference, takes the first below the limit, and explains."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer.engine.planning.budget import FEW_SEQUENCES, Workload, gigabytes
+from reviewer.engine.planning.budget import FEW_SEQUENCES, Workload
 from reviewer.engine.planning.limits import GPU_SHARE_LEAST, Limit
+from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewer.engine.planning.options import Option, Wish
+    from reviewer.engine.planning.preferences import Option, Preferences
 
-_SPARE_USED = 0.9  # of what is left over: the margin grows with the cache
-_LEAST_CONTEXT = 1024  # below it no hunk with its reply fits
+_SPARE_USED = 0.9  # of the remaining memory, since the margin grows with the cache
+_LEAST_CONTEXT = 1024  # less is too short for a hunk and its reply
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One thing to try; ``changed`` says what was given up for it since the one before."""
+    """One thing to try; ``changed`` describes what was reduced since the previous one."""
 
     option: Option
     workload: Workload
@@ -29,7 +30,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """What fits: a form of the weights, a workload, a KV cache, and the steps that led there."""
+    """What fits: a form of the weights, a workload and a KV cache, and the steps to it."""
 
     option: Option
     workload: Workload
@@ -40,16 +41,16 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Nothing fits; the workload that came nearest, None where there was nothing to try."""
+    """Nothing fits; the smallest workload, if any could be tried."""
 
     nearest: Workload | None
 
 
-def search(wish: Wish, limit: Limit) -> Fit | Miss:
-    """Take the first candidate that fits."""
-    steps = list(wish.notes)
+def search(wanted: Preferences, limit: Limit) -> Fit | Miss:
+    """Find the first candidate that fits."""
+    steps = list(wanted.notes)
     nearest: Workload | None = None
-    for candidate in _candidates(wish, wish.options):
+    for candidate in _candidates(wanted, wanted.options):
         if candidate.changed:
             steps.append(candidate.changed)
         for workload in _spread(candidate.workload, limit):
@@ -60,14 +61,14 @@ def search(wish: Wish, limit: Limit) -> Fit | Miss:
                 nearest = workload
         if not candidate.changed:
             steps.append(_why_not(candidate, limit))
-    return Miss(nearest or _blocked(wish))
+    return Miss(nearest or _blocked(wanted))
 
 
 def _fit(option: Option, wanted: Workload, kv_bytes: int, limit: Limit, steps: list[str]) -> Fit:
-    """The workload with as many requests at once as its KV cache holds."""
+    """The workload with as many concurrent requests as its KV cache holds."""
     held = max(1, min(wanted.max_num_seqs, kv_bytes // wanted.kv_typical_bytes))
     workload = dataclasses.replace(wanted, max_num_seqs=held)
-    notes = [f"{wanted.max_num_seqs} → {held} requests at once: the KV cache holds no more"]
+    notes = [f"{wanted.max_num_seqs} → {held} concurrent requests: the KV cache has no room for more"]
     return Fit(
         option=option,
         workload=workload,
@@ -78,43 +79,43 @@ def _fit(option: Option, wanted: Workload, kv_bytes: int, limit: Limit, steps: l
 
 
 def least_bytes(workload: Workload) -> int:
-    """The least that a workload takes."""
+    """The memory of a workload with the smallest KV cache."""
     return workload.total_bytes(workload.kv_least_bytes)
 
 
 def ceiling(workload: Workload, limit: Limit) -> int:
-    """What a workload may take in all."""
+    """The limit for a workload."""
     return limit.gpu_bytes(workload.gpus) * workload.gpus if limit.gpus else limit.bytes
 
 
-def _blocked(wish: Wish) -> Workload | None:
-    """What the model would take if its kernels were there; for the numbers of a refusal."""
-    loads = [candidate.workload for candidate in _candidates(wish, wish.blocked)]
+def _blocked(wanted: Preferences) -> Workload | None:
+    """The workload if this machine had the kernels, for the numbers of an error message."""
+    loads = [candidate.workload for candidate in _candidates(wanted, wanted.blocked)]
     return min(loads, key=least_bytes, default=None)
 
 
-def _candidates(wish: Wish, options: tuple[Option, ...]) -> Iterator[Candidate]:
-    """What is tried, best first: each form as wished, then the smallest form shorter, then with fewer requests."""
+def _candidates(wanted: Preferences, options: tuple[Option, ...]) -> Iterator[Candidate]:
+    """Each form as preferred, then the smallest form with less context, then with fewer requests."""
     if not options:
         return
-    length, seqs = wish.max_model_len, wish.max_num_seqs
+    length, seqs = wanted.max_model_len, wanted.max_num_seqs
     for option in options:
-        yield Candidate(option, wish.workload(option, length, seqs))
-    smallest = min(options, key=lambda option: least_bytes(wish.workload(option, length, seqs)))
+        yield Candidate(option, wanted.workload(option, length, seqs))
+    smallest = min(options, key=lambda option: least_bytes(wanted.workload(option, length, seqs)))
     while length > _LEAST_CONTEXT:
         shorter = max(_LEAST_CONTEXT, length // 2)
-        change = f"context {length} → {shorter} tokens: the longer one does not fit"
+        change = f"context {length} → {shorter} tokens: a longer one does not fit"
         length = shorter
-        yield Candidate(smallest, wish.workload(smallest, length, seqs), change)
+        yield Candidate(smallest, wanted.workload(smallest, length, seqs), change)
     seqs = min(seqs, FEW_SEQUENCES)
     while seqs > 1:
-        change = f"{seqs} → {seqs // 2} requests at once: more do not fit"
+        change = f"{seqs} → {seqs // 2} concurrent requests: more do not fit"
         seqs //= 2
-        yield Candidate(smallest, wish.workload(smallest, length, seqs), change)
+        yield Candidate(smallest, wanted.workload(smallest, length, seqs), change)
 
 
 def _spread(workload: Workload, limit: Limit) -> Iterator[Workload]:
-    """The workload on one GPU, then on as many as its heads can be split over."""
+    """The workload on one GPU, then on every number of GPUs that can share its heads."""
     yield workload
     shape, count = workload.shape, 2
     while count <= len(limit.gpus):
@@ -124,7 +125,7 @@ def _spread(workload: Workload, limit: Limit) -> Iterator[Workload]:
 
 
 def _kv_bytes(workload: Workload, limit: Limit) -> int | None:
-    """The KV cache that the ceilings allow, or None where not even the least one fits."""
+    """The KV cache that the limits allow; None if not even the smallest fits."""
     least = workload.kv_least_bytes
     spare = int((ceiling(workload, limit) - least_bytes(workload)) * _SPARE_USED)
     if limit.inner_bytes is not None:
@@ -133,7 +134,7 @@ def _kv_bytes(workload: Workload, limit: Limit) -> int | None:
 
 
 def _share(workload: Workload, kv_bytes: int, limit: Limit) -> float:
-    """The share of each GPU that vLLM is given: what the plan needs, within the bounds, never above the ceiling."""
+    """VLLM's share of each GPU: what the plan needs, within the limits."""
     total = min(gpu.total_bytes for gpu in limit.gpus[: workload.gpus])
     needed = workload.total_bytes(kv_bytes) / workload.gpus / total
     return int(min(limit.gpu_share(workload.gpus), max(GPU_SHARE_LEAST, needed + 0.001)) * 1000) / 1000
@@ -143,7 +144,7 @@ def _spread_note(workload: Workload, limit: Limit) -> tuple[str, ...]:
     if workload.gpus == 1:
         return ()
     one = least_bytes(dataclasses.replace(workload, gpus=1))
-    return (f"{workload.gpus} GPUs: {gigabytes(one)} needed, {gigabytes(limit.gpu_bytes(1))} on one",)
+    return (f"{workload.gpus} GPUs: {byte_size(one)} needed, {byte_size(limit.gpu_bytes(1))} on one",)
 
 
 def _why_not(candidate: Candidate, limit: Limit) -> str:
@@ -153,7 +154,7 @@ def _why_not(candidate: Candidate, limit: Limit) -> str:
     title = candidate.option.title
     inner = load.inner_bytes(load.kv_least_bytes)
     if limit.inner_bytes is not None and limit.inner_bytes < inner:
-        return f"{title} does not fit: {gigabytes(inner)} needed, {limit.inner_reason} {gigabytes(limit.inner_bytes)}"
+        return f"{title} does not fit: {byte_size(inner)} needed, {limit.inner_reason} {byte_size(limit.inner_bytes)}"
     there = max(ceiling(workload, limit) for workload in _spread(load, limit))
-    need = f"{gigabytes(least_bytes(load))} needed at {load.max_model_len} tokens"
-    return f"{title} does not fit: {need}, {gigabytes(there)} there"
+    need = f"{byte_size(least_bytes(load))} needed at {load.max_model_len} tokens"
+    return f"{title} does not fit: {need}, {byte_size(there)} available"

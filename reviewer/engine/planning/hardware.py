@@ -1,12 +1,11 @@
-"""What this machine offers to a model: memory, processors, GPUs.
+"""Detects this machine's memory, processors and GPUs.
 
-The facts are gathered once into a frozen value, so that the plan is a pure function and every machine can be a table
-in a test. Nothing heavy is imported: the GPU is asked through ``nvidia-smi``, the Mac through ``sysctl``.
+They become one frozen value, so that the plan is a pure function and tests can describe any machine. GPUs are queried
+with ``nvidia-smi`` and Macs with ``sysctl``, without heavy imports.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import platform
 import subprocess
@@ -19,29 +18,29 @@ from reviewer.engine.planning import cgroup
 MIB = 1024**2
 GIB = 1024**3
 
-# A command's standard output, or None where it is missing, fails or hangs.
+# Runs a command and returns its standard output; None if it is missing, fails or hangs.
 Run = Callable[[Sequence[str]], "str | None"]
 
 _PROBE_SECONDS = 5.0
-_FLAGS = frozenset({"avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16"})  # bf16: the ARM instruction set
+_FLAGS = frozenset({"avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16"})  # bf16: an ARM extension
 _GPU_QUERY = ("index", "uuid", "name", "memory.total", "memory.free", "compute_cap")
 
-# What macOS lets the GPU wire down when iogpu.wired_limit_mb is 0: about 10.5 GB of 16, about 75% of more.
-# Read in recipes for Apple silicon, not measured by us.
+# What macOS lets the GPU use when iogpu.wired_limit_mb is 0: about 10.5 GB of 16, and 75% of more. From recipes for
+# Apple silicon, not measured.
 _WIRED_FRACTION_SMALL = 10.5 / 16
 _WIRED_FRACTION_LARGE = 0.75
 _WIRED_SMALL_UP_TO = 18 * GIB
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Gpu:
     """One NVIDIA GPU.
 
     Attributes:
         total_bytes: Its memory.
-        free_bytes: What nobody else uses at the moment.
-        compute_capability: Such as ``(8, 9)``; ``(0, 0)`` where the driver does not say.
-        uuid: The name that ``CUDA_VISIBLE_DEVICES`` takes.
+        free_bytes: Its unused memory.
+        compute_capability: Such as ``(8, 9)``; ``(0, 0)`` if unknown.
+        uuid: Its name for ``CUDA_VISIBLE_DEVICES``.
     """
 
     name: str
@@ -53,20 +52,20 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
-    """The machine as a plan sees it.
+    """A machine.
 
     Attributes:
         system: ``"Linux"``, ``"Darwin"`` or ``"Windows"``.
         machine: ``"x86_64"``, ``"arm64"``, …
-        cpu_cores: Logical processors that this process may use: affinity and cgroup quota honoured.
-        visible_cores: Logical processors of its affinity alone; vLLM binds a thread to each of them.
+        cpu_cores: Logical processors that this process may use, by affinity and cgroup quota.
+        visible_cores: Logical processors by affinity alone; vLLM binds a thread to each of them.
         cpu_flags: Those of avx2, avx512f, avx512_bf16, amx_bf16 and bf16 (ARM) that it has.
-        total_bytes: Memory, at most what the cgroup allows.
-        available_bytes: What can be had without swapping, at most what the cgroup has left.
-        memory_limit: The cgroup that holds the memory below the machine's, for messages; None without one.
+        total_bytes: Memory, at most the cgroup's limit.
+        available_bytes: Memory available without swapping, at most what the cgroup has left.
+        memory_limit: The cgroup that limits the memory, if any.
         unified: Whether CPU and GPU share the memory (Apple silicon).
         wired_limit_bytes: What the GPU of such a machine may use; None elsewhere.
-        numa_available_bytes: Memory left on each NUMA node; empty where there is one node only. vLLM binds to one.
+        numa_available_bytes: Available memory of each NUMA node, of which vLLM uses one; empty if there is only one.
     """
 
     system: str
@@ -85,18 +84,14 @@ class Hardware:
 
     @property
     def fast_bfloat16(self) -> bool:
-        """Whether the CPU computes in bfloat16; elsewhere it is emulated, at a fifth of float32's speed."""
+        """Whether the CPU supports bfloat16; otherwise it is emulated at a fifth of float32's speed."""
         return bool(self.cpu_flags & {"avx512_bf16", "amx_bf16", "bf16"})
-
-    def with_returned(self, memory_bytes: int) -> Hardware:
-        """This machine after somebody gives that much memory back, say a running engine that a new plan replaces."""
-        return dataclasses.replace(self, available_bytes=min(self.total_bytes, self.available_bytes + memory_bytes))
 
 
 def run_probe(argv: Sequence[str]) -> str | None:
-    """Run a short command and give its output; None where it is missing, fails or takes more than 5 s."""
+    """Run a short command; None if it is missing, fails or takes more than 5 s."""
     try:
-        done = subprocess.run(  # the argv is ours, a fixed list
+        done = subprocess.run(
             argv, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
@@ -105,12 +100,12 @@ def run_probe(argv: Sequence[str]) -> str | None:
 
 
 def detect(*, root: Path = Path("/"), run: Run = run_probe, env: Mapping[str, str] | None = None) -> Hardware:
-    """Look at this machine.
+    """Detect this machine.
 
     Args:
-        root: Where ``proc`` and ``sys`` are; tests give a made-up tree.
-        run: How ``nvidia-smi`` and ``sysctl`` are asked.
-        env: The environment, for ``CUDA_VISIBLE_DEVICES``; by default the process's own.
+        root: The folder of ``proc`` and ``sys``.
+        run: Runs ``nvidia-smi`` and ``sysctl``.
+        env: The environment with ``CUDA_VISIBLE_DEVICES``; the process's by default.
     """
     import psutil
 
@@ -127,20 +122,12 @@ def detect(*, root: Path = Path("/"), run: Run = run_probe, env: Mapping[str, st
     name, flags = _cpu(system, root, run)
     unified = system == "Darwin" and machine == "arm64"
     return Hardware(
-        system=system,
-        machine=machine,
-        total_bytes=total,
-        available_bytes=available,
-        cpu_cores=cores,
-        visible_cores=visible,
-        cpu_name=name,
-        cpu_flags=flags,
+        system=system, machine=machine, total_bytes=total, available_bytes=available, cpu_cores=cores,
+        visible_cores=visible, cpu_name=name, cpu_flags=flags, unified=unified, memory_limit=limit,
         gpus=() if system == "Darwin" else nvidia_gpus(run, os.environ if env is None else env),
-        unified=unified,
         wired_limit_bytes=wired_limit(total, run) if unified else None,
-        memory_limit=limit,
         numa_available_bytes=numa_available(root) if system == "Linux" else (),
-    )
+    )  # fmt: skip
 
 
 def _visible_cores(process: object) -> int:
@@ -173,7 +160,7 @@ def linux_cpu(root: Path) -> tuple[str, frozenset[str]]:
 
 
 def mac_cpu(run: Run) -> tuple[str, frozenset[str]]:
-    """Name and flags from ``sysctl``; Intel Macs list features, Apple silicon has one key for each."""
+    """Name and flags from ``sysctl``; Intel Macs list features, Apple silicon has a key for each."""
     name = (run(["sysctl", "-n", "machdep.cpu.brand_string"]) or "").strip()
     flags: set[str] = set()
     if (run(["sysctl", "-n", "hw.optional.arm.FEAT_BF16"]) or "").strip() == "1":
@@ -184,7 +171,7 @@ def mac_cpu(run: Run) -> tuple[str, frozenset[str]]:
 
 
 def wired_limit(total_bytes: int, run: Run) -> int:
-    """What an Apple GPU may use of the unified memory: ``iogpu.wired_limit_mb``, or macOS's own rule where it is 0."""
+    """What an Apple GPU may use of the unified memory: ``iogpu.wired_limit_mb``, or macOS's default if it is 0."""
     text = (run(["sysctl", "-n", "iogpu.wired_limit_mb"]) or "").strip()
     if text.isdigit() and int(text) > 0:
         return min(int(text) * MIB, total_bytes)
@@ -193,7 +180,7 @@ def wired_limit(total_bytes: int, run: Run) -> int:
 
 
 def nvidia_gpus(run: Run, env: Mapping[str, str]) -> tuple[Gpu, ...]:
-    """The GPUs that ``nvidia-smi`` lists and ``CUDA_VISIBLE_DEVICES`` lets through; none where there is no driver."""
+    """The GPUs that ``nvidia-smi`` lists and ``CUDA_VISIBLE_DEVICES`` allows."""
     text = run(["nvidia-smi", f"--query-gpu={','.join(_GPU_QUERY)}", "--format=csv,noheader,nounits"])
     if not text:
         return ()
@@ -203,18 +190,11 @@ def nvidia_gpus(run: Run, env: Mapping[str, str]) -> tuple[Gpu, ...]:
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split(",")]
         if len(cells) != len(_GPU_QUERY) or not (cells[3].isdigit() and cells[4].isdigit()):
-            continue  # "[N/A]": a GPU without memory of its own, or a line that is no table row
+            continue  # "[N/A]" for a GPU without its own memory, or not a table row
         if names is not None and cells[0] not in names and not any(n and cells[1].startswith(n) for n in names):
             continue
-        gpus.append(
-            Gpu(
-                name=cells[2],
-                total_bytes=int(cells[3]) * MIB,
-                free_bytes=int(cells[4]) * MIB,
-                compute_capability=_capability(cells[5]),
-                uuid=cells[1],
-            )
-        )
+        total, free, capability = int(cells[3]) * MIB, int(cells[4]) * MIB, _capability(cells[5])
+        gpus.append(Gpu(cells[2], total, free, capability, uuid=cells[1]))
     return tuple(gpus)
 
 
@@ -224,7 +204,7 @@ def _capability(text: str) -> tuple[int, int]:
 
 
 def numa_available(root: Path) -> tuple[int, ...]:
-    """Bytes left on each NUMA node with memory; empty where there are fewer than two such nodes."""
+    """Available bytes of each NUMA node with memory; empty with fewer than two such nodes."""
     nodes = []
     for path in sorted((root / "sys/devices/system/node").glob("node[0-9]*/meminfo")):
         try:

@@ -1,8 +1,8 @@
-"""The memory plan: what of a model fits this machine, and how the engine is started for it.
+"""The memory plan: in what form a model fits this machine, and how to start the engine.
 
-``make_plan`` is a pure function of three values: the hardware, the model and the configuration. It tries what it
-would like best and steps down, in this order: quantization, context length, requests at once; every step is recorded
-with its reason. A smaller model is only ever named, never taken silently. Where nothing fits it refuses with numbers.
+``make_plan`` is a pure function of the hardware, the model and the configuration. It tries the preferred form and
+reduces, in this order, quantization, context length and concurrent requests; every step is recorded with its reason.
+A smaller model is suggested but never used silently. If nothing fits, it raises an error with numbers.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reviewer.engine.models import catalog
-from reviewer.engine.planning import fit, launch, options, plan_text
-from reviewer.engine.planning.budget import BudgetItem, Device, gigabytes, host_bytes
+from reviewer.engine.planning import fit, launch, plan_text
+from reviewer.engine.planning.budget import BudgetItem, Device, host_bytes
 from reviewer.engine.planning.fit import Fit, Miss
 from reviewer.engine.planning.limits import GPU_SHARE_LEAST, Limit, limit_for
+from reviewer.engine.planning.preferences import preferences_for
 from reviewer.errors import InsufficientMemoryError
+from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from reviewer.engine.models.catalog import CatalogModel
     from reviewer.engine.models.shape import ModelShape
     from reviewer.engine.planning.hardware import Hardware
-    from reviewer.engine.planning.options import Wish
+    from reviewer.engine.planning.preferences import Preferences
 
 __all__ = ["BudgetItem", "MemoryPlan", "PlanRefusedError", "make_plan"]
 
@@ -36,8 +38,8 @@ class PlanRefusedError(InsufficientMemoryError):
     """No plan fits.
 
     Attributes:
-        needed_bytes: What the smallest plan for this model takes.
-        limit_bytes: What is there.
+        needed_bytes: Memory of the smallest plan.
+        limit_bytes: Available memory.
         budget: The smallest plan's budget.
         alternatives: Ids of catalog models that would fit.
     """
@@ -61,26 +63,25 @@ class PlanRefusedError(InsufficientMemoryError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """A model that fits, and how.
+    """How a model fits.
 
     Attributes:
-        model: The model's id, or the name that the configuration gives it.
-        source: Where weights of this form come from.
-        quantization: none, mxfp4, int8, int4 or fp8; ``none`` computes in ``dtype`` throughout.
+        model: The model's id or configured name.
+        source: The source of weights in this form.
+        quantization: none, mxfp4, int8, int4 or fp8.
         dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``.
         max_model_len: Longest prompt and reply together, in tokens.
         kv_cache_bytes: The KV cache, over all GPUs.
         max_num_seqs: Requests decoded at once.
         max_num_batched_tokens: Tokens of one step.
-        device: ``"cpu"``, ``"cuda"`` or ``"metal"``.
-        limit_bytes: The ceiling; the plan's total is never above it.
-        limit_reason: What sets the ceiling.
-        budget: What the total is made of.
+        limit_bytes: The limit, which the plan's total does not exceed.
+        limit_reason: What sets the limit.
+        budget: The items of the total.
         gpu_memory_utilization: vLLM's share of each GPU; None elsewhere.
         tensor_parallel: GPUs that share the model.
-        environment: Variables that belong to the plan.
-        steps: Every step down, with its reason.
-        advice: What else the person should know.
+        environment: Variables for the engine.
+        steps: Every reduction, with its reason.
+        advice: Other remarks for the user.
     """
 
     model: str
@@ -107,15 +108,15 @@ class MemoryPlan:
         return sum(item.bytes for item in self.budget)
 
     def server_args(self, model_path: str | Path, served_name: str) -> list[str]:
-        """The flags of vLLM's API server, all but those of the endpoint."""
+        """See ``launch.server_args``."""
         return launch.server_args(self, model_path, served_name)
 
     def server_env(self, prefix: Path) -> dict[str, str]:
-        """The variables to add to the engine's environment; ``prefix`` is the root of the engine's Python."""
+        """See ``launch.server_env``."""
         return launch.server_env(self, prefix)
 
     def describe(self) -> str:
-        """The plan for people: a headline, the budget with bars, every step and advice."""
+        """See ``plan_text.describe``."""
         return plan_text.describe(self)
 
     def as_dict(self) -> dict[str, Any]:
@@ -130,52 +131,41 @@ def make_plan(
 
     Args:
         hardware: The machine.
-        model: A model of the catalog, or the measured shape of an installed folder (``shape.from_folder``), whose
-            weights are what they are: no other quantization is tried.
-        config: What the caller asks for; ``max_memory_gb`` is a hard ceiling, the rest are preferences.
-        vllm_version: Of the vLLM that will be started; tells whether ``launch.server_command`` starts fewer processes.
-            Without one the plan is for vLLM's own program.
+        model: A model of the catalog, or the measured shape of an installed folder (``shape.from_folder``), for which
+            no other quantization is tried.
+        config: The configuration; ``max_memory_gb`` is a hard limit, the rest are preferences.
+        vllm_version: Version of the vLLM to start, which decides whether ``launch.server_command`` uses the launcher.
+            Without it the plan is for vLLM's own program.
 
     Raises:
-        PlanRefusedError: Nothing fits; names the bytes needed, the bytes there and what would fit.
-        ConfigError: The device asked for is not there.
+        PlanRefusedError: Nothing fits.
+        ConfigError: The configured device does not exist.
     """
     limit = limit_for(hardware, config)
     forked = launch.forks(vllm_version, limit.device, hardware.system)
-    wish = options.wish_for(hardware, model, config, limit, forked=forked)
-    found = fit.search(wish, limit)
+    wanted = preferences_for(hardware, model, config, limit, forked=forked)
+    found = fit.search(wanted, limit)
     if isinstance(found, Miss):
-        raise _refusal(hardware, config, wish, limit, found)
-    return _plan(hardware, wish, limit, found)
+        raise _refusal(hardware, config, wanted, limit, found)
+    return _plan(hardware, wanted, limit, found)
 
 
-def _plan(hardware: Hardware, wish: Wish, limit: Limit, found: Fit) -> MemoryPlan:
+def _plan(hardware: Hardware, wanted: Preferences, limit: Limit, found: Fit) -> MemoryPlan:
     load = found.workload
     return MemoryPlan(
-        model=wish.name,
-        source=found.option.source,
-        quantization=found.option.quantization,
-        dtype=found.option.dtype,
-        max_model_len=load.max_model_len,
-        kv_cache_bytes=found.kv_bytes,
-        max_num_seqs=load.max_num_seqs,
-        max_num_batched_tokens=load.max_num_batched_tokens,
-        device=limit.device,
-        limit_bytes=limit.bytes,
-        limit_reason=limit.reason,
-        budget=load.items(found.kv_bytes),
-        gpu_memory_utilization=found.gpu_share,
-        tensor_parallel=load.gpus,
-        environment=_environment(hardware, limit, found),
-        steps=found.steps,
+        model=wanted.name, source=found.option.source, quantization=found.option.quantization, dtype=found.option.dtype,
+        max_model_len=load.max_model_len, kv_cache_bytes=found.kv_bytes, max_num_seqs=load.max_num_seqs,
+        max_num_batched_tokens=load.max_num_batched_tokens, device=limit.device, limit_bytes=limit.bytes,
+        limit_reason=limit.reason, budget=load.items(found.kv_bytes), gpu_memory_utilization=found.gpu_share,
+        tensor_parallel=load.gpus, environment=_environment(hardware, limit, found), steps=found.steps,
         advice=_advice(hardware, limit),
-    )
+    )  # fmt: skip
 
 
 def _environment(hardware: Hardware, limit: Limit, found: Fit) -> tuple[tuple[str, str], ...]:
     if limit.device == "cpu":
         return launch.cpu_environment(hardware.cpu_cores, hardware.visible_cores)
-    if limit.device == "metal":  # its default is 0.90 of what the GPU may use; not measured by us
+    if limit.device == "metal":  # its default is 0.90 of what the GPU may use; not measured
         usable = hardware.wired_limit_bytes or hardware.total_bytes
         share = min(0.9, max(GPU_SHARE_LEAST, found.workload.inner_bytes(found.kv_bytes) / usable))
         return (("VLLM_METAL_MEMORY_FRACTION", f"{share:.2f}"),)
@@ -184,33 +174,33 @@ def _environment(hardware: Hardware, limit: Limit, found: Fit) -> tuple[tuple[st
 
 def _advice(hardware: Hardware, limit: Limit) -> tuple[str, ...]:
     if limit.device == "cuda" and hardware.available_bytes < host_bytes():
-        there = gigabytes(hardware.available_bytes)
-        return (f"beside the GPU the engine takes about {gigabytes(host_bytes())} of memory; {there} are available",)
+        needed, there = byte_size(host_bytes()), byte_size(hardware.available_bytes)
+        return (f"besides GPU memory the engine needs about {needed} of main memory; {there} are available",)
     return ()
 
 
-def _refusal(hardware: Hardware, config: ModelConfig, wish: Wish, limit: Limit, miss: Miss) -> PlanRefusedError:
+def _refusal(
+    hardware: Hardware, config: ModelConfig, wanted: Preferences, limit: Limit, miss: Miss
+) -> PlanRefusedError:
     load = miss.nearest
     needed = fit.least_bytes(load) if load else 0
     there = fit.ceiling(load, limit) if load else limit.bytes
     budget = load.items(load.kv_least_bytes) if load else ()
     inner = load.inner_bytes(load.kv_least_bytes) if load else 0
-    numbers = f"it needs {gigabytes(needed)} at the least, {gigabytes(there)} are there ({limit.reason})"
+    numbers = f"it needs at least {byte_size(needed)}, the limit is {byte_size(there)} ({limit.reason})"
     if limit.inner_bytes is not None and needed <= there and inner > limit.inner_bytes:
         needed, there = inner, limit.inner_bytes
-        numbers = f"it needs {gigabytes(inner)} in one place, {limit.inner_reason} {gigabytes(there)}"
-    if wish.options:
-        message = f"{wish.name} does not fit: {numbers}"
+        numbers = f"it needs {byte_size(inner)} in one place, {limit.inner_reason} {byte_size(there)}"
+    if wanted.options:
+        message = f"{wanted.name} does not fit: {numbers}"
     elif needed > there:
-        message = f"{wish.name} does not fit: {numbers}; besides, {wish.notes[-1]}"
+        message = f"{wanted.name} does not fit: {numbers}; also, {wanted.notes[-1]}"
     else:
-        message = (
-            f"{wish.name} cannot run on this machine: {wish.notes[-1]} (for its {gigabytes(needed)} there is room)"
-        )
-    others = _alternatives(hardware, config, fit.least_bytes(load) if load else 0, forked=wish.forked)
+        message = f"{wanted.name} cannot run on this machine: {wanted.notes[-1]} (memory suffices: {byte_size(needed)})"
+    others = _alternatives(hardware, config, fit.least_bytes(load) if load else 0, forked=wanted.forked)
     return PlanRefusedError(
         message,
-        hint=plan_text.refusal_hint(hardware, limit, wish, budget=budget, inner=inner, others=others),
+        hint=plan_text.refusal_hint(hardware, limit, wanted, budget=budget, inner=inner, others=others),
         needed_bytes=needed,
         limit_bytes=there,
         budget=budget,
@@ -219,7 +209,7 @@ def _refusal(hardware: Hardware, config: ModelConfig, wish: Wish, limit: Limit, 
 
 
 def _alternatives(hardware: Hardware, config: ModelConfig, needed: int, *, forked: bool) -> tuple[MemoryPlan, ...]:
-    """The largest smaller models of the catalog that fit instead; the embedded one where no other does."""
+    """The largest catalog models that fit instead; the embedded one only if no other does."""
     refused = catalog.get(config.model_id)
     found: list[MemoryPlan] = []
     for model in catalog.models():
@@ -229,8 +219,8 @@ def _alternatives(hardware: Hardware, config: ModelConfig, needed: int, *, forke
             config, model=model.id, embedded=False, quantization="auto", max_model_len=None, max_num_seqs=None
         )
         limit = limit_for(hardware, free)
-        wish = options.wish_for(hardware, model, free, limit, forked=forked)
-        fitting = fit.search(wish, limit)
+        wanted = preferences_for(hardware, model, free, limit, forked=forked)
+        fitting = fit.search(wanted, limit)
         if isinstance(fitting, Fit) and fitting.workload.total_bytes(fitting.kv_bytes) < max(needed, limit.bytes + 1):
-            found.append(_plan(hardware, wish, limit, fitting))
+            found.append(_plan(hardware, wanted, limit, fitting))
     return tuple(found)

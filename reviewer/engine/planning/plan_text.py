@@ -1,30 +1,31 @@
-"""A plan, and its refusal, in words and bars. Pure text: whoever prints it decides on colour."""
+"""Formats a plan, and the hint if there is none, as plain text with bars."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from reviewer.engine.models import catalog
-from reviewer.engine.planning.budget import GB, BudgetItem, gigabytes
+from reviewer.engine.planning.budget import GB, BudgetItem
+from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewer.engine.planning.hardware import Hardware
     from reviewer.engine.planning.limits import Limit
-    from reviewer.engine.planning.options import Wish
     from reviewer.engine.planning.plan import MemoryPlan
+    from reviewer.engine.planning.preferences import Preferences
 
 _BAR_WIDTH = 40
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def describe(plan: MemoryPlan) -> str:
-    """Headline, budget, choice, steps and advice, in at most 80 columns but for long reasons."""
+    """Headline, budget, choice, steps and advice; 80 columns except for long reasons."""
     free = max(0, plan.limit_bytes - plan.total_bytes)
     rows = [*plan.budget, BudgetItem("free", free)]
     lines = [
-        f"{plan.model} on {plan.device}: {gigabytes(plan.total_bytes)} of {gigabytes(plan.limit_bytes)}",
+        f"{plan.model} on {plan.device}: {byte_size(plan.total_bytes)} of {byte_size(plan.limit_bytes)}",
         f"  limit: {plan.limit_reason}",
         *table(rows, plan.limit_bytes),
         f"{choice(plan)}",
@@ -35,7 +36,7 @@ def describe(plan: MemoryPlan) -> str:
 
 
 def choice(plan: MemoryPlan) -> str:
-    """What was chosen, in one line."""
+    """The choice in one line."""
     form = "unquantized" if plan.quantization == "none" else plan.quantization
     spread = f", on {plan.tensor_parallel} GPUs" if plan.tensor_parallel > 1 else ""
     return f"{form}, {plan.dtype}, {plan.max_model_len} tokens, {plan.max_num_seqs} at once{spread}"
@@ -44,11 +45,11 @@ def choice(plan: MemoryPlan) -> str:
 def table(rows: Sequence[BudgetItem], whole: int) -> list[str]:
     """Budget rows with bars that share one scale."""
     width = max(len(row.name) for row in rows)
-    return [f"  {row.name:<{width}} {gigabytes(row.bytes):>9}  {bar(row.bytes, whole)}".rstrip() for row in rows]
+    return [f"  {row.name:<{width}} {byte_size(row.bytes):>9}  {bar(row.bytes, whole)}".rstrip() for row in rows]
 
 
 def bar(part: int, whole: int) -> str:
-    """A bar of eighths of a character; something at all for what is not zero."""
+    """A bar in eighths of a character, never empty for a positive part."""
     if whole <= 0 or part <= 0:
         return ""
     eighths = max(1, round(part / whole * _BAR_WIDTH * 8))
@@ -58,40 +59,34 @@ def bar(part: int, whole: int) -> str:
 def refusal_hint(
     hardware: Hardware,
     limit: Limit,
-    wish: Wish,
+    wanted: Preferences,
     *,
     budget: Sequence[BudgetItem],
     inner: int,
     others: Sequence[MemoryPlan],
 ) -> str:
-    """The smallest budget, why there is no smaller one, and everything that would help.
+    """The smallest budget, why there is no smaller one, and what would help.
 
-    Args:
-        hardware: The machine.
-        limit: The ceiling that the plan ran into.
-        wish: What was tried.
-        budget: The smallest budget.
-        inner: The part of it that has to fit in one place.
-        others: Plans for other models, which would fit.
+    ``inner`` is the part of the budget that must fit in one place; ``others`` are plans for other models.
     """
     needed = sum(row.bytes for row in budget)
     lines = table(budget, needed) if budget else []
-    if wish.options:
-        lines += [f"  {note}" for note in wish.notes]
+    if wanted.options:
+        lines += [f"  {note}" for note in wanted.notes]
     machine = hardware.available_bytes
-    if wish.options and limit.asked_bytes is not None and not limit.gpus and limit.bytes < needed < machine:
+    if wanted.options and limit.asked_bytes is not None and not limit.gpus and limit.bytes < needed < machine:
         lines.append(f"it would fit with max_memory_gb = {-(-needed // (GB // 10)) / 10:.1f}")
     if limit.device == "metal" and limit.inner_bytes is not None and limit.inner_bytes < inner < limit.bytes >= needed:
         lines.append(f"it would fit after: sudo sysctl iogpu.wired_limit_mb={-(-inner // 2**20)}")
     if others:
         lines.append("these models would fit:")
-        lines += [f"  {plan.model}  ({choice(plan)}; {gigabytes(plan.total_bytes)}{_licence(plan)})" for plan in others]
+        lines += [f"  {plan.model}  ({choice(plan)}; {byte_size(plan.total_bytes)}{_licence(plan)})" for plan in others]
     else:
-        lines.append("no model of the catalog fits; close other programs, or attach to a server with engine.url")
+        lines.append("no model of the catalog fits; close other programs, or use a server elsewhere with engine.url")
     return "\n".join(lines)
 
 
 def _licence(plan: MemoryPlan) -> str:
-    """A licence that not everybody can accept, so that nobody installs it unawares."""
+    """A restrictive licence, to be noticed before the model is installed."""
     known = catalog.get(plan.model)
     return "" if known is None or known.licence == "Apache-2.0" else f"; licence {known.licence}"

@@ -1,8 +1,8 @@
-"""A plan as shell commands to run by hand: on this machine, on several GPUs, over Ray, behind vLLM's router.
+"""Prints a plan as shell commands: for this machine, several GPUs, several machines with Ray, or replicas.
 
-What is printed can be pasted as a whole into a POSIX shell: whatever is no command is a comment, addresses and keys
-are shell variables that stop the shell with a message while they are unset. Flags and variables were checked against
-vLLM 0.32.0 and the command-line reference of vllm-router.
+The output is a script for a POSIX shell: explanations are comments, and addresses and keys are shell variables that
+stop it with a message if unset. Flags and variables were checked against vLLM 0.32.0 and the command-line reference of
+vllm-router.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from reviewer.engine.models.catalog import CatalogModel
 from reviewer.engine.planning import launch
-from reviewer.engine.planning.budget import GB, GPU_OVERHEAD_BYTES, gigabytes
+from reviewer.engine.planning.budget import GB, GPU_OVERHEAD_BYTES
 from reviewer.engine.planning.hardware import Gpu
 from reviewer.engine.planning.limits import GPU_SHARE_MOST
+from reviewer.engine.planning.plan_text import choice
 from reviewer.errors import InsufficientMemoryError, UsageError
+from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +33,7 @@ PORT = 8000
 ROUTER_PORT = 30000
 RAY_PORT = 6379
 _KEY = "VLLM_API_KEY"
-# An engine that runs from an id has to be able to fetch it.
+# Not set for a model id, which has to be downloaded.
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _GPU_SIZES = (8, 12, 16, 24, 32, 40, 48, 80, 96, 141, 192)  # GB, as GPUs are sold
 _CONTEXT = 8192
@@ -39,13 +41,13 @@ _CONTEXT = 8192
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """Over what a model is spread.
+    """How a model is distributed.
 
     Attributes:
-        tensor_parallel: GPUs that share each layer, inside one machine; None leaves it to the plan.
-        pipeline_parallel: Groups of them that share the layers; with Ray one group to a machine.
+        tensor_parallel: GPUs that share each layer, in one machine; None lets the plan choose.
+        pipeline_parallel: Groups of GPUs that share the layers; with Ray one group per machine.
         ray: Whether the groups are on several machines.
-        replicas: Whole servers behind a router; 0 for none.
+        replicas: Complete servers behind a router; 0 for none.
     """
 
     tensor_parallel: int | None = None
@@ -55,7 +57,7 @@ class Spread:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether some of it runs on another machine."""
+        """Whether it runs on other machines."""
         return self.ray or self.replicas > 0
 
 
@@ -68,10 +70,10 @@ class Target:
         model: A folder, or a Hugging Face id.
         folder: Whether ``model`` is a folder.
         revision: The commit of an id.
-        name: The name that requests ask for.
+        name: The served name.
         env: Variables of the engine.
-        program: The words before the flags: ``vllm serve`` or a Python and a module.
-        remarks: What the person should know of the plan.
+        program: The command without flags: ``vllm serve``, or a Python and a module.
+        remarks: Comments for the user.
     """
 
     plan: MemoryPlan
@@ -85,10 +87,10 @@ class Target:
 
 
 def check(spread: Spread, shape: ModelShape) -> None:
-    """Refuse what vLLM would refuse after minutes of loading.
+    """Check early what vLLM would refuse after minutes of loading.
 
     Raises:
-        UsageError: The heads or the layers cannot be split so.
+        UsageError: The heads or the layers cannot be split this way.
     """
     tensor = spread.tensor_parallel or 1
     if shape.heads % tensor or (shape.kv_heads % tensor and tensor % shape.kv_heads):
@@ -104,10 +106,10 @@ def check(spread: Spread, shape: ModelShape) -> None:
 def plan_for(
     spread: Spread, hardware: Hardware, model: CatalogModel | ModelShape, config: ModelConfig
 ) -> tuple[MemoryPlan, tuple[str, ...]]:
-    """The plan of one server of a spread, and remarks.
+    """The plan of one server, and remarks.
 
-    What fits this machine is planned for this machine. More GPUs than it has are another machine's, which cannot be
-    looked at; then the plan is the one for the smallest usual GPUs that hold the model as it is wanted.
+    It is for this machine if that has enough GPUs. Otherwise it is for an unknown machine, with the smallest common
+    GPUs that hold the model in the preferred form.
 
     Raises:
         EngineError: Nothing fits.
@@ -121,7 +123,7 @@ def plan_for(
         pool = sorted(hardware.gpus, key=lambda gpu: gpu.free_bytes, reverse=True)[:count]
         machine = dataclasses.replace(hardware, gpus=_as_one_stage(pool, spread.pipeline_parallel))
         plan = make_plan(machine, model, dataclasses.replace(config, device="cuda"))
-        # It may fit fewer GPUs than were asked for; those that are seen have to be as many as are used.
+        # It may need fewer GPUs than requested, but all requested ones must be visible.
         everyone = sorted(hardware.gpus, key=lambda gpu: gpu.free_bytes, reverse=True)
         return dataclasses.replace(plan, environment=launch.gpu_environment(everyone, count)), ()
     return _elsewhere(spread, hardware, model, config)
@@ -149,7 +151,7 @@ def _elsewhere(
             continue
         if plan.max_model_len == wanted and plan.max_num_seqs > 1:
             plan = dataclasses.replace(plan, gpu_memory_utilization=GPU_SHARE_MOST, environment=())
-            return plan, (f"planned for GPUs that this machine does not have: at least {size} GB each",)
+            return plan, (f"planned for other GPUs than this machine has: at least {size} GB each",)
     raise InsufficientMemoryError(
         f"{config.model_id} does not fit {tensor * stages} GPUs of {_GPU_SIZES[-1]} GB",
         hint="raise --tensor-parallel-size or --pipeline-parallel-size",
@@ -157,9 +159,9 @@ def _elsewhere(
 
 
 def _as_one_stage(gpus: Sequence[Gpu], stages: int) -> tuple[Gpu, ...]:
-    """GPUs of a pipeline as the plan sees them: each of one stage stands for its like in all stages.
+    """Combine the GPUs of all pipeline stages to those of one stage, for the plan.
 
-    Layers are split evenly, so memory adds up, but for what each GPU takes for itself.
+    Layers are split evenly, so the memory adds up, except for each GPU's own overhead.
     """
     if stages == 1:
         return tuple(gpus)
@@ -175,19 +177,19 @@ def _as_one_stage(gpus: Sequence[Gpu], stages: int) -> tuple[Gpu, ...]:
 
 
 def lines(target: Target, spread: Spread) -> list[str]:
-    """What to run, machine by machine."""
+    """The commands, machine by machine."""
     found = [f"# {_summary(target.plan, spread)}", *(f"# {remark}" for remark in target.remarks)]
     if target.folder and spread.elsewhere:
-        found.append(f"# every machine needs the same model in {target.model}")
+        found.append(f"# every machine needs the model in {target.model}")
     serve = command(target, spread)
     if not spread.elsewhere:
         return [*found, "", *serve, "", *_client(f"http://127.0.0.1:{PORT}", key=False)]
-    found.append(f"# on every machine first: export {_KEY}=…, one secret of your own for all of them")
+    found.append(f"# first, on every machine: export {_KEY}=… (the same secret on all)")
     if spread.ray:
         found += ["", *_ray(spread), "# 3. on the first machine, when `ray status` shows all GPUs", *serve]
         where = "http://$HEAD_ADDRESS:" + str(PORT)
     else:
-        found += ["", f"# 1. on each of the {spread.replicas} machines (or GPUs; then one --port each)", *serve]
+        found += ["", f"# 1. on each of the {spread.replicas} machines (or GPUs, each with its own --port)", *serve]
         where = ""
     if spread.replicas:
         return [*found, "", *_router(spread, first=4 if spread.ray else 2)]
@@ -195,7 +197,7 @@ def lines(target: Target, spread: Spread) -> list[str]:
 
 
 def command(target: Target, spread: Spread) -> list[str]:
-    """The server's command line, one flag to a line."""
+    """The server's command line, one flag per line."""
     args = target.plan.server_args(target.model, target.name)
     program = list(target.program)
     if program[-1] == "serve":
@@ -216,7 +218,7 @@ def command(target: Target, spread: Spread) -> list[str]:
 
 
 def continued(rows: Sequence[str]) -> list[str]:
-    """One command over several lines of a shell."""
+    """Continue a shell command over several lines."""
     return [("  " if i else "") + row + (" \\" if i < len(rows) - 1 else "") for i, row in enumerate(rows)]
 
 
@@ -235,19 +237,18 @@ def _with_parallelism(args: list[str], spread: Spread) -> list[str]:
 
 def _summary(plan: MemoryPlan, spread: Spread) -> str:
     count = (spread.tensor_parallel or plan.tensor_parallel) * spread.pipeline_parallel
-    form = "unquantized" if plan.quantization == "none" else plan.quantization
-    what = f"{plan.model}, {form}, {plan.dtype}, {plan.max_model_len} tokens, {plan.max_num_seqs} at once"
+    what = f"{plan.model}, {choice(dataclasses.replace(plan, tensor_parallel=1))}"
     if plan.device != "cuda":
-        return f"{what}: {gigabytes(plan.total_bytes)} of memory"
+        return f"{what}: {byte_size(plan.total_bytes)} of memory"
     least = plan.total_bytes + (spread.pipeline_parallel - 1) * GPU_OVERHEAD_BYTES
-    return f"{what}: {gigabytes(least / count)} on {'the GPU' if count == 1 else f'each of {count} GPUs'}"
+    return f"{what}: {byte_size(least / count)} on {'the GPU' if count == 1 else f'each of {count} GPUs'}"
 
 
 def _ray(spread: Spread) -> list[str]:
     again = [f"# steps 1 to 3 for each of the {spread.replicas} replicas"] if spread.replicas else []
     return [
         *again,
-        "# 1. on the first machine; all of them need the same Python, the same vLLM and `pip install ray`",
+        "# 1. on the first machine; all need the same Python and vLLM, and `pip install ray`",
         f"ray start --head --port={RAY_PORT}",
         "",
         "# 2. on every other machine, with the first one's address",
@@ -260,8 +261,8 @@ def _router(spread: Spread, *, first: int) -> list[str]:
     names = [f"REPLICA_{number}" for number in range(1, spread.replicas + 1)]
     urls = " ".join(f'"http://${{{name}:?the address of replica {i}}}:{PORT}"' for i, name in enumerate(names, 1))
     return [
-        f"# {first}. where the reviewer runs: vLLM's router (pip install vllm-router), which sends prompts with the",
-        "#    same beginning to the same replica, and goes on without one that stops answering",
+        f"# {first}. where reviewer runs: vLLM's router (pip install vllm-router), which sends prompts with the same",
+        "#    prefix to the same replica, and skips replicas that stop answering",
         "vllm-router \\",
         f"  --worker-urls {urls} \\",
         "  --policy cache_aware \\",
@@ -273,13 +274,13 @@ def _router(spread: Spread, *, first: int) -> list[str]:
 
 
 def _client(url: str, *, key: bool) -> list[str]:
-    rows = ["# then, where the reviewer runs", f'export REVIEWER_ENGINE_URL="{url}"']
+    rows = ["# then, where reviewer runs", f'export REVIEWER_ENGINE_URL="{url}"']
     return [*rows, f'export REVIEWER_ENGINE_API_KEY="${_KEY}"'] if key else rows
 
 
 def _required(name: str) -> str:
-    """An assignment that stops the shell with a message where the variable is unset: no server without a key."""
-    return f'{name}="${{{name}:?a secret of your own}}"'
+    """An assignment that stops the shell if the variable is unset, so that no server runs without a key."""
+    return f'{name}="${{{name}:?set to a secret of your own}}"'
 
 
 def pairs(args: Iterable[str]) -> list[str]:

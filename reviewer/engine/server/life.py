@@ -1,4 +1,4 @@
-"""What the supervisor writes down about its engine: where it is in its life, and why it ended.
+"""What a supervisor records about its engine: the phase of its life, and why it ended.
 
 One small JSON file beside the log. It outlives the engine, so that the next command can say why the engine is gone.
 """
@@ -29,33 +29,33 @@ class Phase(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an engine was ended, restarted or given up."""
+    """Why an engine was stopped or restarted, or could not be kept running."""
 
     ASKED = "asked"
     IDLE = "idle"
-    MEMORY = "memory"  # it crossed its own limit
-    LOW_MEMORY = "low memory"  # the machine's was short
+    MEMORY = "memory"  # it exceeded its own limit
+    LOW_MEMORY = "low memory"  # the machine was short of memory
     DIED = "died"
     NOT_STARTED = "not started"
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """The life of one engine, as its supervisor saw it last.
+    """One engine, as its supervisor last saw it.
 
     Attributes:
-        marker: That of the engine's record; another one tells of an earlier engine.
+        marker: That of the engine's record; a different one belongs to an earlier engine.
         since: When the phase began, in seconds since the epoch.
-        pid: The engine's first process; None before there is one.
+        pid: The engine's first process; None before it has started.
         supervisor: The supervisor's process.
-        reason, message, hint: Why it ended or was restarted, for people; empty before anything happened.
-        exit_status: How the first process ended, negative for a signal; None where it did not end by itself.
-        restarts: How often it was brought back after it died.
-        reductions: How often it was restarted smaller.
-        used_at: When it last had something to do, in seconds since the epoch.
+        reason, message, hint: Why it ended or was restarted, for messages; empty before anything happened.
+        exit_status: Exit status of the first process, negative for a signal; None where it did not exit by itself.
+        restarts: How often it was restarted after it died.
+        reductions: How often it was restarted with less memory.
+        used_at: When it last served a request, in seconds since the epoch.
         idle_timeout: In seconds; None never stops it.
-        tokens_per_second: Of the latest time in which it decoded; None before the first.
-        shared: Names of its segments in shared memory, for one who cleans up after it was killed.
+        tokens_per_second: Of the latest period in which it decoded; None before the first.
+        shared: Names of its segments in shared memory, to remove after it was killed.
     """
 
     marker: str
@@ -77,18 +77,18 @@ class Life:
 
     @property
     def ended_unasked(self) -> bool:
-        """Whether it is over without anybody having said so, and a person may wonder."""
+        """Whether it ended without a user's request."""
         return self.phase in (Phase.STOPPED, Phase.DEAD) and self.reason is not Reason.ASKED
 
     def idle_left(self, now: float) -> float | None:
-        """Seconds until it is stopped for having nothing to do; None where it is not counted."""
+        """Seconds until it is stopped as idle; None where that is not counted."""
         if self.idle_timeout is None or self.phase is not Phase.READY:
             return None
         return max(0.0, self.used_at + self.idle_timeout - now)
 
 
 def read(path: Path) -> Life | None:
-    """What a file tells; None where there is none that makes sense."""
+    """Read a file; None where there is none, or none that is valid and private."""
     data = state.read_json(path)
     names = {field.name for field in dataclasses.fields(Life)}
     if not isinstance(data, dict) or set(data) != names or not isinstance(data["shared"], list):
@@ -104,12 +104,12 @@ def read(path: Path) -> Life | None:
 
 
 def write(path: Path, life: Life) -> None:
-    """Store it, all or nothing."""
+    """Write it atomically."""
     state.write_json(path, dataclasses.asdict(life))
 
 
 def duration(seconds: float) -> str:
-    """A time for people: ``45 s``, ``30 min``, ``1 h 5 min``."""
+    """Format a time: ``0.3 s``, ``45 s``, ``30 min``, ``1 h 5 min``."""
     if seconds < 60:  # noqa: PLR2004 - a minute
         return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""Asks an engine whether it is ready and what it counts, without the weight of an HTTP client library."""
+"""Queries a local engine's health and metrics with the standard library, which is light enough for the supervisor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_ready(endpoint: Endpoint, *, timeout: float = 2.0) -> bool:
 
 
 def metrics(endpoint: Endpoint, *, timeout: float = 2.0) -> dict[str, float] | None:
-    """The figures that a local engine publishes; None where it does not answer within ``timeout`` seconds."""
+    """The metrics of a local engine by name; None where it does not answer within ``timeout`` seconds."""
     text = _get(endpoint, "/metrics", timeout)
     return None if text is None else prometheus.parse(text.decode("utf-8", "replace"))
 

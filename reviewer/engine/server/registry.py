@@ -1,4 +1,4 @@
-"""The engines on this machine, known from their state files alone: list them, look at one, end one.
+"""The engines on this machine, found by their records: list, inspect and stop them.
 
 Needs neither a configuration nor a repository, so that ``engine status``, ``logs`` and ``stop`` work anywhere.
 """
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import psutil
 
 GRACE_SECONDS = 10.0
-STOPPED_LINE = "reviewer: the engine was stopped"  # told from a death by those who wait for it
-CONTINUED_LINE = "reviewer: the lines before are in the file beside this one, which ends in .log.1"
+STOPPED_LINE = "reviewer: the engine was stopped"  # waiting clients distinguish it from a crash
+CONTINUED_LINE = "reviewer: earlier lines are in the file with the suffix .log.1"
 _LOCK_SECONDS = 60.0
 _TAIL_BYTES = 256 * 1024
 
@@ -36,8 +36,8 @@ class Place:
     """The folders where engines keep their files.
 
     Attributes:
-        run: Sockets, locks and state files.
-        logs: Logs, and how long each engine took to start.
+        run: Sockets, locks and records.
+        logs: Logs, and what outlives an engine.
     """
 
     run: Path
@@ -45,38 +45,38 @@ class Place:
 
     @classmethod
     def at(cls, run_dir: Path | None = None) -> Place:
-        """The user's own folders, or everything under ``run_dir``."""
+        """The user's folders, or everything under ``run_dir``."""
         if run_dir is not None:
             return cls(run_dir.absolute(), run_dir.absolute() / "logs")
         return cls(paths.run_dir(), paths.state_dir() / "engine")
 
     @property
     def marker(self) -> str:
-        """What the marker of every engine of this place begins with."""
+        """Prefix of the markers of all engines of this place."""
         return hashlib.sha256(str(self.run).encode("utf-8", "surrogateescape")).hexdigest()[:12] + ":"
 
     def state_file(self, name: str) -> Path:
-        """Where the record of an engine lies."""
+        """The engine's record."""
         return self.run / f"{name}.json"
 
     def log_file(self, name: str) -> Path:
-        """Where an engine's output goes."""
+        """The engine's output."""
         return self.logs / f"{name}.log"
 
     def life_file(self, name: str) -> Path:
-        """Where the supervisor writes down how the engine is, and why it ended."""
+        """The supervisor's record of the engine's life."""
         return self.logs / f"{name}.life.json"
 
     def timing_file(self, name: str) -> Path:
-        """Where it is noted how long the engine took to start."""
+        """How long the engine took to start."""
         return self.logs / f"{name}.timing.json"
 
     @contextmanager
     def locked(self, name: str, *, timeout: float | None = None) -> Iterator[None]:
-        """Hold the lock of an engine while it is started or ended; it is not held while it loads or runs.
+        """Hold an engine's lock, which is taken to start or stop it, not while it loads or runs.
 
         Raises:
-            EngineStartError: Somebody else holds it for too long, or the folder cannot hold a lock.
+            EngineStartError: Another process holds it for too long, or the folder cannot hold a lock.
         """
         import filelock
 
@@ -86,12 +86,13 @@ class Place:
             lock.acquire()
         except filelock.Timeout as error:
             raise EngineStartError(
-                f"another process has been starting or ending the engine for {seconds:.0f} s",
-                hint=f"try again; it holds {lock.lock_file}",
+                f"another process has been starting or stopping the engine for {seconds:.0f} s",
+                hint=f"try again later; it holds {lock.lock_file}",
             ) from error
         except (OSError, NotImplementedError) as error:
             raise EngineStartError(
-                f"{self.run} cannot hold a lock: {error}", hint="set REVIEWER_HOME to a local folder that you can write"
+                f"{self.run} cannot hold a lock: {error}",
+                hint="set REVIEWER_HOME to a folder on a local disk that you can write to",
             ) from error
         try:
             yield
@@ -100,16 +101,16 @@ class Place:
 
 
 def running(run_dir: Path | None = None, *, measure: bool = True) -> list[ServerState]:
-    """The engines that were started and not stopped, dead ones included, oldest first.
+    """The engines that were started and not stopped, including dead ones, oldest first.
 
-    With ``measure`` their processes are weighed too, which reads a little of every process of this user.
+    ``measure`` also measures their memory, which looks at every process of this user.
     """
     place = Place.at(run_dir)
     return [look(record, measure=measure, place=place) for record in state.read_all(place.run)]
 
 
 def ended(run_dir: Path | None = None) -> list[Life]:
-    """The engines that are over without anybody having asked for it, the latest last; none that was started since."""
+    """The engines that ended without a request and were not started again, the latest last."""
     place = Place.at(run_dir)
     there = {record.name for record in state.read_all(place.run)}
     found = [
@@ -121,13 +122,10 @@ def ended(run_dir: Path | None = None) -> list[Life]:
 
 
 def stop_all(run_dir: Path | None = None) -> list[Record]:
-    """End every engine of this place, also one whose state file was lost.
-
-    Returns:
-        The engines that were ended.
+    """Stop every engine of this place, even without a record, and return the recorded ones.
 
     Raises:
-        EngineError: Some process could not be ended.
+        EngineError: A process could not be killed.
     """
     place = Place.at(run_dir)
     records = state.read_all(place.run)
@@ -138,17 +136,17 @@ def stop_all(run_dir: Path | None = None) -> list[Record]:
 
 
 def stop(place: Place, record: Record) -> None:
-    """End one engine: its whole tree of processes, its socket and its state file.
+    """Stop one engine: end its whole process tree and remove its sockets and its record.
 
     Raises:
-        EngineError: Some process could not be ended; the state file is kept then.
+        EngineError: A process could not be killed; the record is kept.
     """
     with place.locked(record.name):
         stop_locked(place, record)
 
 
 def stop_locked(place: Place, record: Record) -> None:
-    """The same for a caller that holds the lock."""
+    """Like ``stop``, for a caller that holds the lock."""
     lived = life_of(place, record)
     root = processes.find(record.pid, record.created, record.marker)
     shared = lived.shared if lived else ()
@@ -156,27 +154,27 @@ def stop_locked(place: Place, record: Record) -> None:
     with suppress(OSError), Path(record.log).open("a", encoding="utf-8") as log:
         log.write(f"{STOPPED_LINE}\n")
     if lived is not None:
-        with suppress(OSError):  # only for people
+        with suppress(OSError):  # only informative
             life.write(place.life_file(record.name), as_asked(lived))
     forget(place, record)
 
 
 def as_asked(lived: Life) -> Life:
-    """The life of an engine that somebody has stopped."""
+    """The life of an engine that was stopped on request."""
     return dataclasses.replace(
-        lived, phase=Phase.STOPPED, reason=Reason.ASKED, message="the engine was stopped, as asked", hint="",
+        lived, phase=Phase.STOPPED, reason=Reason.ASKED, message="the engine was stopped on request", hint="",
         since=time.time(), shared=(),
     )  # fmt: skip
 
 
 def life_of(place: Place, record: Record) -> Life | None:
-    """What the supervisor of a record wrote down; None where it has not, or another one has since."""
+    """What the supervisor of this record recorded; None where it has not yet, or a later engine's has since."""
     found = life.read(place.life_file(record.name))
     return found if found is not None and found.marker == record.marker else None
 
 
 def forget(place: Place, record: Record) -> None:
-    """Remove the socket and the state file of an engine, unless another one has taken its place."""
+    """Remove the record and the sockets of an engine, unless a later one has replaced it."""
     current = state.read(place.state_file(record.name))
     if current is not None and current.marker != record.marker:
         return
@@ -185,49 +183,52 @@ def forget(place: Place, record: Record) -> None:
     if record.uds is not None:
         with suppress(OSError):
             Path(record.uds).unlink()
+    if record.sockets is not None:
+        remove_sockets(Path(record.sockets))
+
+
+def remove_sockets(folder: Path) -> None:
+    """Remove the folder of an engine's internal sockets; anything else in it is kept."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_socket():
+                path.unlink()
+        folder.rmdir()
 
 
 def end_marked(marker: str) -> None:
-    """End the processes whose marker begins so, whatever the files say.
+    """End the processes whose marker begins with ``marker``, with or without a record.
 
     Raises:
-        EngineError: Some process could not be ended.
+        EngineError: A process could not be killed.
     """
     _refuse_remains(processes.end(None, marker, grace=GRACE_SECONDS))
 
 
 def look(record: Record, *, measure: bool = True, place: Place) -> ServerState:
-    """The engine of a record as it is now; ``measure`` weighs its processes and asks for its figures too."""
+    """The present state of a recorded engine; ``measure`` adds its memory and its metrics."""
     root = processes.find(record.pid, record.created, record.marker)
     lived = life_of(place, record)
     found = processes.tree(root, record.marker) if measure else ([root] if root else [])
     status = _status(record, lived, alive=root is not None)
     return ServerState(
-        status=status,
-        key=record.key,
-        model=record.model,
-        served_name=record.served_name,
-        log=Path(record.log),
-        endpoint=record.endpoint,
-        pid=lived.pid if lived else None,
-        started_at=record.started_at,
+        status=status, key=record.key, model=record.model, served_name=record.served_name, log=Path(record.log),
+        endpoint=record.endpoint, pid=lived.pid if lived else None, started_at=record.started_at,
         memory_bytes=processes.memory_bytes(found) if measure else None,
-        planned_bytes=record.planned_bytes,
-        memory_limit_bytes=record.memory_limit_bytes,
-        processes=tuple(sorted(found_one.pid for found_one in found)),
-        life=lived,
+        planned_bytes=record.planned_bytes, memory_limit_bytes=record.memory_limit_bytes,
+        processes=tuple(sorted(process.pid for process in found)), life=lived,
         supervisor_bytes=processes.memory_bytes([root]) if measure and root else None,
         metrics=probe.metrics(record.endpoint) if measure and status is Status.READY else None,
-    )
+    )  # fmt: skip
 
 
 def tail(log: Path, lines: int) -> list[str]:
-    """The last lines of a log; empty where there is none."""
+    """The last lines of a log; empty without one."""
     return tail_until(log, lines)[0]
 
 
 def tail_until(log: Path, lines: int) -> tuple[list[str], int]:
-    """The same, and how far into the log they reach, in bytes, for one who goes on from there."""
+    """The last lines of a log, and the offset of its end in bytes, from which to continue reading."""
     found, end = _last_lines(log)
     if CONTINUED_LINE in found and len(found) <= lines:
         at = found.index(CONTINUED_LINE)
@@ -256,4 +257,6 @@ def _status(record: Record, lived: Life | None, *, alive: bool) -> Status:
 def _refuse_remains(left: Sequence[psutil.Process]) -> None:
     if left:
         pids = ", ".join(str(one.pid) for one in left)
-        raise EngineError(f"processes of the engine could not be ended: {pids}", hint=f"end them by hand: {pids}")
+        raise EngineError(
+            f"processes of the engine could not be killed: {pids}", hint=f"kill -9 {pids.replace(',', '')}"
+        )

@@ -1,9 +1,9 @@
-"""Starts the model server once, whoever asks, and waits until it answers.
+"""Starts the model server once, however many commands need it, and waits until it answers.
 
-One server per configuration, detached, so that it stays warm after the command that needed it, and below a supervisor
-(``supervisor.py``) that looks after it from then on. The lock is held only while a server is started (``begin.py``) or
-ended, never while it loads (``waiting.py``): two commits at once start one engine and both wait for it. Whether a
-recorded engine is still there is told from its supervisor's process, not from its files.
+There is one server per configuration. It is detached, so it stays warm after the command that started it, and runs
+below a supervisor (``supervisor.py``). The lock is held only while a server is started (``begin.py``) or stopped,
+never while it loads (``waiting.py``): two commits at once start one engine, and both wait for it. An engine counts as
+running while its supervisor's process does, whatever the files say.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from reviewer import processes
 from reviewer.engine.server import failures, life, probe, registry, state
 from reviewer.engine.server.begin import begin, marker
-from reviewer.engine.server.life import Life, Phase
+from reviewer.engine.server.job import ServerSpec
+from reviewer.engine.server.life import Phase
 from reviewer.engine.server.registry import Place
-from reviewer.engine.server.spec import ServerSpec
 from reviewer.engine.server.state import Record, ServerState, Status
-from reviewer.engine.server.waiting import CancelledError, GoneError, Waiting
+from reviewer.engine.server.waiting import EngineGoneError, WaitCancelledError, until_ready
 from reviewer.errors import EngineStartError
 from reviewer.terminal.progress import SILENT, Progress
 
@@ -38,7 +38,7 @@ class Server:
 
     Args:
         spec: What to run.
-        run_dir: Keep all files there instead of in the user's own folders.
+        run_dir: Folder for all its files, instead of the user's own folders.
     """
 
     def __init__(self, spec: ServerSpec, run_dir: Path | None = None) -> None:
@@ -48,7 +48,7 @@ class Server:
 
     @property
     def log(self) -> Path:
-        """Where its output goes; the output of the start before lies beside it as ``.log.1``."""
+        """The file with its output; that of the previous start is beside it as ``.log.1``."""
         return self._place.log_file(self._name)
 
     def start(
@@ -59,14 +59,14 @@ class Server:
         Blocks; an asynchronous caller runs it in a thread and sets ``cancelled`` to make it return.
 
         Args:
-            progress: Hears of the steps.
-            wait: Longest time to wait, in seconds; the server goes on loading after it. None waits as long as its log
-                moves, and ends the server when the wait is interrupted, if this call has started it.
+            progress: Receives the steps.
+            wait: Longest time to wait, in seconds; the server continues to load afterwards. None waits as long as the
+                log grows, and stops the server if the wait is interrupted and this call started it.
             cancelled: Interrupts the wait.
 
         Raises:
             EngineNotReadyError: ``wait`` is over, or the wait was cancelled.
-            EngineStartError: It died, or its log stood still for ``ready_timeout``.
+            EngineStartError: It died, or its log did not grow for ``ready_timeout``.
         """
         record = self._alive()
         if record is not None and probe.is_ready(record.endpoint):
@@ -75,47 +75,39 @@ class Server:
         cancelled = cancelled or threading.Event()
         try:
             return self._start_and_wait(progress, wait, cancelled)
-        except GoneError:
+        except EngineGoneError:
             return self._start_and_wait(progress, wait, cancelled)
 
     def _start_and_wait(self, progress: Progress, wait: float | None, cancelled: threading.Event) -> Endpoint:
         before = life.read(self._place.life_file(self._name))
         record = self._alive()
-        record, ours = (record, False) if record is not None else self._start_or_join()
+        record, started = (record, False) if record is not None else self._start_or_join()
         self._note_use()
-        told = before if ours else registry.life_of(self._place, record)
-        news = told is not None and (told.ended_unasked if ours else told.phase is Phase.RESTARTING)
+        previous = before if started else registry.life_of(self._place, record)
+        if previous is not None and not (previous.ended_unasked if started else previous.phase is Phase.RESTARTING):
+            previous = None
         try:
-            return Waiting(self._place, record, self.spec.ready_timeout).until_ready(
-                progress, wait, cancelled, told if news else None
-            )
-        except (KeyboardInterrupt, CancelledError):
-            if ours and wait is None:
+            return until_ready(
+                self._place, record, progress, ready_timeout=self.spec.ready_timeout, wait=wait, cancelled=cancelled,
+                previous=previous,
+            )  # fmt: skip
+        except (KeyboardInterrupt, WaitCancelledError):
+            if started and wait is None:
                 registry.stop(self._place, record)
             raise
 
-    def last_end(self) -> Life | None:
-        """Why the engine is gone, where nobody has asked for it; None while one is there."""
-        found = life.read(self._place.life_file(self._name)) if self._alive() is None else None
-        return found if found is not None and found.ended_unasked else None
-
     def stop(self) -> None:
-        """End the whole tree of processes and remove socket and state; does nothing where none runs.
+        """End its whole process tree and remove its sockets and its record; does nothing where none runs.
 
         Raises:
-            EngineError: Some process could not be ended.
+            EngineError: A process could not be killed.
         """
         state.private_folder(self._place.run)
         with self._place.locked(self._name):
             self._clean()
 
-    def restart(self, progress: Progress = SILENT, wait: float | None = None) -> Endpoint:
-        """Stop it and start it again."""
-        self.stop()
-        return self.start(progress, wait)
-
     def state(self, *, measure: bool = True) -> ServerState:
-        """The server as it is now; ``measure`` weighs its processes too."""
+        """The present state; ``measure`` adds memory and metrics."""
         record = self._recorded()
         if record is not None:
             return registry.look(record, measure=measure, place=self._place)
@@ -126,13 +118,9 @@ class Server:
         )  # fmt: skip
 
     def running_facts(self) -> Mapping[str, Any] | None:
-        """The facts of the server that runs now, loading or ready; None where none does."""
+        """The facts of the running server, loading or ready; None where none runs."""
         record = self._alive()
         return record.facts if record is not None else None
-
-    def logs(self, lines: int = 50) -> list[str]:
-        """The last lines of its output."""
-        return registry.tail(self.log, lines)
 
     def _recorded(self) -> Record | None:
         return state.read(self._place.state_file(self._name))
@@ -142,7 +130,7 @@ class Server:
         return record if record is not None and processes.find(record.pid, record.created, record.marker) else None
 
     def _start_or_join(self) -> tuple[Record, bool]:
-        """The engine's record, and whether this call has started it."""
+        """The engine's record, and whether this call started it."""
         state.private_folder(self._place.run)
         state.private_folder(self._place.logs)
         with self._place.locked(self._name):
@@ -158,16 +146,16 @@ class Server:
                 ) from error
 
     def _clean(self) -> None:
-        """Remove what an earlier engine left: processes, socket, state; the lock is held."""
+        """Remove what is left of an earlier engine; the caller holds the lock."""
         record = self._recorded()
         if record is not None:
             registry.stop_locked(self._place, record)
-        # Also one whose state file was lost or is not readable: its memory would be missing for the next.
+        # Also an engine whose record was lost: it would hold the memory that the next one needs.
         registry.end_marked(marker(self._place, self._name))
         with suppress(OSError):
             self._place.state_file(self._name).unlink()
 
     def _note_use(self) -> None:
-        """Tell the supervisor that somebody is about to ask; it looks at the time of the state file."""
+        """Announce a request to the supervisor, which looks at the time of the record."""
         with suppress(OSError):
             os.utime(self._place.state_file(self._name))

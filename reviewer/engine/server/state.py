@@ -1,22 +1,19 @@
-"""What is written down about a running engine, so that any later process finds it: one small JSON file for each.
+"""The record of each running engine, by which any later process finds it: one small JSON file per engine.
 
-A file may be cut, old or from another version: what cannot be read is as good as absent. It holds the key of an engine
-that listens on TCP, so it is for its owner only.
+A file may be truncated, stale or from another version; what cannot be read counts as absent, and so does what another
+user could have written. Records hold the API key of an engine that listens on TCP, so only their owner can read them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import stat
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reviewer import files
 from reviewer.engine.client.endpoint import Endpoint
 from reviewer.errors import EngineStartError
 
@@ -27,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """Where an engine is in its life."""
+    """What an engine is doing."""
 
     STOPPED = "stopped"
     STARTING = "starting"
     READY = "ready"
     RESTARTING = "restarting"
-    DEAD = "dead"  # it was started and not stopped, and is not there any more
+    DEAD = "dead"  # started and never stopped, but gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +38,14 @@ class Record:
     """One engine that was started.
 
     Attributes:
-        name: Short name of its configuration; files of the engine are called so.
-        marker: Value of the variable that its processes inherit.
-        pid: The supervisor's process, which is there as long as the engine is looked after.
-        created: Its creation time, in seconds since the epoch, against reused process ids.
+        name: Short name of its configuration, used for its files.
+        marker: Value of the environment variable that all its processes inherit.
+        pid: The supervisor's process, which runs as long as the engine is supervised.
+        created: Its creation time, in seconds since the epoch, to detect a reused process id.
         started_at: When it was started, in seconds since the epoch.
-        facts: How it serves the model; ``ServerSpec.facts`` as they were given.
+        uds: The Unix socket that it listens on.
+        sockets: The folder of vLLM's internal sockets.
+        facts: ``ServerSpec.facts``.
     """
 
     name: str
@@ -59,6 +58,7 @@ class Record:
     served_name: str
     url: str
     uds: str | None
+    sockets: str | None
     api_key: str | None
     log: str
     planned_bytes: int | None
@@ -74,17 +74,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """An engine as it is now.
+    """The present state of an engine.
 
     Attributes:
         started_at: In seconds since the epoch.
-        memory_bytes: Measured over its whole tree of processes; None where it was not measured.
-        planned_bytes: What the plan foretold.
-        processes: Their ids, the supervisor's among them.
-        pid: The engine's own first process; it changes when the engine is brought back.
-        life: What the supervisor wrote down; None where there was none.
-        supervisor_bytes: The supervisor's own memory, a part of ``memory_bytes``.
-        metrics: What the engine counts, by vLLM's names; None where it was not asked or does not answer.
+        memory_bytes: Measured over its whole process tree; None where it was not measured.
+        planned_bytes: The plan's prediction.
+        processes: Process ids, including the supervisor's.
+        pid: The engine's own first process; it changes when the engine is restarted.
+        life: What the supervisor recorded, if anything.
+        supervisor_bytes: The supervisor's own memory, part of ``memory_bytes``.
+        metrics: vLLM's metrics by name; None where the engine was not asked or did not answer.
     """
 
     status: Status
@@ -105,7 +105,7 @@ class ServerState:
 
 
 def read(path: Path) -> Record | None:
-    """The record in a file; None where there is none that makes sense."""
+    """Read a record; None where there is none, or none that is valid and private."""
     data = read_json(path)
     names = {field.name for field in dataclasses.fields(Record)}
     if not isinstance(data, dict) or set(data) != names:
@@ -114,69 +114,55 @@ def read(path: Path) -> Record | None:
     numbers = ("pid", "created", "started_at")
     if not all(isinstance(data[name], str) and data[name] for name in texts):
         return None
+    if not all(data[name] is None or isinstance(data[name], str) for name in ("uds", "sockets", "api_key")):
+        return None
     if not all(isinstance(data[name], (int, float)) for name in numbers) or data["pid"] < 1:
         return None
     return Record(**data) if isinstance(data["facts"], dict) else None
 
 
 def read_all(folder: Path) -> list[Record]:
-    """Every record of a folder, oldest engine first."""
+    """Every record in a folder, oldest engine first."""
     found = [record for path in sorted(folder.glob("*.json")) if (record := read(path)) is not None]
     return sorted(found, key=lambda record: record.started_at)
 
 
 def write(path: Path, record: Record) -> None:
-    """Store a record, all or nothing, readable by its owner only."""
+    """Write a record atomically, readable by its owner only."""
     write_json(path, dataclasses.asdict(record))
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Store an object, all or nothing, readable by its owner only."""
-    descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
+    """Write an object atomically, readable by its owner only."""
+    files.write(path, json.dumps(data))
+
+
+def read_json(path: Path) -> object:
+    """The content of a private file; None where it cannot be read, or another user could have written it."""
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(data, file)
-        os.replace(aside, path)  # noqa: PTH105 - the same call either way
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(aside)  # noqa: PTH108
-        raise
+        return json.loads(files.read_private(path))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def read_number(path: Path, name: str) -> float | None:
-    """One positive number from a file of ``write_json``; None where it cannot be had."""
+    """One positive number from a file written by ``write_json``; None where there is none."""
     data = read_json(path)
     value = data.get(name) if isinstance(data, dict) else None
     return float(value) if isinstance(value, (int, float)) and value > 0 else None
 
 
-def private_folder(folder: Path) -> Path:
+def private_folder(folder: Path) -> None:
     """Make a folder that only its owner can enter.
 
     Raises:
-        EngineStartError: It belongs to somebody else, or cannot be made. Whoever owns the folder of a socket can
-            stand in for the engine and read the change.
+        EngineStartError: It cannot be made or used. Whoever controls the folder of a socket can impersonate the engine
+            and read the change.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name != "nt":
-            status = folder.lstat()
-            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-                raise EngineStartError(
-                    f"{folder} belongs to somebody else", hint="set REVIEWER_HOME to your own folder"
-                )
-            if stat.S_IMODE(status.st_mode) != 0o700:  # noqa: PLR2004 - rwx for the owner
-                folder.chmod(0o700)
+        files.make_private(folder)
     except OSError as error:
         raise EngineStartError(
-            f"cannot make the folder {folder}: {error.strerror}", hint="set REVIEWER_HOME to a folder you can write"
+            f"cannot use the folder {folder}: {error.strerror}",
+            hint="let nobody else write to it and to the folder above, or set REVIEWER_HOME to another folder",
         ) from error
-    return folder
-
-
-def read_json(path: Path) -> object:
-    """Whatever a file holds; None where it cannot be read."""
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None

@@ -61,7 +61,7 @@ def test_relative_find_links_are_taken_from_the_working_directory(
     assert index_settings({**environ, "PIP_FIND_LINKS": "wheels"}).env["UV_FIND_LINKS"] == str(tmp_path / "wheels")
 
 
-def test_configuration_files_count_and_variables_win(environ: dict[str, str], tmp_path: Path) -> None:
+def test_variables_override_configuration_files(environ: dict[str, str], tmp_path: Path) -> None:
     named = tmp_path / "pip.conf"
     named.write_text(
         "[global]\nindex-url = https://file/simple\nfind_links =\n    /one\n    /two\n[install]\ntimeout = 9%\n",
@@ -85,10 +85,10 @@ def test_the_users_own_file_is_read(tmp_path: Path) -> None:
     assert index_settings(environ).env["UV_DEFAULT_INDEX"] == "https://user/simple"
 
 
-def test_a_file_that_does_not_parse_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+def test_invalid_file_is_named(environ: dict[str, str], tmp_path: Path) -> None:
     broken = tmp_path / "pip.conf"
     broken.write_text("index-url = x\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"pip\.conf does not parse"):
+    with pytest.raises(ConfigError, match=r"pip\.conf cannot be parsed"):
         index_settings({**environ, "PIP_CONFIG_FILE": str(broken)})
 
 

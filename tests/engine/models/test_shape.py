@@ -60,8 +60,7 @@ def write_tensors(path: Path, tensors: dict[str, tuple[str, list[int], int]], *,
 def test_grouped_query_attention() -> None:
     model = shape.from_config(LLAMA)
     assert (model.layers, model.heads, model.kv_heads, model.head_dim) == (30, 9, 3, 64)
-    assert model.kv_bytes_per_token(4) == 2 * 3 * 64 * 4 * 30
-    assert model.kv_bytes(1000, 4) == 1000 * model.kv_bytes_per_token(4)
+    assert model.kv_bytes(1000, 4) == 1000 * 2 * 3 * 64 * 4 * 30
     assert model.parameters == pytest.approx(134_515_008, rel=0.001)
 
 
@@ -70,7 +69,6 @@ def test_experts_and_sliding_windows() -> None:
     assert (model.experts, model.active_experts, model.windowed_layers, model.full_layers) == (32, 4, 12, 12)
     assert model.quantization == "mxfp4"
     per_layer = 2 * 8 * 64 * 2
-    assert model.kv_bytes_per_token(2) == 12 * per_layer
     assert model.kv_bytes(8192, 2) == per_layer * 12 * (8192 + 128)
     assert model.kv_bytes(100, 2) == per_layer * 24 * 100
     assert model.kv_bytes(8192, 2, chunk=2048) == per_layer * 12 * (8192 + 128 + 2048)
@@ -89,7 +87,7 @@ def test_experts_and_sliding_windows() -> None:
         ({}, 0),
     ],
 )
-def test_which_layers_have_a_window(change: dict[str, Any], windowed: int) -> None:
+def test_windowed_layers(change: dict[str, Any], windowed: int) -> None:
     assert shape.from_config({**LLAMA, **change}).windowed_layers == windowed
 
 
@@ -138,12 +136,12 @@ def test_a_missing_dimension_is_named(missing: str) -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1, "30", 3.5, True, [1]])
-def test_a_dimension_that_is_no_number(value: object) -> None:
+def test_invalid_dimension_is_an_error(value: object) -> None:
     with pytest.raises(ModelDamagedError, match="num_hidden_layers"):
         shape.from_config({**LLAMA, "num_hidden_layers": value})
 
 
-def test_unknown_quantization_is_no_guess() -> None:
+def test_unknown_quantization_is_an_error() -> None:
     with pytest.raises(ModelSourceError, match="exl2"):
         shape.from_config({**LLAMA, "quantization_config": {"quant_method": "exl2", "bits": 3.0}})
 
@@ -152,7 +150,7 @@ def test_a_folder_with_one_file(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(LLAMA), encoding="utf-8")
     write_tensors(tmp_path / "model.safetensors", {"a": ("F32", [10, 5], 200), "b": ("BF16", [4], 8)})
     found = shape.from_folder(tmp_path)
-    assert found.weights == Weights(float_elements=54, packed_bytes=0, stored_bytes=208)
+    assert found.weights == Weights(float_elements=54, packed_bytes=0)
     assert found.weights is not None
     assert found.weights.resident_bytes(2) == 108
 
@@ -164,13 +162,13 @@ def test_a_folder_with_an_index_counts_only_its_files(tmp_path: Path) -> None:
     write_tensors(tmp_path / "other.safetensors", {"norm": ("BF16", [500], 1000)})
     index = {"weight_map": {"blocks": "model-1.safetensors", "norm": "model-2.safetensors"}}
     (tmp_path / safetensors.INDEX).write_text(json.dumps(index), encoding="utf-8")
-    assert safetensors.read(tmp_path) == Weights(float_elements=5, packed_bytes=90, stored_bytes=100)
+    assert safetensors.read(tmp_path) == Weights(float_elements=5, packed_bytes=90)
 
 
 def test_a_second_copy_in_one_file_is_not_counted(tmp_path: Path) -> None:
     write_tensors(tmp_path / "model-1.safetensors", {"a": ("BF16", [4], 8)})
     write_tensors(tmp_path / "consolidated.safetensors", {"a": ("BF16", [4], 8)})
-    assert safetensors.read(tmp_path).stored_bytes == 8
+    assert safetensors.read(tmp_path) == Weights(float_elements=4, packed_bytes=0)
 
 
 def _index(folder: Path, text: object) -> None:
@@ -178,27 +176,27 @@ def _index(folder: Path, text: object) -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no config": (lambda folder: (folder / "config.json").unlink(), "config.json: it cannot be read"),
-    "config no json": (lambda folder: (folder / "config.json").write_text("{"), "it is no JSON"),
-    "config a list": (lambda folder: (folder / "config.json").write_text("[]"), "it holds no object"),
-    "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "there is no safetensors file"),
-    "cut short": (lambda folder: write_tensors(folder / "model.safetensors", ONE, cut=1), "its header promises"),
+    "no config": (lambda folder: (folder / "config.json").unlink(), "config.json: cannot be read"),
+    "config no json": (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
+    "config a list": (lambda folder: (folder / "config.json").write_text("[]"), "not a JSON object"),
+    "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "no safetensors file"),
+    "cut short": (lambda folder: write_tensors(folder / "model.safetensors", ONE, cut=1), "bytes instead of"),
     "header too long": (
         lambda folder: (folder / "model.safetensors").write_bytes(struct.pack("<Q", 10**12) + b"{}"),
-        "its header is longer than the file",
+        "the header is longer than the file",
     ),
     "header no json": (
         lambda folder: (folder / "model.safetensors").write_bytes(struct.pack("<Q", 4) + b"{{{{"),
-        "its header is broken",
+        "the header is invalid",
     ),
     "empty file": (
         lambda folder: (folder / "model.safetensors").write_bytes(b""),
-        "its header is longer than the file",
+        "the header is longer than the file",
     ),
     "index broken": (lambda folder: _index(folder, []), "the index of the weight files cannot be read"),
     "index names a missing file": (
         lambda folder: _index(folder, {"weight_map": {"a": "gone.safetensors"}}),
-        "it cannot be read",
+        "gone.safetensors: cannot be read",
     ),
     "index leaves the folder": (
         lambda folder: _index(folder, {"weight_map": {"a": "../secret.safetensors"}}),
@@ -213,7 +211,7 @@ def test_damage_is_a_typed_error_that_names_the_file(
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps(LLAMA), encoding="utf-8")
     write_tensors(tmp_path / "model.safetensors", ONE)
-    shape.from_folder(tmp_path)  # whole so far
+    shape.from_folder(tmp_path)  # undamaged
     damage(tmp_path)
     with pytest.raises(ModelDamagedError, match=message) as caught:
         shape.from_folder(tmp_path)

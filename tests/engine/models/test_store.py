@@ -13,13 +13,12 @@ import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from reviewer.engine.install import disk
 from reviewer.engine.install.pins import embedded_pin
 from reviewer.engine.models import acquire, download, embedded, references
-from reviewer.engine.models.store import ModelManager, ModelStore
+from reviewer.engine.models.store import ModelStore
 from reviewer.errors import ModelDamagedError, ModelNotInstalledError, ModelSourceError
 from tests.engine import fake_hub, fakes
 
@@ -90,8 +89,8 @@ def test_references(text: str, kind: str, identifier: str) -> None:
     "text",
     ["", "model", "a/b/c", "a/..", "..%2f/x", "a//b", "a/b--c", "-a/b", "a/b\n/c", "a\\b", "a/b.", "é/b"],
 )
-def test_what_is_no_name_is_refused(text: str) -> None:
-    with pytest.raises(ModelSourceError, match="is no model") as caught:
+def test_invalid_references_are_refused(text: str) -> None:
+    with pytest.raises(ModelSourceError, match="is not a model") as caught:
         references.parse(text)
     assert "owner/name" in str(caught.value.hint)
 
@@ -141,11 +140,11 @@ def test_a_folder_is_registered_and_stays_as_it_is(store: ModelStore, folder: Pa
         ({"config.json": None}, "config.json"),
         ({"model.safetensors": None}, "safetensors"),
         ({"model.safetensors": None, "pytorch_model.bin": b"pickle"}, "safetensors"),
-        ({"model.safetensors": BIG[:1000]}, "holds 1,000 bytes"),
+        ({"model.safetensors": BIG[:1000]}, "1,000 bytes instead of"),
         ({"model.safetensors.index.json": b'{"weight_map": {"w": "part-2.safetensors"}}'}, "part-2"),
     ],
 )
-def test_a_folder_that_is_no_model_is_refused(
+def test_folder_without_a_model_is_refused(
     store: ModelStore, folder: Path, harm: dict[str, bytes | None], said: str
 ) -> None:
     for name, data in harm.items():
@@ -169,11 +168,11 @@ def test_a_folder_that_is_no_model_is_refused(
         (
             lambda path: (path / "model.safetensors").write_bytes(fakes.weights(b"\x01" * 16)),
             "model.safetensors",
-            "contents differ",
+            "the SHA-256 differs",
         ),
     ],
 )
-def test_damage_is_named_and_mended(
+def test_damage_is_listed_and_repaired(
     store: ModelStore, hub: fake_hub.Hub, harm: Callable[[Path], object], file: str, reason: str
 ) -> None:
     installed = store.install("owner/model")
@@ -188,7 +187,7 @@ def test_damage_is_named_and_mended(
     assert store.verify("owner/model") == []
 
 
-def test_a_changed_file_with_old_size_and_time_is_found_by_verify_alone(store: ModelStore, hub: fake_hub.Hub) -> None:
+def test_only_verify_finds_a_change_with_the_same_size_and_time(store: ModelStore, hub: fake_hub.Hub) -> None:
     path = store.install("owner/model").path / "tokenizer.json"
     status = path.stat()
     path.write_bytes(b'{"a": 2}')
@@ -198,7 +197,7 @@ def test_a_changed_file_with_old_size_and_time_is_found_by_verify_alone(store: M
     assert store.verify("owner/model", full=False) == []
 
 
-def test_a_new_time_alone_is_no_damage(store: ModelStore, hub: fake_hub.Hub) -> None:
+def test_new_modification_time_is_not_damage(store: ModelStore, hub: fake_hub.Hub) -> None:
     os.utime(store.install("owner/model").path / "tokenizer.json", (1, 1))
     store.find("owner/model")
 
@@ -269,7 +268,7 @@ def test_the_token_comes_from_the_environment(
     assert hub.tokens == {"Bearer hf_secret"}
 
 
-def test_an_installed_model_is_not_asked_for_again(store: ModelStore, hub: fake_hub.Hub) -> None:
+def test_installed_model_needs_no_hub(store: ModelStore, hub: fake_hub.Hub) -> None:
     first = store.install("owner/model")
     count = len(hub.asked)
     assert store.install("owner/model") == first
@@ -278,7 +277,7 @@ def test_an_installed_model_is_not_asked_for_again(store: ModelStore, hub: fake_
     assert store.install("owner/model", revision="f" * 40).revision == "f" * 40
 
 
-def test_an_interrupted_download_goes_on_where_it_stopped(
+def test_interrupted_download_is_continued(
     store: ModelStore, hub: fake_hub.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.files["model.safetensors"] = BIG
@@ -286,7 +285,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(
     monkeypatch.setattr(download, "_PAUSE", 0.0)
     with pytest.raises(ModelSourceError, match="could not be downloaded") as caught:
         store.install("owner/model")
-    assert "goes on where it stopped" in str(caught.value.hint)
+    assert "run the same command again to continue" in str(caught.value.hint)
     assert store.list() == []
     assert store.broken() == ()
     hub.cut.clear()
@@ -296,9 +295,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(
     assert (installed.path / "model.safetensors").read_bytes() == BIG
 
 
-def test_a_connection_that_breaks_now_and_then_is_taken_up_again(
-    store: ModelStore, hub: fake_hub.Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_broken_connections_are_retried(store: ModelStore, hub: fake_hub.Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "_PAUSE", 0.0)
     hub.files["model.safetensors"] = BIG
     hub.chunk = 300_000
@@ -311,9 +308,9 @@ def test_a_connection_that_breaks_now_and_then_is_taken_up_again(
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json"])
-def test_other_bytes_than_announced_are_refused(store: ModelStore, hub: fake_hub.Hub, file: str) -> None:
+def test_bytes_that_the_hub_did_not_announce_are_refused(store: ModelStore, hub: fake_hub.Hub, file: str) -> None:
     hub.lie.add(file)
-    with pytest.raises(ModelSourceError, match=f"arrived damaged: {file}"):
+    with pytest.raises(ModelSourceError, match=f"differs from what the hub announced: {file}"):
         store.install("owner/model")
     assert left_behind(store) == []
     hub.lie.clear()
@@ -325,8 +322,8 @@ def test_other_bytes_than_announced_are_refused(store: ModelStore, hub: fake_hub
     [
         (404, "RepoNotFound", "no model owner/model"),
         (401, "RepoNotFound", "no model owner/model"),
-        (403, "GatedRepo", "accepted its terms"),
-        (404, "RevisionNotFound", "no such revision"),
+        (403, "GatedRepo", "requires accepting its terms"),
+        (404, "RevisionNotFound", "does not have that revision"),
         (500, "", "could not be downloaded"),
     ],
 )
@@ -339,7 +336,7 @@ def test_refusals_of_the_hub(store: ModelStore, hub: fake_hub.Hub, status: int, 
 
 def test_a_gated_model_whose_list_is_public(store: ModelStore, hub: fake_hub.Hub) -> None:
     hub.file_status = 403
-    with pytest.raises(ModelSourceError, match="accepted its terms"):
+    with pytest.raises(ModelSourceError, match="requires accepting its terms"):
         store.install("owner/model")
 
 
@@ -429,7 +426,7 @@ def test_the_embedded_model_is_fetched_checked_and_converted(
         ({}, "fail", "out of memory, said the converter"),
     ],
 )
-def test_an_embedded_model_that_is_not_right_is_refused(  # noqa: PLR0917 - a table of cases
+def test_invalid_embedded_model_is_refused(  # noqa: PLR0917 - a table of cases
     store: ModelStore,
     tmp_path: Path,
     pin: EmbeddedPin,
@@ -484,7 +481,7 @@ def test_ctrl_c_ends_the_conversion_and_leaves_nothing(store: ModelStore, tmp_pa
     _, errors = driver.communicate(timeout=30)
     assert "KeyboardInterrupt" in errors
     assert left_behind(store) == []
-    assert not psutil.pid_exists(int(note.read_text(encoding="utf-8")))
+    assert not fakes.runs(int(note.read_text(encoding="utf-8")))
 
 
 def test_two_installs_at_once_share_one_result(store: ModelStore, tmp_path: Path, pin: EmbeddedPin) -> None:
@@ -499,7 +496,7 @@ def test_two_installs_at_once_share_one_result(store: ModelStore, tmp_path: Path
 # --- removal
 
 
-def test_remove_frees_and_forgets(store: ModelStore, hub: fake_hub.Hub) -> None:
+def test_remove_frees_disk_space(store: ModelStore, hub: fake_hub.Hub) -> None:
     installed = store.install("owner/model")
     assert store.remove("owner/model") >= installed.bytes
     assert left_behind(store) == []
@@ -514,7 +511,3 @@ def test_remove_does_not_follow_a_link_out_of_the_store(store: ModelStore, folde
     store.remove("owner/model")
     assert (folder / "config.json").exists()
     assert not (store.root / "hub--owner--model").is_symlink()
-
-
-def test_the_name_of_the_documentation() -> None:
-    assert ModelManager is ModelStore

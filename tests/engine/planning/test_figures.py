@@ -10,14 +10,14 @@ from reviewer.errors import ModelNotInstalledError
 from tests.engine.planning.test_plan import gpu, pc
 
 
-def test_an_alias_is_the_catalog_s_model() -> None:
+def test_alias() -> None:
     found = figures.find(ModelConfig(model="qwen2.5-coder-32b"))
     assert isinstance(found.model, catalog.CatalogModel)
     assert (found.name, found.folder) == ("Qwen/Qwen2.5-Coder-32B-Instruct", None)
     assert "not installed" in found.origin
 
 
-def test_the_repository_of_a_form_stands_for_that_form() -> None:
+def test_repository_of_a_form_selects_the_form() -> None:
     name = "Qwen/Qwen2.5-Coder-32B-Instruct-AWQ"
     found = figures.find(ModelConfig(model=name))
     plan = make_plan(pc(90, gpus=(gpu(80),)), found.model, found.config)
@@ -34,6 +34,6 @@ def test_each_form_has_the_revision_of_its_repository() -> None:
     assert found.revision(small) != found.revision(large) == "d7a414c7c6297f60dcf1b5a14b7e5f25864e3181"
 
 
-def test_what_is_neither_installed_nor_known() -> None:
+def test_unknown_model_is_an_error() -> None:
     with pytest.raises(ModelNotInstalledError):
         figures.find(ModelConfig(model="org/unknown"))

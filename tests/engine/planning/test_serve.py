@@ -95,7 +95,7 @@ def test_no_server_on_the_network_without_a_key(tmp_path: Path) -> None:
     assert "a secret of your own" in done.stderr
 
 
-def test_an_id_may_be_fetched_and_is_pinned() -> None:
+def test_id_is_pinned_and_can_be_downloaded() -> None:
     one = replace(target(Spread(), pc(50, gpus=(gpu(80),)), "qwen2.5-coder-7b"), revision="abc")
     text = "\n".join(serve.command(one, Spread()))
     assert "HF_HUB_OFFLINE" not in text
@@ -124,7 +124,7 @@ def test_splits_that_vllm_would_refuse(name: str, tensor: int, stages: int, allo
         serve.check(spread, known(name).shape)
 
 
-def test_gpus_of_this_machine_are_planned_for_as_they_are() -> None:
+def test_plan_for_the_gpus_of_this_machine() -> None:
     gpus = tuple(replace(gpu(24, free=free), uuid=f"GPU-{i}") for i, free in enumerate((0.1, 0.9, 0.5, 0.8)))
     plan, remarks = planned(Spread(tensor_parallel=2), pc(50, gpus=gpus), "qwen2.5-coder-7b")
     assert remarks == ()
@@ -137,7 +137,7 @@ def size_of(remarks: tuple[str, ...]) -> int:
     return int(found[1])
 
 
-def test_gpus_of_other_machines_are_named_by_size_and_more_of_them_may_be_smaller() -> None:
+def test_plan_for_gpus_of_another_machine() -> None:
     machine = pc(20)
     sizes = [
         size_of(planned(Spread(tensor_parallel=tensor, pipeline_parallel=stages, ray=True), machine, name)[1])
@@ -153,7 +153,7 @@ def test_gpus_of_other_machines_are_named_by_size_and_more_of_them_may_be_smalle
     assert sizes[-1] < sizes[0] / 4
 
 
-def test_what_fits_no_gpu_is_refused() -> None:
+def test_model_that_fits_no_gpu_is_an_error() -> None:
     huge = replace(known("qwen2.5-coder-32b").shape, layers=2000)
     with pytest.raises(InsufficientMemoryError, match="does not fit 2 GPUs"):
         serve.plan_for(Spread(tensor_parallel=2), pc(20), huge, ModelConfig(model="org/huge"))

@@ -1,6 +1,6 @@
-"""From an engine's last words to what happened and what to do.
+"""Causes and advice found in the logs of engines that failed.
 
-``failures/*.log`` are the outputs of vLLM 0.32.0 made to fail on purpose, without their informing lines.
+``failures/*.log`` are the outputs of vLLM 0.32.0 made to fail on purpose, without informational lines.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ LOGS = Path(__file__).parent / "failures"
 @pytest.mark.parametrize(
     ("name", "cause", "todo"),
     [
-        ("badflag", "api_server.py: error: unrecognized arguments: --no-such-flag", "another version"),
+        ("badflag", "api_server.py: error: unrecognized arguments: --no-such-flag", "different version"),
         ("nodir", "Repo id must be in the form", "reviewer model install"),
         ("emptydir", "Invalid repository ID or local directory specified: '/models/empty'.", "reviewer model verify"),
         ("noweights", "RuntimeError: Cannot find any model weights with `/models/nomodel`", "reviewer model verify"),
         ("toolong", "User-specified max_model_len (999999) is greater than the derived", "lower max_model_len"),
         ("badquant", "RuntimeError: _C::static_scaled_fp8_quant() expected at most 0", None),
-        ("port", "OSError: [Errno 98] Address already in use", "another program took the port"),
+        ("port", "OSError: [Errno 98] Address already in use", "another program uses the port"),
         ("oomkill", "Worker proc VllmWorker-0 died unexpectedly", "out of memory"),
     ],
 )
@@ -41,8 +41,14 @@ def test_real_log(name: str, cause: str, todo: str | None) -> None:
     [
         ("OSError: [Errno 28] No space left on device: '/tmp/vllm_dist'", "disk space"),
         ("RuntimeError: unable to write to file </torch_1>: No space left on device (28)", "/dev/shm"),
-        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB. GPU 5 has a total", "GPU's memory"),
-        ("ValueError: Free memory on device cuda:0 (3.1/24.0 GiB) on startup is less than desired GPU", "GPU's memory"),
+        (
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB. GPU 5 has a total",
+            "the GPU has too little memory",
+        ),
+        (
+            "ValueError: Free memory on device cuda:0 (3.1/24.0 GiB) on startup is less than desired GPU",
+            "the GPU has too little memory",
+        ),
         ("ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`", "KV cache"),
         (
             (
@@ -58,7 +64,7 @@ def test_real_log(name: str, cause: str, todo: str | None) -> None:
         ("OSError: [Errno 12] Cannot allocate memory", "enough memory"),
         ("MemoryError", "enough memory"),
         ("terminate called after throwing an instance of 'std::bad_alloc'", "enough memory"),
-        ("OSError: [Errno 98] Address already in use", "took the port"),
+        ("OSError: [Errno 98] Address already in use", "uses the port"),
         ("ValueError: Bfloat16 is only supported on GPUs with compute capability of at least 8.0.", "number format"),
         ("ValueError: torch.bfloat16 is not supported for quantization method gptq.", "number format"),
         ("Illegal instruction (core dumped)", "this CPU lacks"),
@@ -69,7 +75,7 @@ def test_real_log(name: str, cause: str, todo: str | None) -> None:
         ("RuntimeError: operator torchvision::nms does not exist", "reviewer engine install"),
         ("safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata", "model verify"),
         ("ValueError: Model architectures ['FooForCausalLM'] are not supported for now.", "architecture"),
-        ("PermissionError: [Errno 13] Permission denied: '/models/x'", "who owns it"),
+        ("PermissionError: [Errno 13] Permission denied: '/models/x'", "check its owner"),
         ("OSError: [Errno 24] Too many open files", "ulimit"),
     ],
 )
@@ -108,16 +114,16 @@ def test_colours_prefixes_and_control_characters_are_taken_off() -> None:
         (-signal.SIGSEGV, "crashed", "reviewer engine install"),
         (-250, "signal 250", None),
         (3, "exit status 3", None),
-        (None, "its process is gone", None),
+        (None, "the process is gone", None),
     ],
 )
-def test_silent_death_is_told_by_its_status(status: int | None, cause: str, todo: str | None) -> None:
+def test_silent_death_is_explained_by_the_exit_status(status: int | None, cause: str, todo: str | None) -> None:
     failure = explain(["INFO: all is well"], status)
     assert cause in failure.cause
     assert (failure.todo is None) if todo is None else (todo in (failure.todo or ""))
 
 
-def test_worker_that_ended_without_a_word_points_to_memory() -> None:
+def test_silent_death_of_a_worker_suggests_memory() -> None:
     lines = [
         (
             "(EngineCore pid=2) ERROR 11-23 08:37:24 [core.py:1510] Exception: WorkerProc initialization failed due "
@@ -126,11 +132,11 @@ def test_worker_that_ended_without_a_word_points_to_memory() -> None:
         "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
     ]
     failure = explain(lines, 1)
-    assert "without a word" in failure.cause
+    assert "without an error message" in failure.cause
     assert "out of memory" in (failure.todo or "")
 
 
-def test_lines_are_quoted_where_none_tells_the_cause() -> None:
+def test_last_lines_are_quoted_without_a_cause() -> None:
     lines = [f"line {number}" for number in range(20)] + ["  warnings.warn(", "", "y" * 900]
     failure = explain(lines, 5)
     assert failure.lines[:2] == ("line 13", "line 14")
@@ -138,7 +144,7 @@ def test_lines_are_quoted_where_none_tells_the_cause() -> None:
     error = failure.error("it died", Path("/logs/x.log"))
     assert isinstance(error, EngineStartError)
     assert error.message.startswith("it died: exit status 5\n  line 13\n")
-    assert error.hint == "its log: /logs/x.log"
+    assert error.hint == "see the log: /logs/x.log"
 
 
 def test_empty_log() -> None:

@@ -7,21 +7,24 @@ import dataclasses
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from reviewer import processes
 from reviewer.engine.client.client import EngineClient
-from reviewer.engine.server import listen, registry, state
+from reviewer.engine.server import begin, registry, state
 from reviewer.engine.server.server import Server, ServerSpec
 from reviewer.engine.server.state import Status
 from reviewer.errors import EngineNotReadyError, EngineRequestError, EngineStartError
@@ -30,14 +33,12 @@ from tests.fake_engine import SERVED_NAME, Rule, Script
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import psutil
-
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the fake engine's processes end with POSIX signals")
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A short folder, for the sockets; whatever still runs there at the end is ended and fails the test."""
+    """A short folder, for the sockets; whatever still runs there at the end is stopped."""
     path = Path(tempfile.mkdtemp(prefix="srv-"))
     yield path
     registry.stop_all(path / "run")
@@ -64,7 +65,7 @@ def make(folder: Path) -> Callable[..., Server]:
 
 
 class Recorder:
-    """A listener that keeps what it hears."""
+    """Records progress."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
@@ -93,7 +94,7 @@ def engines(folder: Path) -> list[psutil.Process]:
 def until(condition: Callable[[], object], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.02)
 
 
@@ -130,10 +131,59 @@ def test_run_folder_and_files_are_for_their_owner_only(make: Callable[..., Serve
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_folder_of_somebody_else_is_refused(make: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_of_another_user_is_refused(make: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 12345)
-    with pytest.raises(EngineStartError, match="belongs to somebody else"):
+    with pytest.raises(EngineStartError, match="another user owns it"):
         make().start()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.getuid() != 0, reason="needs the right to change a file's owner")
+@pytest.mark.parametrize("forged", ["run", "record", "parent"])
+def test_record_that_another_user_controls_is_ignored(folder: Path, forged: str) -> None:
+    """Forged records led the client to a foreign socket, and ``stop`` to foreign files and processes."""
+    run, victim = folder / "run", folder / "victim"
+    run.mkdir(mode=0o700)
+    victim.write_text("precious", encoding="utf-8")
+    innocent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    record = state.Record(
+        name="n", key="k", marker="m", pid=innocent.pid, created=psutil.Process(innocent.pid).create_time(),
+        started_at=1.0, model="m", served_name="m", url="http://localhost", uds=str(victim), sockets=str(folder),
+        api_key=None, log=str(victim), planned_bytes=None, memory_limit_bytes=None, facts={},
+    )  # fmt: skip
+    try:
+        state.write(run / "n.json", record)
+        assert [found.pid for found in state.read_all(run)] == [innocent.pid], "valid until its owner changes"
+        os.chown({"run": run, "record": run / "n.json", "parent": folder}[forged], 65534, 65534)
+        assert registry.running(run) == []
+        assert registry.stop_all(run) == []
+        assert innocent.poll() is None
+        assert victim.read_text(encoding="utf-8") == "precious"
+    finally:
+        os.chown(folder, 0, 0)
+        innocent.kill()
+        innocent.wait()
+
+
+def test_internal_sockets_are_private_and_removed(
+    make: Callable[..., Server], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """vLLM would put them into the temporary folder, whose path may be too long for a socket."""
+    long = folder / ("t" * (102 - len(str(folder)) - 1))
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    umask = os.umask(0)
+    try:
+        server = make()
+        server.start()
+    finally:
+        os.umask(umask)
+    (engine,) = engines(folder)
+    sockets = Path(engine.environ()["VLLM_RPC_BASE_PATH"])
+    assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(sockets / str(uuid.uuid4())))
+    server.stop()
+    assert not sockets.exists()
 
 
 def test_two_starts_at_once_share_one_engine(make: Callable[..., Server], folder: Path) -> None:
@@ -179,7 +229,7 @@ def test_wait_budget_leaves_the_engine_loading(make: Callable[..., Server]) -> N
     assert server.state().status is Status.READY
 
 
-def test_time_left_is_told_from_the_start_before(make: Callable[..., Server]) -> None:
+def test_remaining_time_is_estimated_from_the_previous_start(make: Callable[..., Server]) -> None:
     server = make(Script(ready_after=3.0))
     with pytest.raises(EngineNotReadyError, match="so far"):
         server.start(wait=0)
@@ -193,7 +243,7 @@ def test_time_left_is_told_from_the_start_before(make: Callable[..., Server]) ->
     assert 1.0 < total < 30
 
 
-def test_milestones_of_the_log_are_told(make: Callable[..., Server]) -> None:
+def test_milestones_in_the_log_are_reported(make: Callable[..., Server]) -> None:
     log = [
         "(APIServer pid=1) INFO 11-23 07:55:12 [api_utils.py:286] non-default args: {'model': 'x'}",
         "(Worker pid=3) INFO 11-23 07:56:02 [cpu_model_runner.py:68] Starting to load model x...",
@@ -208,7 +258,7 @@ def test_milestones_of_the_log_are_told(make: Callable[..., Server]) -> None:
     ]  # fmt: skip
 
 
-def test_death_is_told_at_once_with_its_cause(make: Callable[..., Server], folder: Path) -> None:
+def test_death_is_reported_at_once_with_its_cause(make: Callable[..., Server], folder: Path) -> None:
     log = [
         "(Worker pid=3) ERROR 11-23 08:31:12 [x.py:9] torch.OutOfMemoryError: CUDA out of memory. Tried 2.50 GiB.",
         "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
@@ -242,7 +292,7 @@ def test_killed_engine_is_dead_and_its_signal_known(make: Callable[..., Server])
     assert ended.exit_status == -signal.SIGKILL
 
 
-def test_kill_while_waiting_says_that_memory_may_be_the_cause(make: Callable[..., Server], folder: Path) -> None:
+def test_kill_while_waiting_suggests_memory(make: Callable[..., Server], folder: Path) -> None:
     server = make(Script(ready_after=30))
     with ThreadPoolExecutor(1) as pool:
         starting = pool.submit(server.start)
@@ -253,12 +303,12 @@ def test_kill_while_waiting_says_that_memory_may_be_the_cause(make: Callable[...
     assert "out of memory" in (caught.value.hint or "")
 
 
-def test_stop_while_another_waits_is_not_told_as_a_death(make: Callable[..., Server], folder: Path) -> None:
+def test_stop_while_others_wait_is_not_reported_as_a_death(make: Callable[..., Server], folder: Path) -> None:
     server = make(Script(ready_after=30))
+    listeners = Recorder(), Recorder()
     with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(server.start) for _ in range(2)]
-        until(lambda: server.state(measure=False).status is Status.STARTING)
-        time.sleep(1)  # for the second to join
+        waiting = [pool.submit(server.start, listener) for listener in listeners]
+        until(lambda: all(listener.steps for listener in listeners))
         server.stop()
         for one in waiting:
             with pytest.raises(EngineStartError, match="was stopped while it was loading"):
@@ -266,7 +316,7 @@ def test_stop_while_another_waits_is_not_told_as_a_death(make: Callable[..., Ser
     assert marked(folder) == []
 
 
-def test_lock_that_is_held_for_too_long_is_told(
+def test_lock_held_for_too_long_is_an_error(
     make: Callable[..., Server], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "_LOCK_SECONDS", 0.2)
@@ -274,19 +324,19 @@ def test_lock_that_is_held_for_too_long_is_told(
     server.start()
     server.stop()
     held = registry.Place.at(folder / "run").locked(server.spec.name)
-    with held, pytest.raises(EngineStartError, match="another process has been starting or ending"):
+    with held, pytest.raises(EngineStartError, match="another process has been starting or stopping"):
         server.start()
     server.start()
 
 
-def test_silent_start_is_given_up_and_ended(make: Callable[..., Server], folder: Path) -> None:
+def test_silent_start_is_killed(make: Callable[..., Server], folder: Path) -> None:
     server = make(Script(ready_after=60), ready_timeout=1.0)
-    with pytest.raises(EngineStartError, match=r"said nothing for \d+ s"):
+    with pytest.raises(EngineStartError, match=r"logged nothing for \d+ s"):
         server.start()
     assert marked(folder) == []
 
 
-def test_moving_log_extends_the_deadline(make: Callable[..., Server]) -> None:
+def test_growing_log_extends_the_deadline(make: Callable[..., Server]) -> None:
     make(Script(ready_after=2.5, log=[f"line {n}" for n in range(10)]), ready_timeout=1.2).start()
 
 
@@ -303,10 +353,16 @@ def test_cancelled_foreground_start_ends_what_it_started(make: Callable[..., Ser
 
 def test_interrupted_foreground_start_ends_what_it_started(make: Callable[..., Server], folder: Path) -> None:
     server = make(Script(ready_after=30))
-    timer = threading.Timer(1.0, signal.raise_signal, (signal.SIGINT,))
-    timer.start()
+
+    def interrupt() -> None:
+        until(lambda: engines(folder))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
     with pytest.raises(KeyboardInterrupt):
         server.start()
+    thread.join()
     assert marked(folder) == []
     assert server.state().status is Status.STOPPED
 
@@ -333,7 +389,7 @@ def test_stop_ends_children_and_strays(
     assert marked(folder) == []
 
 
-def test_remains_of_a_killed_engine_go_before_the_next(make: Callable[..., Server], folder: Path) -> None:
+def test_remains_of_a_killed_engine_are_ended_before_the_next_start(make: Callable[..., Server], folder: Path) -> None:
     server = make(Script(children=1, strays=1))
     first = server.start()
     dead = server.state()
@@ -352,7 +408,7 @@ def test_remains_of_a_killed_engine_go_before_the_next(make: Callable[..., Serve
     assert first.uds.exists()
 
 
-def test_engine_whose_state_file_was_lost_is_replaced(make: Callable[..., Server], folder: Path) -> None:
+def test_engine_whose_record_was_lost_is_replaced(make: Callable[..., Server], folder: Path) -> None:
     server = make()
     server.start()
     lost = server.state().pid
@@ -367,7 +423,7 @@ def test_engine_whose_state_file_was_lost_is_replaced(make: Callable[..., Server
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"null", b'{"pid": 1}', b"\xff\xfe", b"[" * 100_000], ids=range(7)
 )
-def test_damaged_state_file_is_as_good_as_none(make: Callable[..., Server], folder: Path, content: bytes) -> None:
+def test_damaged_record_counts_as_absent(make: Callable[..., Server], folder: Path, content: bytes) -> None:
     server = make()
     (folder / "run").mkdir(mode=0o700)
     (folder / "run" / f"{server.spec.name}.json").write_bytes(content)
@@ -388,35 +444,27 @@ def test_reused_process_id_is_not_taken_for_the_engine(make: Callable[..., Serve
         state.write(file, dataclasses.replace(record, pid=innocent.pid, created=record.created - 100))
         assert server.state().status is Status.DEAD
         server.stop()
-        assert innocent.poll() is None, "somebody else's process was ended"
+        assert innocent.poll() is None, "another process was ended"
     finally:
         innocent.kill()
         innocent.wait()
 
 
-def test_restart_is_a_new_process(make: Callable[..., Server]) -> None:
-    server = make()
-    server.start()
-    before = server.state().pid
-    server.restart()
-    assert server.state().pid != before
-
-
-def test_log_is_fresh_and_the_one_before_is_kept(make: Callable[..., Server]) -> None:
+def test_log_is_rotated_at_each_start(make: Callable[..., Server]) -> None:
     server = make(Script(log=["first start"]))
     server.start()
-    assert "first start" in server.logs()
+    assert "first start" in registry.tail(server.log, 50)
     server.stop()
     server = make(Script(log=["second start"]))
     server.start()
-    assert "second start" in server.logs()
-    assert "first start" not in server.logs()
+    assert "second start" in registry.tail(server.log, 50)
+    assert "first start" not in registry.tail(server.log, 50)
     assert "first start" in server.log.with_name(f"{server.log.name}.1").read_text(encoding="utf-8")
-    assert len(server.logs(1)) == 1
-    assert server.logs(0) == []
+    assert len(registry.tail(server.log, 1)) == 1
+    assert registry.tail(server.log, 0) == []
 
 
-def test_engine_sees_neither_the_hooks_git_nor_our_python(
+def test_engine_environment_has_neither_git_nor_python_variables(
     make: Callable[..., Server], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = {"GIT_DIR", "GIT_INDEX_FILE", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "REVIEWER_ENGINE_API_KEY"}
@@ -449,10 +497,10 @@ def test_deep_folder_gets_a_short_socket(folder: Path) -> None:
     assert not uds.exists()
 
 
-def test_loopback_wants_a_key_that_is_on_no_command_line(
+def test_loopback_needs_a_key_that_is_not_on_a_command_line(
     make: Callable[..., Server], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listen, "unix_sockets", lambda: False)
+    monkeypatch.setattr(begin, "unix_sockets", lambda: False)
     server = make(Script(rules=[Rule(text="hello")]))
     endpoint = server.start()
     assert endpoint.is_local

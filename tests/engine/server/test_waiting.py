@@ -1,4 +1,4 @@
-"""What a log says of an engine that is gone: whether it died of its start, or was up and is worth another one."""
+"""Whether an engine died while starting, or after it had become ready and may be started again."""
 
 from __future__ import annotations
 

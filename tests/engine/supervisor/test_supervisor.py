@@ -24,6 +24,7 @@ from reviewer.engine.server.life import Life, Phase, Reason
 from reviewer.engine.server.server import Server, ServerSpec
 from reviewer.engine.server.state import Status
 from reviewer.errors import EngineNotReadyError, EngineStartError
+from tests.engine.fakes import last_end
 from tests.fake_engine import SERVED_NAME, Rule, Script
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class TestIdle:
         server = make(idle_timeout=1.0)
         server.start()
         until(lambda: nothing_is_left(folder))
-        ended = server.last_end()
+        ended = last_end(server)
         assert ended is not None
         assert (ended.phase, ended.reason) == (Phase.STOPPED, Reason.IDLE)
         assert ended.message == "the engine was stopped after 1 s without a request"
@@ -124,10 +125,10 @@ class TestIdle:
 
         server = make(idle_timeout=0.5)
         server.start()
-        until(server.last_end)
+        until(lambda: last_end(server))
         server.start(Listener())
         assert steps[0] == "starting the engine (was stopped after 0.5 s without a request): importing vLLM"
-        assert server.last_end() is None
+        assert last_end(server) is None
 
     def test_requests_keep_it(self, make: Callable[..., Server]) -> None:
         server = make(idle_timeout=1.5)
@@ -137,7 +138,7 @@ class TestIdle:
             ask(endpoint)
             time.sleep(0.5)
         assert server.state().status is Status.READY
-        until(server.last_end)
+        until(lambda: last_end(server))
 
     def test_long_request_keeps_it(self, make: Callable[..., Server]) -> None:
         server = make(Script(rules=[Rule(match="slow", delay=3.0)]), idle_timeout=1.0)
@@ -191,7 +192,7 @@ class TestDeath:
             os.kill(pid, signal.SIGKILL)
             until(lambda: life_of(server).phase is not Phase.READY)
         until(lambda: server.state().status is Status.DEAD)
-        ended = server.last_end()
+        ended = last_end(server)
         assert ended is not None
         assert (ended.phase, ended.reason) == (Phase.DEAD, Reason.DIED)
         assert ended.message.startswith("the engine died again")
@@ -230,7 +231,7 @@ class TestDeath:
         until(lambda: nothing_is_left(folder))
         ended = life_of(server)
         assert (ended.phase, ended.reason) == (Phase.STOPPED, Reason.ASKED)
-        assert server.last_end() is None, "nobody wonders about what they have asked for"
+        assert last_end(server) is None, "nobody wonders about what they have asked for"
 
 
 class TestMemory:
@@ -241,12 +242,12 @@ class TestMemory:
         except EngineStartError as error:  # it may be over before it answers
             assert "its limit is 100 MB" in error.message  # noqa: PT017
         until(lambda: nothing_is_left(folder))
-        ended = server.last_end()
+        ended = last_end(server)
         assert ended is not None
         assert ended.reason is Reason.MEMORY
         assert "(planned 50 MB), its limit is 100 MB" in ended.message
         assert "raise max_memory_gb" in ended.hint
-        assert ended.message in "\n".join(server.logs())
+        assert ended.message in "\n".join(registry.tail(server.log, 50))
 
     def test_engine_under_its_limit_stays(self, make: Callable[..., Server]) -> None:
         server = make(Script(ballast_mb=50), limit=200_000_000)
@@ -262,19 +263,19 @@ class TestMemory:
         with contextlib.suppress(EngineNotReadyError, EngineStartError):
             server.start(wait=0)
         path = registry.Place.at(folder / "run").state_file(server.spec.name)
-        while server.last_end() is None:
+        while last_end(server) is None:
             record = state.read(path)
             if record is not None:
                 seen.add((record.facts["max_num_seqs"], record.planned_bytes))
             time.sleep(0.01)
-        ended = server.last_end()
+        ended = last_end(server)
         assert ended is not None
         assert ended.reductions >= 2
         told = sorted(seen, reverse=True)
         assert told[0] == (8, 50_000_000)
         assert len(told) >= 3, "clients send as much at once as the record tells"
         assert told == sorted(told, key=lambda one: one[1] or 0, reverse=True)
-        assert "the engine was restarted smaller, with " in "\n".join(server.logs(1000))
+        assert "the engine was restarted smaller, with " in "\n".join(registry.tail(server.log, 1000))
         until(lambda: nothing_is_left(folder))
 
     def test_limit_of_a_gpu_is_not_that_of_the_processes(self, make: Callable[..., Server]) -> None:
@@ -290,7 +291,7 @@ class TestMemory:
         except EngineStartError as error:
             assert "of this machine's memory were left" in error.message  # noqa: PT017
         until(lambda: nothing_is_left(folder))
-        ended = server.last_end()
+        ended = last_end(server)
         assert ended is not None
         assert ended.reason is Reason.LOW_MEMORY
 
@@ -300,11 +301,13 @@ class TestLog:
         lines = [f"line {number} {'x' * 1000}" for number in range(500)]
         server = make(Script(log=lines), log_bytes=100_000)
         server.start()
-        until(lambda: "Application startup complete." in server.logs(60))  # the pipe may lag behind the socket
+        until(
+            lambda: "Application startup complete." in registry.tail(server.log, 60)
+        )  # the pipe may lag behind the socket
         older = server.log.with_name(f"{server.log.name}.1")
         assert server.log.stat().st_size <= 100_000
         assert older.stat().st_size <= 100_000
-        last = [line for line in server.logs(60) if not line.startswith("INFO:")]
+        last = [line for line in registry.tail(server.log, 60) if not line.startswith("INFO:")]
         assert last[-1] == "Application startup complete."
         assert [line.split()[1] for line in last[-41:-1]] == [str(number) for number in range(460, 500)]
         assert server.log.stat().st_mode & 0o077 == 0

@@ -1,14 +1,16 @@
-"""What a plan would like best, before it is asked whether it fits: forms of the weights, context, concurrency."""
+"""What a plan prefers, before checking what fits: forms of the weights, context and concurrency."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reviewer.engine.models import catalog
 from reviewer.engine.models.catalog import CatalogModel
 from reviewer.engine.models.safetensors import Weights
-from reviewer.engine.planning.budget import GB, Device, Workload, gigabytes
+from reviewer.engine.planning.budget import GB, Device, Workload
+from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
     from reviewer.engine.config import ModelConfig
@@ -16,23 +18,23 @@ if TYPE_CHECKING:
     from reviewer.engine.planning.hardware import Gpu, Hardware
     from reviewer.engine.planning.limits import Limit
 
-# From the most faithful form to the smallest.
+# From the most accurate form to the smallest.
 _RANK = {"none": 0, "fp8": 1, "int8": 2, "mxfp4": 3, "int4": 4}
-_BATCHED_TOKENS = 2048  # vLLM's own for a server on CPU, and on GPUs below 70 GB
+_BATCHED_TOKENS = 2048  # vLLM's default on CPU, and on GPUs with less than 70 GB
 _DEFAULT_CONTEXT = 8192
 _AMPERE = (8, 0)  # the first GPUs with bfloat16
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """What the default model would like from a certain amount of available memory on."""
+    """The default model's preferences from an amount of available memory on."""
 
     from_bytes: int
     quantization: str
     context: int
 
 
-# Each is only a preference: a form that does not fit, or does not exist, is stepped over.
+# Only preferences: a form that does not exist or does not fit is skipped.
 TIERS = (Tier(32 * GB, "none", 8192), Tier(16 * GB, "mxfp4", 4096), Tier(0, "int4", 2048))
 
 
@@ -47,24 +49,24 @@ class Option:
 
     @property
     def title(self) -> str:
-        """Its name for people."""
+        """Its name in messages."""
         return {"bfloat16": "bf16", "float32": "fp32"}.get(self.dtype, self.dtype) if self.plain else self.quantization
 
     @property
     def plain(self) -> bool:
-        """Whether the weights are not quantized."""
+        """Whether the weights are unquantized."""
         return self.quantization == "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What is tried first, and what was already ruled out.
+class Preferences:
+    """What to try first, and what was ruled out.
 
     Attributes:
-        options: Forms of the weights that can run here, in the order in which they are tried.
-        blocked: Forms whose kernels are missing here.
-        notes: Why a preferred form is not among them.
-        forked: Whether the launcher starts it; see ``Workload``.
+        options: Forms of the weights that can run on this machine, in the order to try.
+        blocked: Forms without kernels for this machine.
+        notes: Why a preferred form is not an option.
+        forked: See ``Workload``.
     """
 
     name: str
@@ -78,23 +80,18 @@ class Wish:
     forked: bool = False
 
     def workload(self, option: Option, max_model_len: int, max_num_seqs: int) -> Workload:
-        """One form with a context length and a concurrency."""
+        """A form with a context length and a concurrency."""
         return Workload(
-            device=self.device,
-            shape=self.shape,
-            weights=option.weights,
-            dtype=option.dtype,
-            max_model_len=max_model_len,
-            max_num_seqs=max_num_seqs,
-            max_num_batched_tokens=max(_BATCHED_TOKENS, max_num_seqs),
-            forked=self.forked,
-        )
+            device=self.device, shape=self.shape, weights=option.weights, dtype=option.dtype,
+            max_model_len=max_model_len, max_num_seqs=max_num_seqs,
+            max_num_batched_tokens=max(_BATCHED_TOKENS, max_num_seqs), forked=self.forked,
+        )  # fmt: skip
 
 
-def wish_for(
+def preferences_for(
     hardware: Hardware, model: CatalogModel | ModelShape, config: ModelConfig, limit: Limit, *, forked: bool = False
-) -> Wish:
-    """Put together what the plan tries."""
+) -> Preferences:
+    """Collect what the plan tries."""
     known = model if isinstance(model, CatalogModel) else catalog.family(config.model_id)
     shape = model.shape if isinstance(model, CatalogModel) else model
     name = known.id if known is not None else config.model_id
@@ -107,7 +104,7 @@ def wish_for(
     if isinstance(model, CatalogModel):
         notes += _unpublished(model, preferred)
     stored = _order(stored, preferred, exact=asked != "auto")
-    why = "was asked for" if asked != "auto" else f"is preferred with {gigabytes(limit.tier_bytes)} available"
+    why = "was requested" if asked != "auto" else f"is preferred with {byte_size(limit.tier_bytes)} available"
     if not any(form.quantization == preferred for form in stored):
         notes.append(_missing(preferred, stored, why))
     options: list[Option] = []
@@ -117,30 +114,16 @@ def wish_for(
         if reason:
             notes.append(reason)
         group = blocked if reason else options
-        group += [Option(form.quantization, d, form.weights, form.source) for d in _dtypes(form, hardware, limit)]
+        group += [dataclasses.replace(form, dtype=dtype) for dtype in _dtypes(form, hardware, limit)]
     length = config.max_model_len or (tier.context if tier else _DEFAULT_CONTEXT)
     if length > shape.max_position:
-        notes.append(f"context {length} → {shape.max_position} tokens: the model was made for no more")
+        notes.append(f"context {length} → {shape.max_position} tokens: the model's maximum")
         length = shape.max_position
-    return Wish(
-        name=name,
-        device=limit.device,
-        shape=shape,
-        options=tuple(options),
-        blocked=tuple(blocked),
-        max_model_len=length,
-        max_num_seqs=config.max_num_seqs or _concurrency(shape, limit.device),
-        notes=tuple(notes),
-        forked=forked,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    quantization: str
-    weights: Weights
-    source: str
-    dtype: str
+    return Preferences(
+        name=name, device=limit.device, shape=shape, options=tuple(options), blocked=tuple(blocked),
+        max_model_len=length, max_num_seqs=config.max_num_seqs or _concurrency(shape, limit.device),
+        notes=tuple(notes), forked=forked,
+    )  # fmt: skip
 
 
 def _tier(known: CatalogModel | None, limit: Limit) -> Tier | None:
@@ -149,26 +132,26 @@ def _tier(known: CatalogModel | None, limit: Limit) -> Tier | None:
     return next(tier for tier in TIERS if limit.tier_bytes >= tier.from_bytes)
 
 
-def _stored(model: CatalogModel | ModelShape, name: str) -> list[_Form]:
+def _stored(model: CatalogModel | ModelShape, name: str) -> list[Option]:
     if isinstance(model, CatalogModel):
         return [
-            _Form(form.quantization, model.weights(form), form.source, model.shape.dtype)
+            Option(form.quantization, model.shape.dtype, model.weights(form), form.source)
             for form in model.variants
             if form.published
         ]
-    weights = model.weights or Weights(model.parameters, 0, model.parameters * 2)
-    return [_Form(model.quantization, weights, name, model.dtype)]
+    weights = model.weights or Weights(model.parameters, 0)
+    return [Option(model.quantization, model.dtype, weights, name)]
 
 
 def _unpublished(model: CatalogModel, preferred: str) -> list[str]:
     form = model.variant(preferred)
     if form is None or form.published:
         return []
-    return [f"{_title(preferred)} would take {gigabytes(form.bytes)} of weights, and nobody publishes it officially"]
+    return [f"{_title(preferred)} would take {byte_size(form.bytes)} of weights, but is not officially published"]
 
 
-def _order(stored: list[_Form], preferred: str, *, exact: bool) -> list[_Form]:
-    """From the preferred form to smaller ones; larger ones only where there is nothing else."""
+def _order(stored: list[Option], preferred: str, *, exact: bool) -> list[Option]:
+    """From the preferred form to smaller ones; a larger one only if there is no other."""
     ordered = sorted(stored, key=lambda form: _RANK[form.quantization])
     if exact and any(form.quantization == preferred for form in ordered):
         return [form for form in ordered if form.quantization == preferred]
@@ -176,21 +159,19 @@ def _order(stored: list[_Form], preferred: str, *, exact: bool) -> list[_Form]:
     return below or ordered[-1:]
 
 
-def _missing(preferred: str, stored: list[_Form], why: str) -> str:
+def _missing(preferred: str, stored: list[Option], why: str) -> str:
     first = stored[0]
     if _RANK[first.quantization] < _RANK[preferred]:
-        return (
-            f"{_title(preferred)} {why}, and there is no form smaller than {_title(first.quantization)}: that is used"
-        )
-    return f"{_title(preferred)} {why}; the weights to be had are {_title(first.quantization)}"
+        return f"{_title(preferred)} {why}, but the smallest form is {_title(first.quantization)}"
+    return f"{_title(preferred)} {why}, but the weights are {_title(first.quantization)}"
 
 
 def _title(quantization: str) -> str:
     return "bf16" if quantization == "none" else quantization
 
 
-def _cannot_run(form: _Form, shape: ModelShape, hardware: Hardware, limit: Limit) -> str | None:
-    """Kernels that vLLM 0.32 has for CPUs only with AMX: quantized experts."""
+def _cannot_run(form: Option, shape: ModelShape, hardware: Hardware, limit: Limit) -> str | None:
+    """Whether quantized experts, for which vLLM 0.32 needs AMX on a CPU, cannot run."""
     if limit.device != "cpu" or not shape.experts or form.quantization == "none":
         return None
     if "amx_bf16" in hardware.cpu_flags:
@@ -198,15 +179,15 @@ def _cannot_run(form: _Form, shape: ModelShape, hardware: Hardware, limit: Limit
     return f"{_title(form.quantization)} experts cannot run on this CPU: vLLM's kernel for them needs AMX"
 
 
-def _dtypes(form: _Form, hardware: Hardware, limit: Limit) -> tuple[str, ...]:
+def _dtypes(form: Option, hardware: Hardware, limit: Limit) -> tuple[str, ...]:
     """The dtypes to try, best first."""
     if limit.device == "metal":
         return ("bfloat16",)
     if limit.device == "cuda":
         return ("bfloat16",) if all(_has_bfloat16(gpu) for gpu in limit.gpus) else ("float16",)
-    if hardware.fast_bfloat16 or form.quantization != "none":  # quantized kernels take 16 bits only
+    if hardware.fast_bfloat16 or form.quantization != "none":  # quantized kernels support 16 bits only
         return ("bfloat16",)
-    # Emulated bfloat16 runs at a fifth of float32's speed, but it halves the weights.
+    # Emulated bfloat16 has a fifth of float32's speed, but half the size.
     return ("float32", "bfloat16")
 
 
@@ -215,10 +196,10 @@ def _has_bfloat16(gpu: Gpu) -> bool:
 
 
 def _concurrency(shape: ModelShape, device: Device) -> int:
-    """Requests at once: as many as still gain throughput."""
+    """Concurrent requests: as many as increase throughput."""
     if device == "cuda":
         return 64
     if device == "metal":
         return 16
-    active = shape.active_parameters  # on CPU the gain ends sooner the larger the model (measured at 0.1B: 32 pays)
+    active = shape.active_parameters  # larger models gain less on CPU (measured at 0.1B: 32)
     return 32 if active < GB else 16 if active < 4 * GB else 8
