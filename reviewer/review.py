@@ -74,9 +74,7 @@ async def review_change(
         prompts = Prompts(profile, files.prompts, own_rules)
         selection = fitted(whole, prompts.unit_chars)
         cache = AnswerCache(paths.cache_dir() / "answers.sqlite3") if settings.cache else None
-        answerer = Answerer(
-            manager, profile, cache=cache, progress=progress, wait=wait, deadline=deadline, timeout=settings.timeout
-        )
+        answerer = Answerer(manager, profile, cache=cache, progress=progress, wait=wait, deadline=deadline)
         began = time.perf_counter()
         around = Surroundings(prompts.extent if settings.context == "auto" else settings.context, source.read)
         replies = await ask(selection.units, source.read, prompts, answerer, around, completions=settings.completions)

@@ -188,7 +188,7 @@ async def test_an_engine_that_hangs_is_given_up(repo: Repo) -> None:
     with FakeEngine(Script(rules=[slow, reply(finding())]), tcp=True) as engine:
         review = await run(engine, change, texts, timeout=1.0)
     assert len(review.shown) == 1
-    assert review.not_read[0].reason == "no answer came within 1 s"
+    assert review.not_read[0].reason == "the engine made no progress for 1 s"
 
 
 async def test_all_units_go_out_at_once(repo: Repo) -> None:

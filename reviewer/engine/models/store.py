@@ -293,7 +293,3 @@ def _download_bytes(reference: Reference) -> int | None:
         return embedded_pin().wheel_bytes
     known = catalog.get(reference.id) if reference.kind == "hub" else None
     return known.download_bytes if known is not None else None
-
-
-ModelManager = ModelStore
-"""The name that the documentation uses."""

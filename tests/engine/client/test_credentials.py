@@ -77,7 +77,7 @@ async def test_the_setting_goes_before_the_keyring(ring: Fake) -> None:
 
 async def test_no_key_anywhere_says_where_to_put_it(ring: Fake) -> None:
     with FakeEngine(tcp=True, api_key=KEY) as engine:
-        with pytest.raises(EngineRequestError, match="wants a key") as caught:
+        with pytest.raises(EngineRequestError, match="requires a key") as caught:
             await ask(engine.endpoint.url, keyring=True)
         assert f"keyring set vllm-reviewer {engine.endpoint.url}" in (caught.value.hint or "")
     assert "REVIEWER_ENGINE_API_KEY" in (caught.value.hint or "")

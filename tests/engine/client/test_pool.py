@@ -16,7 +16,6 @@ import pytest
 from reviewer import AIModelManager, ModelConfig, diff
 from reviewer.config import Settings
 from reviewer.engine.client import pool
-from reviewer.engine.client.client import EngineClient
 from reviewer.engine.client.health import HealthStatus
 from reviewer.engine.client.pool import EnginePool
 from reviewer.errors import ConfigError, EngineDiedError, EngineFaultError, EngineUnreachableError
@@ -43,8 +42,8 @@ def engines(*scripts: Script) -> Iterator[list[FakeEngine]]:
         yield [stack.enter_context(FakeEngine(script, tcp=True)) for script in scripts]
 
 
-def pooled(found: list[FakeEngine], **options: Any) -> EnginePool:
-    return EnginePool([EngineClient(engine.endpoint) for engine in found], timeout=20, **options)
+def pooled(found: list[FakeEngine], **options: Any) -> contextlib.aclosing[EnginePool]:
+    return contextlib.aclosing(EnginePool([engine.endpoint for engine in found], **options))
 
 
 def urls(found: list[FakeEngine]) -> str:
@@ -252,10 +251,10 @@ class TestAttach:
             status = manager.get_model_status()["engine"]
             await manager.unload_model()
         assert note.startswith(f"{DEAD} is left out: nothing answers")
-        assert report.status is HealthStatus.DEGRADED
-        assert report.endpoint
-        assert report.problems == (note,)
-        assert [(state.endpoint, state.answers) for state in report.endpoints] == [
+        assert report["status"] is HealthStatus.DEGRADED
+        assert report["endpoint"]
+        assert report["problems"] == [note]
+        assert [(state["endpoint"], state["answers"]) for state in report["endpoints"]] == [
             (found[0].endpoint.url, True), (DEAD, False),
         ]  # fmt: skip
         assert {one["endpoint"]: one["answers"] for one in status["endpoints"]} == {
@@ -265,13 +264,13 @@ class TestAttach:
     async def test_health_tells_of_one_that_died_meanwhile(self) -> None:
         with engines(Script(), Script()) as found:
             async with AIModelManager(engine_url=urls(found)) as manager:
-                assert (await manager.health_check()).status is HealthStatus.HEALTHY
+                assert (await manager.health_check())["status"] is HealthStatus.HEALTHY
                 found[1].stop()
                 report = await manager.health_check()
-                assert report.status is HealthStatus.DEGRADED
-                assert found[1].endpoint.url in report.problems[0]
+                assert report["status"] is HealthStatus.DEGRADED
+                assert found[1].endpoint.url in report["problems"][0]
                 found[0].stop()
-                assert (await manager.health_check()).status is HealthStatus.UNHEALTHY
+                assert (await manager.health_check())["status"] is HealthStatus.UNHEALTHY
 
     async def test_all_down_are_asked_at_once(self) -> None:
         with contextlib.ExitStack() as stack:

@@ -41,7 +41,7 @@ def certificate(authority: trustme.CA, host: str, path: Path) -> Path:
 
 def ask(endpoint: Endpoint) -> Any:
     async def run() -> Any:
-        async with EngineClient(endpoint, timeout=10) as client:
+        async with EngineClient(endpoint) as client:
             return (await client.chat(HELLO, max_tokens=8)).text
 
     return asyncio.run(run())

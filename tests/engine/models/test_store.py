@@ -19,7 +19,7 @@ import pytest
 from reviewer.engine.install import disk
 from reviewer.engine.install.pins import embedded_pin
 from reviewer.engine.models import acquire, download, embedded, references
-from reviewer.engine.models.store import ModelManager, ModelStore
+from reviewer.engine.models.store import ModelStore
 from reviewer.errors import ModelDamagedError, ModelNotInstalledError, ModelSourceError
 from tests.engine import fake_hub, fakes
 
@@ -514,7 +514,3 @@ def test_remove_does_not_follow_a_link_out_of_the_store(store: ModelStore, folde
     store.remove("owner/model")
     assert (folder / "config.json").exists()
     assert not (store.root / "hub--owner--model").is_symlink()
-
-
-def test_the_name_of_the_documentation() -> None:
-    assert ModelManager is ModelStore
