@@ -51,3 +51,9 @@ def parse(text: str) -> dict[str, float]:
 def open_requests(figures: Mapping[str, float]) -> float:
     """Requests that are running or waiting, whoever sent them."""
     return figures.get(RUNNING, 0.0) + figures.get(WAITING, 0.0)
+
+
+def prefix_cache_hit_rate(figures: Mapping[str, float]) -> float | None:
+    """The share of prompt tokens whose keys and values were cached; None before the first prompt."""
+    queries = figures.get("vllm:prefix_cache_queries_total", 0.0)
+    return figures.get("vllm:prefix_cache_hits_total", 0.0) / queries if queries > 0 else None

@@ -33,3 +33,9 @@ def test_samples_are_summed_over_labels() -> None:
 
 def test_nothing_is_nothing() -> None:
     assert prometheus.parse("") == {}
+
+
+def test_hit_rate_needs_a_prompt() -> None:
+    assert prometheus.prefix_cache_hit_rate({}) is None
+    metrics = {"vllm:prefix_cache_queries_total": 200.0, "vllm:prefix_cache_hits_total": 150.0}
+    assert prometheus.prefix_cache_hit_rate(metrics) == 0.75

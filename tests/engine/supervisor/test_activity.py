@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from reviewer.engine.supervisor import activity
 from reviewer.engine.supervisor.activity import Pace, Sample
 
 
@@ -67,9 +66,3 @@ def test_pace_counts_the_time_at_work(samples: list[Sample], rate: float | None)
     for each in samples:
         pace.add(each)
     assert pace.rate == rate
-
-
-def test_hit_rate_needs_a_prompt() -> None:
-    assert activity.prefix_cache_hit_rate({}) is None
-    metrics = {"vllm:prefix_cache_queries_total": 200.0, "vllm:prefix_cache_hits_total": 150.0}
-    assert activity.prefix_cache_hit_rate(metrics) == 0.75

@@ -34,8 +34,6 @@ def test_cache_gives_up_what_was_too_much(
     assert found is not None
     assert (found[4], found[6]) == expected
     assert (found[:4], found[7:]) == (ARGV[:4], ARGV[7:])
-    assert smaller.saved(ARGV, found) == 1000 - int(expected[1])
-    assert smaller.sequences(found) == int(expected[0])
 
 
 @pytest.mark.parametrize("argv", [(), ("--kv-cache-memory-bytes",), ("--kv-cache-memory-bytes", "auto")])

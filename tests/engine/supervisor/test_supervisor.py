@@ -274,7 +274,7 @@ class TestMemory:
         assert told[0] == (8, 50_000_000)
         assert len(told) >= 3, "clients send as much at once as the record tells"
         assert told == sorted(told, key=lambda one: one[1] or 0, reverse=True)
-        assert "the engine was restarted smaller, with " in "\n".join(server.logs(1000))
+        assert "the engine was restarted with less memory, " in "\n".join(server.logs(1000))
         until(lambda: nothing_is_left(folder))
 
     def test_limit_of_a_gpu_is_not_that_of_the_processes(self, make: Callable[..., Server]) -> None:
@@ -288,7 +288,7 @@ class TestMemory:
         try:
             server.start()
         except EngineStartError as error:
-            assert "of this machine's memory were left" in error.message  # noqa: PT017
+            assert "of this machine's memory was left" in error.message  # noqa: PT017
         until(lambda: nothing_is_left(folder))
         ended = server.last_end()
         assert ended is not None
