@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import math
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reviewer import AIModelManager, ModelConfig
 from reviewer.engine.client.health import HealthStatus
+from reviewer.engine.profile import FimTokens
 from reviewer.errors import (
     EngineDiedError,
     EngineUnreachableError,
@@ -29,7 +34,7 @@ def attached(engine: FakeEngine, **options: Any) -> AIModelManager:
     return AIModelManager(engine_url=engine.endpoint.url, **options)
 
 
-async def test_options_stand_on_top_of_the_configuration() -> None:
+async def test_options_override_the_configuration() -> None:
     manager = AIModelManager(ModelConfig(max_memory_gb=8, quantization="int4", temperature=0.3), max_memory_gb=12)
     assert (manager.config.max_memory_gb, manager.config.quantization, manager.config.temperature) == (12, "int4", 0.3)
     assert AIModelManager(max_memory_gb=12).config.model_id == "openai/gpt-oss-20b"
@@ -46,7 +51,7 @@ async def test_code_and_prose_get_their_own_prompt() -> None:
     assert "Python" not in prose
 
 
-async def test_a_completion_is_code_only_and_cold() -> None:
+async def test_a_completion_is_code_only_at_low_temperature() -> None:
     reply = "Here you go:\n```python\n    return a + b\n```\nHope that helps."
     with FakeEngine(Script(rules=[Rule(text=reply)]), tcp=True) as engine:
         async with attached(engine) as manager:
@@ -65,7 +70,7 @@ async def test_a_cursor_outside_the_code_is_refused() -> None:
                 await manager.generate_code_completion("x = 1", 99)
 
 
-async def test_explain_asks_the_question() -> None:
+async def test_explain_sends_the_question() -> None:
     with FakeEngine(Script(rules=[Rule(match="Why reversed", text=" Because. ")]), tcp=True) as engine:
         async with attached(engine) as manager:
             assert await manager.explain_code("x[::-1]", "Why reversed?") == "Because."
@@ -96,7 +101,7 @@ async def test_status_counts_requests_tokens_and_time() -> None:
 
 
 @pytest.mark.parametrize("call", ["generate_text", "generate_code_completion", "explain_code"])
-async def test_calls_before_load_say_what_to_do(call: str) -> None:
+async def test_calls_before_load_name_load_model(call: str) -> None:
     with FakeEngine(tcp=True) as engine:
         manager = attached(engine)
         with pytest.raises(ModelNotLoadedError, match="load_model"):
@@ -186,7 +191,7 @@ async def test_other_numbers_out_of_range_are_refused_by_name(options: dict[str,
                 await manager.load_model(wait=-1)
 
 
-async def test_a_dead_engine_says_how_to_bring_it_back() -> None:
+async def test_the_error_for_a_dead_engine_names_restart() -> None:
     with FakeEngine(Script(rules=[Rule(match="die", die=True)]), tcp=True) as engine:
         async with attached(engine) as manager:
             with pytest.raises(EngineDiedError, match="restart"):
@@ -204,7 +209,7 @@ async def test_a_prompt_beyond_the_context_is_refused_with_numbers() -> None:
         assert not engine.requests(CHAT)
 
 
-async def test_an_unreachable_endpoint_is_said_at_once() -> None:
+async def test_an_unreachable_endpoint_is_an_error_at_once() -> None:
     manager = AIModelManager(engine_url="http://127.0.0.1:9")
     with pytest.raises(EngineUnreachableError, match=r"127\.0\.0\.1:9"):
         await manager.load_model()
@@ -222,15 +227,22 @@ async def test_a_healthy_engine_is_healthy() -> None:
     assert json.loads(json.dumps(report)) == report
 
 
+def test_the_readme_example_runs_as_printed() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    with FakeEngine(tcp=True) as engine:
+        code = example.replace("ModelConfig(max", f"ModelConfig(engine_url={engine.endpoint.url!r}, max")
+        assert code != example
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 3
+
+
 async def test_fill_in_the_middle_uses_both_sides() -> None:
     rules = [Rule(path="/v1/completions", text="return a + b")]
     with FakeEngine(Script(rules=rules), tcp=True) as engine:
         async with attached(engine) as manager:
             # The fake serves a model without such tokens; give it those of a model that has them.
-            import dataclasses
-
-            from reviewer.engine.profile import FimTokens
-
             held = manager._held.engine
             assert held is not None
             profile = dataclasses.replace(held.profile, fim=FimTokens("<P>", "<S>", "<M>"))

@@ -70,7 +70,7 @@ class TestAnswers:
         assert (answer.prompt_tokens, answer.completion_tokens) == (2, 4)
         assert 0 < answer.seconds < 10
 
-    def test_request_carries_what_was_asked(self, engine: FakeEngine) -> None:
+    def test_request_contains_the_options(self, engine: FakeEngine) -> None:
         engine.update()
         schema = {"type": "object", "properties": {"line": {"enum": [3, 7]}}, "required": ["line"]}
         answer = ask(
@@ -90,7 +90,7 @@ class TestAnswers:
         body = engine.requests("/v1/chat/completions")[-1]["body"]
         assert set(body) == {"model", "messages", "max_tokens", "temperature"}
 
-    def test_truncated_answer_says_so(self, engine: FakeEngine) -> None:
+    def test_truncated_answer_is_marked(self, engine: FakeEngine) -> None:
         engine.update(Rule(json={"explanation": "cut"}, finish_reason="length"))
         assert ask(engine.endpoint).finish_reason == "length"
 
@@ -110,7 +110,7 @@ class TestAnswers:
         engine.update(Rule(text="one two three"))
         assert use(engine.endpoint, _pieces) == ["one", " two", " three"]
 
-    def test_stream_that_is_left_early_ends_the_request(self, engine: FakeEngine) -> None:
+    def test_leaving_a_stream_early_ends_the_request(self, engine: FakeEngine) -> None:
         engine.update(Rule(text="one two three four", gap=0.2))
 
         async def first(client: EngineClient) -> str:
@@ -119,19 +119,19 @@ class TestAnswers:
 
         assert use(engine.endpoint, first) == "one"
 
-    def test_about_the_server(self, engine: FakeEngine) -> None:
+    def test_health_models_and_metrics(self, engine: FakeEngine) -> None:
         engine.update()
         assert use(engine.endpoint, lambda client: client.health()) is True
         (model,) = use(engine.endpoint, lambda client: client.models())
         assert (model["id"], model["max_model_len"]) == (SERVED_NAME, 4096)
         assert use(engine.endpoint, lambda client: client.metrics())["vllm:request_success_total"] > 0
 
-    def test_model_is_asked_for_where_it_is_not_known(self, engine: FakeEngine) -> None:
+    def test_an_unknown_model_name_is_asked_of_the_server(self, engine: FakeEngine) -> None:
         endpoint = Endpoint(engine.endpoint.url, uds=engine.endpoint.uds)
         ask(endpoint)
         assert engine.requests("/v1/chat/completions")[-1]["body"]["model"] == SERVED_NAME
 
-    def test_all_requests_are_under_way_at_once(self, engine: FakeEngine) -> None:
+    def test_all_requests_are_open_at_once(self, engine: FakeEngine) -> None:
         engine.update(Rule(delay=0.7))
 
         async def many(client: EngineClient) -> None:
@@ -174,7 +174,7 @@ class TestFailures:
             assert time.monotonic() - started < 10
             assert caught.value.hint == "reviewer engine start"
 
-    def test_host_that_swallows_packets_is_unreachable_within_a_second(self) -> None:
+    def test_host_that_drops_packets_is_unreachable_within_a_second(self) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             listener.listen(0)
@@ -244,7 +244,7 @@ class TestFailures:
         assert len(str(caught.value)) < 600
         assert "\x1b" not in str(caught.value)
 
-    def test_a_server_that_has_lost_its_engine_tells_of_a_death(self, engine: FakeEngine) -> None:
+    def test_a_server_that_has_lost_its_engine_counts_as_dead(self, engine: FakeEngine) -> None:
         said = "EngineCore encountered an issue. See stack trace (above) for the root cause."
         engine.update(Rule(status=500, text=said))
         with pytest.raises(EngineDiedError, match=r"died: EngineCore"):
@@ -314,7 +314,7 @@ class TestFailures:
         with pytest.raises(EngineRequestError, match="serves no model"):
             use(Endpoint("http://localhost"), lambda c: c.chat(HELLO, max_tokens=8), network=network)
 
-    def test_health_tells_and_never_raises(self, tmp_path: Path) -> None:
+    def test_health_never_raises(self, tmp_path: Path) -> None:
         with FakeEngine(Script(healthy=False)) as engine:
             assert use(engine.endpoint, lambda client: client.health()) is False
         assert use(engine.endpoint, lambda client: client.health()) is False
@@ -336,7 +336,7 @@ class TestFailures:
             assert kind.exit_code == 3
 
 
-def test_proxy_from_the_environment_does_not_see_local_requests(
+def test_local_requests_do_not_use_a_proxy_from_the_environment(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.update()

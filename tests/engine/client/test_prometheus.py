@@ -1,4 +1,4 @@
-"""vLLM's figures, as it publishes them."""
+"""Reading the metrics that vLLM publishes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_samples_are_summed_over_labels() -> None:
     }
 
 
-def test_nothing_is_nothing() -> None:
+def test_no_text_has_no_samples() -> None:
     assert prometheus.parse("") == {}
 
 
