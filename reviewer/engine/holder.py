@@ -98,9 +98,10 @@ class Holder:
 
     async def load(self, progress: Progress, wait: float | None) -> None:
         """Start or join the engine; see ``AIModelManager.load_model``."""
+        ends = None if wait is None else time.monotonic() + wait
         async with self._lock:
             if self.loaded_at is None:
-                await self._connect(progress, wait)
+                await self._connect(progress, ends)
 
     async def disconnect(self, *, stop: bool) -> None:
         """Close the connections; ``stop`` also ends the engine, if this program started it."""
@@ -137,9 +138,10 @@ class Holder:
         finally:
             self._revival = None
 
-    async def _connect(self, progress: Progress, wait: float | None) -> None:
+    async def _connect(self, progress: Progress, ends: float | None) -> None:
         """Start or join the engine and connect to it; the lock is held."""
         engine = await self.prepared()
+        wait = None if ends is None else max(0.0, ends - time.monotonic())
         cancelled = threading.Event()
         try:
             with self._performance.noting():

@@ -73,17 +73,14 @@ class Performance:
 
     def answered(self, completion: Completion) -> None:
         """Count one answer."""
-        self._answer(completion.seconds, completion.completion_tokens)
+        self.streamed(completion.seconds, completion.completion_tokens)
         self.prompt_tokens += completion.prompt_tokens
         self.cached_tokens += completion.cached_tokens
 
     def streamed(self, seconds: float, pieces: int) -> None:
         """Count one streamed answer. The server sends no token counts with it; each piece is one token."""
-        self._answer(seconds, pieces)
-
-    def _answer(self, seconds: float, tokens: int) -> None:
         self.requests += 1
-        self.completion_tokens += tokens
+        self.completion_tokens += pieces
         self.inference_seconds += seconds
         self.latencies.append(seconds)
 

@@ -39,7 +39,7 @@ class Endpoint:
     ca_file: Path | None = None
 
     @classmethod
-    def from_url(cls, url: str, *, api_key: str | None = None, served_name: str | None = None) -> Endpoint:
+    def from_url(cls, url: str) -> Endpoint:
         """Check and normalize a configured URL.
 
         Raises:
@@ -61,7 +61,7 @@ class Endpoint:
         if parts.query or parts.fragment:
             raise ConfigError("the engine's URL contains a query or a fragment", hint=hint)
         path = parts.path.rstrip("/").removesuffix("/v1")
-        return cls(f"{parts.scheme}://{parts.netloc}{path}", api_key=api_key or None, served_name=served_name)
+        return cls(f"{parts.scheme}://{parts.netloc}{path}")
 
     @property
     def is_local(self) -> bool:

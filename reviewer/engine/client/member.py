@@ -111,7 +111,7 @@ class Member:
                 request.give_up(
                     InferenceTimeoutError(
                         f"the engine made no progress for {seconds:g} s",
-                        hint="check the server's log, or raise timeout",
+                        hint="check the engine's log, or raise timeout",
                     )
                 )
 

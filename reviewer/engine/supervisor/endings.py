@@ -22,10 +22,6 @@ class Ending:
     message: str
     hint: str = ""
 
-    def as_dict(self) -> dict[str, object]:
-        """The fields by name."""
-        return {"reason": self.reason, "message": self.message, "hint": self.hint}
-
 
 def idle(seconds: float) -> Ending:
     """It was not used."""

@@ -157,7 +157,7 @@ class Supervisor:
             return self._stop(endings.over_limit(used, limit, self._job.planned_bytes))
         ending = endings.made_smaller(used, limit, smaller.described(less))
         self._log(ending)
-        self._update(phase=Phase.RESTARTING, since=time.time(), reductions=times + 1, **ending.as_dict())
+        self._update(phase=Phase.RESTARTING, since=time.time(), reductions=times + 1, **dataclasses.asdict(ending))
         self._end_engine()
         self._pause(0)  # it may have been asked to end meanwhile
         self._update_record(less)
@@ -195,7 +195,7 @@ class Supervisor:
             return False
         self._log(ending)
         self._update(phase=Phase.RESTARTING, since=time.time(), restarts=1 if well else self._life.restarts + 1,
-                   **ending.as_dict())  # fmt: skip
+                   **dataclasses.asdict(ending))  # fmt: skip
         self._wait(self._job.watch.backoff)
         return self._start(Phase.RESTARTING)
 
@@ -205,7 +205,7 @@ class Supervisor:
             if unless_used and self._was_used():
                 return True
             self._log(ending)
-            self._update(phase=Phase.STOPPING, since=time.time(), **ending.as_dict())
+            self._update(phase=Phase.STOPPING, since=time.time(), **dataclasses.asdict(ending))
             self._end_engine()
             self._ended(Phase.STOPPED, ending)
             self._forget()
@@ -233,7 +233,7 @@ class Supervisor:
             self._engine.stdout.close()
 
     def _ended(self, phase: Phase, ending: Ending) -> None:
-        self._update(phase=phase, since=time.time(), shared=(), **ending.as_dict())
+        self._update(phase=phase, since=time.time(), shared=(), **dataclasses.asdict(ending))
 
     def _forget(self) -> None:
         record = state.read(self._place.state_file(self._job.name))
