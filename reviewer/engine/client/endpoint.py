@@ -76,7 +76,7 @@ class Endpoint:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether requests cannot be read on the way."""
+        """Whether nobody on the network can read the requests."""
         return self.is_local or self.url.startswith("https://")
 
     def __str__(self) -> str:

@@ -155,7 +155,6 @@ class TestIdle:
         server = make(idle_timeout=60.0)
         endpoint = server.start()
         first = life_of(server).used_at
-        time.sleep(0.5)
         ask(endpoint)
         until(lambda: life_of(server).used_at > first)
         left = life_of(server).idle_left(time.time())
@@ -249,10 +248,10 @@ class TestMemory:
         assert ended.message in "\n".join(server.logs())
 
     def test_engine_under_its_limit_stays(self, make: Callable[..., Server]) -> None:
-        server = make(Script(ballast_mb=50), limit=200_000_000)
+        server = make(Script(ballast_mb=50), limit=200_000_000, idle_timeout=2.0)
         server.start()
-        time.sleep(2.5)
-        assert server.state().status is Status.READY
+        until(lambda: life_of(server).phase is Phase.STOPPED)
+        assert life_of(server).reason is Reason.IDLE
 
     def test_it_is_made_smaller_as_long_as_that_goes(self, make: Callable[..., Server], folder: Path) -> None:
         flags = ("--max-num-seqs", "8", "--kv-cache-memory-bytes", "200000000")
@@ -278,10 +277,12 @@ class TestMemory:
         until(lambda: nothing_is_left(folder))
 
     def test_limit_of_a_gpu_is_not_that_of_the_processes(self, make: Callable[..., Server]) -> None:
-        server = make(Script(ballast_mb=120), flags=("--gpu-memory-utilization", "0.9"), limit=100_000_000)
+        server = make(
+            Script(ballast_mb=120), flags=("--gpu-memory-utilization", "0.9"), limit=100_000_000, idle_timeout=2.0
+        )
         server.start()
-        time.sleep(2)
-        assert server.state().status is Status.READY
+        until(lambda: life_of(server).phase is Phase.STOPPED)
+        assert life_of(server).reason is Reason.IDLE
 
     def test_low_memory_of_the_machine_ends_an_idle_engine(self, make: Callable[..., Server], folder: Path) -> None:
         server = make(low_memory_bytes=1 << 60, low_memory_seconds=0.5)
@@ -345,7 +346,7 @@ class TestWeight:
         server.start()
         supervisor = life_of(server).supervisor
         assert supervisor is not None
-        time.sleep(2)
+        until(lambda: life_of(server).phase is Phase.READY)
         found = psutil.Process(supervisor)
         assert found.memory_info().rss < 40_000_000
         loaded = {Path(one.path).name for one in found.memory_maps()}
