@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from reviewer import processes
@@ -268,18 +268,15 @@ class Supervisor:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the lock. Its present holder may ask this process to end meanwhile."""
-        while True:
-            self._pause(0)
-            lock = self._place.locked(self._job.name, timeout=_LOCK_TRY_SECONDS)
-            try:
-                lock.__enter__()
-                break
-            except EngineError:
-                self._pause(_LOCK_TRY_SECONDS)
-        try:
+        with ExitStack() as held:
+            while True:
+                self._pause(0)
+                try:
+                    held.enter_context(self._place.locked(self._job.name, timeout=_LOCK_TRY_SECONDS))
+                    break
+                except EngineError:
+                    self._pause(_LOCK_TRY_SECONDS)
             yield
-        finally:
-            lock.__exit__(None, None, None)
 
 
 def main() -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
 
 # Handled rather than ignored, since the engine would inherit ignored ones.
 _WITHOUT_EFFECT = ("SIGINT", "SIGHUP", "SIGCHLD")
@@ -29,17 +28,10 @@ class Wake:
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
         signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
-
-        def end(_number: int, _frame: FrameType | None) -> None:
-            on_end()
-
-        def nothing(_number: int, _frame: FrameType | None) -> None:
-            pass
-
-        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGTERM, lambda *_: on_end())
         for name in _WITHOUT_EFFECT:
             if hasattr(signal, name):
-                signal.signal(getattr(signal, name), nothing)
+                signal.signal(getattr(signal, name), lambda *_: None)
 
     def wait(self, seconds: float) -> None:
         """Sleep until a signal arrives, at most so long."""
