@@ -104,7 +104,7 @@ def manager_for(name: str) -> type[AIModelManager]:
             return dataclasses.replace(variant.changed(await super().profile()), id=name)
 
         def _extra(self) -> dict[str, Any]:
-            return dict(variant.changed(self._held.require().profile).sampling)
+            return dict(variant.changed(self._held.loaded().profile).sampling)
 
     return Varied
 

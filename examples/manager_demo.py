@@ -84,9 +84,10 @@ async def ask(manager: AIModelManager) -> None:
 async def watch(manager: AIModelManager) -> None:
     title("health_check")
     health = await manager.health_check()
-    print(f"{health.status}: engine {health.engine}, endpoint answers: {health.endpoint}, files: {health.model_files}")
-    print(f"memory {gigabytes(health.memory_bytes)} of {gigabytes(health.memory_limit_bytes)}")
-    expect(health.status == "healthy", f"it is healthy, not {health.problems}")
+    print(f"{health['status']}: engine {health['engine']}, endpoint answers: {health['endpoint']}")
+    print(f"model files whole: {health['model_files']}")
+    print(f"memory {gigabytes(health['memory_bytes'])} of {gigabytes(health['memory_limit_bytes'])}")
+    expect(health["status"] == "healthy", f"it is healthy, not {health['problems']}")
 
     title("get_model_status")
     status = manager.get_model_status()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reviewer.engine.config import ModelConfig
     from reviewer.engine.manager import AIModelManager
-    from reviewer.engine.models.store import ModelStore as ModelManager
+    from reviewer.engine.models.store import ModelStore
     from reviewer.finding import Finding, Review, Severity
     from reviewer.review import review_change
 
@@ -18,7 +18,7 @@ __all__ = [
     "AIModelManager",
     "Finding",
     "ModelConfig",
-    "ModelManager",
+    "ModelStore",
     "Review",
     "Severity",
     "__version__",
@@ -31,7 +31,7 @@ _HOMES = {
     "AIModelManager": ("reviewer.engine.manager", "AIModelManager"),
     "Finding": ("reviewer.finding", "Finding"),
     "ModelConfig": ("reviewer.engine.config", "ModelConfig"),
-    "ModelManager": ("reviewer.engine.models.store", "ModelStore"),
+    "ModelStore": ("reviewer.engine.models.store", "ModelStore"),
     "Review": ("reviewer.finding", "Review"),
     "Severity": ("reviewer.finding", "Severity"),
     "review_change": ("reviewer.review", "review_change"),

@@ -14,7 +14,7 @@
     │   ├── EngineNotReadyError           still loading when the time budget was over
     │   ├── EngineStartError              it died or hung while starting
     │   ├── EngineUnreachableError        nothing answers at the endpoint
-    │   ├── EngineCertificateError        the endpoint cannot prove who it is
+    │   ├── EngineCertificateError        the certificate of the endpoint is not trusted
     │   ├── EngineDiedError               it answered before and does not any more
     │   ├── EngineRequestError            it refused a request
     │   │   └── EngineFaultError          it failed at one (HTTP 5xx); another engine may not

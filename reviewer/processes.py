@@ -1,8 +1,7 @@
-"""Trees of processes: start one detached, find all of it again, weigh it, end it.
+"""Trees of processes: start one detached, find all of it again, measure it, end it.
 
-vLLM starts an engine core and workers of its own, which give themselves new titles and may outlive their parent. So a
-tree is found three ways: by descent, by session, and by a variable that we put into the environment of the first one
-and that all others inherit.
+vLLM starts an engine core and workers, which change their titles and may outlive their parent. So a tree is found in
+three ways: by descent, by session, and by a marker variable in the environment, which all its processes inherit.
 """
 
 from __future__ import annotations
@@ -21,30 +20,30 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 MARKER = "REVIEWER_ENGINE_KEY"
-_SHARED = Path("/dev/shm")  # noqa: S108 - only names are removed there that our processes map
+_SHARED = Path("/dev/shm")  # noqa: S108 - only segments that our processes map are removed there
 _SEGMENT = re.compile(rb" /dev/shm/([^/\n]+?)(?: \(deleted\))?$")
-# The system counts from its boot, and shifts that moment when the clock is set.
+# Creation times are relative to the system's boot time, which shifts when the clock is set.
 _CLOCK_TOLERANCE = 2.0
 
-# Children that this process started. One that nobody waits for stays a zombie, and a Popen that is collected while its
-# process runs warns; the engine is meant to outlive us.
+# Children of this process, kept to be polled: one without a wait stays a zombie, and a Popen that is garbage-collected
+# while its process runs warns. The engine is meant to outlive this process.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def start_detached(
     argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, output: IO[bytes], given: bytes | None = None
 ) -> psutil.Process:
-    """Start a process that outlives us, gets none of our terminal's signals and holds none of our pipes.
+    """Start a process that outlives this one, gets none of its terminal's signals and holds none of its pipes.
 
     Args:
-        argv: What to run.
+        argv: The command.
         env: Its whole environment.
-        cwd: Where it runs.
-        output: Where its output goes.
-        given: What it reads from its standard input; None gives it nothing.
+        cwd: Its working folder.
+        output: Receives its standard output and error.
+        given: Its standard input; None is empty.
 
     Raises:
-        OSError: The program is missing or cannot be executed, or ended before it had read what it was given.
+        OSError: The program is missing or cannot be executed, or ended before it had read its input.
     """
     flags = 0
     if os.name == "nt":
@@ -61,13 +60,13 @@ def start_detached(
 
 
 def exit_status(pid: int) -> int | None:
-    """How a child of ours ended (negative: by that signal); None while it runs, or when it is not our child."""
+    """The exit status of a child (negative: a signal); None while it runs, and for other processes."""
     child = _children.get(pid)
     return None if child is None else child.poll()
 
 
 def created(process: psutil.Process) -> float:
-    """When it was created, in seconds since the epoch; 0 when it has ended at once."""
+    """When it was created, in seconds since the epoch; 0 if it has already ended."""
     try:
         return float(process.create_time())
     except psutil.NoSuchProcess:
@@ -75,9 +74,10 @@ def created(process: psutil.Process) -> float:
 
 
 def find(pid: int, created: float, marker: str) -> psutil.Process | None:
-    """The process with this id, unless it ended and the id went to another one.
+    """The process with this id, unless it ended and another process got the id.
 
-    Its marker tells; where its environment cannot be read, its creation time does, in seconds since the epoch.
+    It is recognized by its marker or, where its environment cannot be read, by its creation time in seconds since the
+    epoch.
     """
     exit_status(pid)
     try:
@@ -92,10 +92,10 @@ def find(pid: int, created: float, marker: str) -> psutil.Process | None:
 
 
 def marked(prefix: str) -> list[psutil.Process]:
-    """The processes of this user whose environment carries our marker, with a value that begins so."""
+    """The processes of this user whose marker begins with ``prefix``."""
     found = []
     for process in psutil.process_iter():
-        # Another user's environment is none of our business, and a process may end while we look.
+        # The environments of other users' processes cannot be read, and a process may end meanwhile.
         with suppress(psutil.Error, OSError):
             if (_marker_of(process) or "").startswith(prefix) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
@@ -103,7 +103,7 @@ def marked(prefix: str) -> list[psutil.Process]:
 
 
 def tree(root: psutil.Process | None, marker: str) -> list[psutil.Process]:
-    """Every living process of one engine; the root may be gone already."""
+    """Every living process of one engine, even if its root is gone."""
     found = {process.pid: process for process in marked(marker)}
     if root is not None:
         found[root.pid] = root
@@ -114,24 +114,24 @@ def tree(root: psutil.Process | None, marker: str) -> list[psutil.Process]:
 
 
 def memory_bytes(processes: Iterable[psutil.Process]) -> int:
-    """The memory of a tree in bytes, pages that its processes share counted once where the system can tell."""
+    """The memory of a tree in bytes, with shared pages counted once where the system reports them."""
     return sum(_weight(process) for process in processes)
 
 
 def end(
     root: psutil.Process | None, marker: str, *, grace: float, spare: Collection[int] = (), shared: Iterable[str] = ()
 ) -> list[psutil.Process]:
-    """End a whole tree: politely first, by force after ``grace`` seconds.
+    """End a whole tree: SIGTERM first, SIGKILL after ``grace`` seconds.
 
     Args:
-        root: Its first process; None where that is gone.
-        marker: What the others carry.
+        root: Its first process; None if that is gone.
+        marker: The marker of the others.
         grace: In seconds.
         spare: Ids of processes to leave alone.
-        shared: Segments in shared memory that are known to be the tree's, beside those that it maps now.
+        shared: Names of the tree's shared memory segments, besides those that it maps now.
 
     Returns:
-        The processes that are still there; normally none.
+        The processes that could not be ended; normally none.
     """
 
     def found() -> list[psutil.Process]:
@@ -147,7 +147,7 @@ def end(
     while left and time.monotonic() < deadline:
         time.sleep(0.05)
         left = [process for process in left if _lives(process)]
-    # A process may have been started while its parent was told to end: look again before and after using force.
+    # A process may have been started while its parent was ending: look again before and after each kill.
     for _ in range(3):
         left = found()
         if not left:
@@ -164,7 +164,7 @@ def end(
 
 
 def shared_segments(processes: Iterable[psutil.Process]) -> set[str]:
-    """Names of the segments in shared memory that these processes map."""
+    """Names of the shared memory segments that these processes map."""
     found: set[str] = set()
     for process in processes:
         with suppress(OSError), open(f"/proc/{process.pid}/maps", "rb") as maps:  # noqa: PTH123 - many, and often
@@ -173,9 +173,9 @@ def shared_segments(processes: Iterable[psutil.Process]) -> set[str]:
 
 
 def _sweep(pids: Iterable[int], segments: set[str]) -> None:
-    """Remove what processes that were ended by force leave in shared memory; a segment that others map is kept.
+    """Remove the shared memory segments of killed processes, unless another process maps them.
 
-    Intel's OpenMP names its own by the process.
+    Intel's OpenMP names its segments by the process.
     """
     if not _SHARED.is_dir():
         return
@@ -184,20 +184,18 @@ def _sweep(pids: Iterable[int], segments: set[str]) -> None:
     if left:
         left -= shared_segments(psutil.process_iter())
     for name in left:
-        with suppress(OSError):  # not ours
+        with suppress(OSError):  # another user's
             (_SHARED / name).unlink()
 
 
 def _marker_of(process: psutil.Process) -> str | None:
-    try:
-        value: str | None = process.environ().get(MARKER)
-    except (psutil.AccessDenied, OSError):
-        return None
-    return value
+    with suppress(psutil.AccessDenied, OSError):
+        return process.environ().get(MARKER)
+    return None
 
 
 def _session(leader: int) -> list[psutil.Process]:
-    """The processes of the session that ``leader`` opened."""
+    """The processes of the session that ``leader`` started."""
     if os.name == "nt":
         return []
     found = []
@@ -217,19 +215,14 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def _weight(process: psutil.Process) -> int:
-    try:
-        # Linux: the proportional share counts each page once over all processes that map it.
-        with open(f"/proc/{process.pid}/smaps_rollup", encoding="ascii") as rollup:  # noqa: PTH123 - hot path
-            for line in rollup:
-                if line.startswith("Pss:"):
-                    return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    try:
+    # Linux: the proportional share counts each page once over all processes that map it.
+    path = f"/proc/{process.pid}/smaps_rollup"
+    with suppress(OSError, ValueError), open(path, encoding="ascii") as rollup:  # noqa: PTH123 - hot path
+        for line in rollup:
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    with suppress(psutil.Error):
         return int(process.memory_full_info().uss)
-    except psutil.Error:
-        pass
-    try:
+    with suppress(psutil.Error):
         return int(process.memory_info().rss)
-    except psutil.Error:
-        return 0
+    return 0

@@ -90,9 +90,7 @@ async def review_change(
         prompts = Prompts(profile, files.prompts, own_rules, finds=skill.finds(settings.model_findings, profile))
         selection = fitted(whole, prompts.unit_chars)
         cache = AnswerCache(paths.cache_dir() / "answers.sqlite3") if settings.cache else None
-        answerer = Answerer(
-            manager, profile, cache=cache, progress=progress, wait=wait, deadline=deadline, timeout=settings.timeout
-        )
+        answerer = Answerer(manager, profile, cache=cache, progress=progress, wait=wait, deadline=deadline)
         around = Surroundings(prompts.extent if settings.context == "auto" else settings.context, source.read)
         faults = facts.unfixed if settings.fixes else ()
         replies = await ask(

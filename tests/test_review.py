@@ -188,7 +188,17 @@ async def test_an_engine_that_hangs_is_given_up(repo: Repo) -> None:
     with FakeEngine(Script(rules=[slow, reply(finding())]), tcp=True) as engine:
         review = await run(engine, change, texts, timeout=1.0)
     assert len(review.shown) == 1
-    assert review.not_read[0].reason == "no answer came within 1 s"
+    assert review.not_read[0].reason == "the engine made no progress for 1 s"
+
+
+async def test_an_engine_that_hangs_is_waited_for_once(repo: Repo) -> None:
+    names = [f"f{number}" for number in range(6)]
+    texts = {f"{name}.py": AFTER.replace("average", name) for name in names}
+    change = change_of(repo, {f"{name}.py": BEFORE.replace("average", name) for name in names}, texts)
+    with FakeEngine(Script(rules=[Rule(path=CHAT, delay=60)]), tcp=True) as engine:
+        review = await run(engine, change, texts, timeout=1.0, max_num_seqs=1, summary="off")
+        assert len(engine.requests(CHAT)) == 1
+    assert [unit.reason for unit in review.not_read] == ["the engine made no progress for 1 s"] * 6
 
 
 async def test_all_units_go_out_at_once(repo: Repo) -> None:

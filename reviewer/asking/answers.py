@@ -17,6 +17,7 @@ from reviewer.errors import (
     EngineDiedError,
     EngineError,
     EngineUnreachableError,
+    InferenceTimeoutError,
     PromptTooLongError,
 )
 from reviewer.finding import Usage
@@ -35,9 +36,8 @@ _ENGINE_GONE = (EngineDiedError, EngineUnreachableError)
 # A second try decodes otherwise, or it would give the same unusable reply again.
 _RETRY_TEMPERATURE = 0.5
 _OUT_OF_TIME = "the time budget was over"
-NO_ANSWER = "no answer came within"
+NO_PROGRESS = "the engine made no progress"
 """How the reason begins where the engine fell silent: asked again, it may well answer."""
-_NEVER = 86_400.0  # the clock that counts is _until_settled's
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,6 @@ class Answerer:
         progress: Hears of the steps.
         wait: Longest time to wait for a cold engine, in seconds.
         deadline: Longest time for all answers together, in seconds.
-        timeout: Longest time without any answer, in seconds.
     """
 
     def __init__(
@@ -79,7 +78,6 @@ class Answerer:
         progress: Progress,
         wait: float | None = None,
         deadline: float | None = None,
-        timeout: float = 120.0,
     ) -> None:
         self._manager = manager
         self._profile = profile
@@ -87,7 +85,7 @@ class Answerer:
         self._progress = progress
         self._wait = wait
         self._ends = None if deadline is None else asyncio.get_running_loop().time() + deadline
-        self._timeout = timeout
+        self._silent = ""
         self._open = asyncio.Semaphore(profile.max_num_seqs)
         self._done = 0
         self.usage = Usage()
@@ -143,25 +141,19 @@ class Answerer:
         return [_settled(result, reason) for result in settled]
 
     async def _until_settled(self, tasks: Sequence[asyncio.Task[Answer]]) -> str:
-        """Wait for all, and say why some are not done when it ends before.
-
-        The engine answers many requests at once, so one answer takes the longer the more there are. Not how long each
-        takes tells that it hangs, but that none comes any more.
-        """
-        pending = set(tasks)
-        while pending:
-            left = self.left
-            done, pending = await asyncio.wait(
-                pending, timeout=min(left, self._timeout), return_when=asyncio.FIRST_COMPLETED
-            )
-            if not done:
-                return _OUT_OF_TIME if left <= self._timeout else f"{NO_ANSWER} {self._timeout:g} s"
-        return ""
+        """Wait for all until the deadline; the reason why some are not done."""
+        _, pending = await asyncio.wait(tasks, timeout=None if self._ends is None else self.left)
+        return _OUT_OF_TIME if pending else ""
 
     async def _answer(self, request: Request, total: int) -> Answer:
         async with self._open:
+            if self._silent:  # waiting for it anew with each request could take hours
+                return Answer(reason=self._silent)
             try:
                 answer = await self._twice(request)
+            except InferenceTimeoutError as error:
+                self._silent = error.message
+                answer = Answer(reason=error.message)
             except PromptTooLongError as error:
                 answer = Answer(reason=error.message, too_long=True)
             except EngineError as error:
@@ -205,7 +197,6 @@ class Answerer:
             max_tokens=request.max_tokens,
             temperature=_RETRY_TEMPERATURE if again else request.temperature,
             schema=request.schema,
-            timeout=_NEVER,
             stop=request.stop,
             extra=request.extra,
         )

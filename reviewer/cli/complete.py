@@ -60,7 +60,7 @@ async def _ask(text: str, position: int, path: Path, settings: Settings, *, inst
             room = int((await manager.profile()).context_tokens * _CHARS_PER_TOKEN * _SHARE)
             nearby, cursor = around(text, position, room)
             progress.step("completing")
-            code = await manager.generate_code_completion(nearby, cursor, language=language, timeout=settings.timeout)
+            code = await manager.generate_code_completion(nearby, cursor, language=language)
     for remark in manager.notes:
         output.note(remark)
     return code

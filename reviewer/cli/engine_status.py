@@ -106,15 +106,15 @@ def _work(state: ServerState) -> list[str]:
 
 def _figures(state: ServerState) -> dict[str, Any]:
     """What the engine has counted and its supervisor has seen; None for what is not known."""
-    from reviewer.engine.supervisor import activity
+    from reviewer.engine.client import prometheus
 
     metrics, life = state.metrics, state.life
     return {
-        "requests": round(activity.requests(metrics)) if metrics is not None else None,
-        "requests_running": round(metrics.get(activity.RUNNING, 0)) if metrics is not None else None,
-        "requests_waiting": round(metrics.get(activity.WAITING, 0)) if metrics is not None else None,
+        "requests": round(metrics.get(prometheus.ANSWERED, 0)) if metrics is not None else None,
+        "requests_running": round(metrics.get(prometheus.RUNNING, 0)) if metrics is not None else None,
+        "requests_waiting": round(metrics.get(prometheus.WAITING, 0)) if metrics is not None else None,
         "tokens_per_second": life.tokens_per_second if life else None,
-        "prefix_cache_hit_rate": activity.prefix_cache_hit_rate(metrics) if metrics is not None else None,
+        "prefix_cache_hit_rate": prometheus.prefix_cache_hit_rate(metrics) if metrics is not None else None,
         "idle_timeout": life.idle_timeout if life else None,
         "idle_left": life.idle_left(time.time()) if life else None,
     }

@@ -54,7 +54,7 @@ async def _ask(code: str, question: str | None, lines: Lines, settings: Settings
         await manager.load_model(progress=progress)
         async with manager:
             progress.step("explaining")
-            answer = await manager.explain_code(code, question, language=language, timeout=settings.timeout)
+            answer = await manager.explain_code(code, question, language=language)
     for remark in manager.notes:
         output.note(remark)
     return answer

@@ -32,7 +32,7 @@ def model_options(function: _F) -> _F:
         click.option("--max-memory-gb", type=float, metavar="GB", help="Memory that the engine may take."),
         click.option("--quantization", type=click.Choice(words), help="How the weights are stored."),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the engine computes."),
-        click.option("--timeout", type=float, metavar="SECONDS", help="Time that one request may take."),
+        click.option("--timeout", type=float, metavar="SECONDS", help="Give up after no progress for this long."),
     )
 
 

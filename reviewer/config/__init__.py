@@ -34,7 +34,7 @@ class Settings:
     """Everything that a user can set.
 
     Attributes:
-        timeout: Seconds that one request may take.
+        timeout: Seconds without progress of the engine after which a request is given up.
         hook_budget: Seconds that a hook waits for an engine that is not ready.
         hook_deadline: Seconds that a hook's whole review may take; None waits for all of it.
         background: The commit's hook does not wait; a post-commit hook begins the review. Not where a gate is set.

@@ -243,7 +243,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("temperature", "temperature", Number(0, 2), "Sampling temperature of free text."),
     Option("max_model_len", "max_model_len", Number(1, whole=True, none="auto"), "Context length in tokens."),
-    Option("timeout", "timeout", Number(0, above=True), "Seconds that one request may take."),
+    Option("timeout", "timeout", Number(0, above=True), "Seconds without progress after which a request is given up."),
     Option("hook_budget", "hook_budget", Number(0), "Seconds that a hook waits for an engine that is not ready."),
     Option(
         "hook_deadline",

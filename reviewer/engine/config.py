@@ -1,15 +1,17 @@
-"""What a caller may ask of the model: one immutable value, passed in."""
+"""The configuration of one model: one immutable value, passed in."""
 
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from typing import Literal
 
-from reviewer.errors import ConfigError
+from reviewer.errors import ConfigError, UsageError
 
 DEFAULT_MODEL = "openai/gpt-oss-20b"
 EMBEDDED_MODEL = "smollm2-135m-instruct"
+EMBEDDED_VARIABLE = "REVIEWER_EMBEDDED"
 
 Quantization = Literal["auto", "none", "bf16", "mxfp4", "int8", "int4", "fp8"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -24,22 +26,24 @@ class ModelConfig:
 
     Attributes:
         model: A Hugging Face id, a catalog name or a local folder.
-        embedded: Use the small model that comes from the package index instead of ``model``.
-        max_memory_gb: Ceiling for the engine's whole process tree (CPU) or its GPU share, in GB of 10**9 bytes;
-            None leaves the choice to the plan.
+        embedded: Use the small model that comes from the package index instead of ``model``. None decides by the
+            variable ``REVIEWER_EMBEDDED``, unless ``model`` or ``engine_url`` is set.
+        max_memory_gb: Limit for the engine's whole process tree (CPU) or its GPU share, in GB of 10**9 bytes;
+            None lets the plan choose.
         quantization: ``"auto"`` follows the memory tiers; ``"none"`` and ``"bf16"`` both mean unquantized weights.
         max_model_len: Context length in tokens; None lets the plan choose.
         max_num_seqs: Requests decoded at once; None lets the plan choose.
         temperature: Sampling temperature of ``generate_text``.
-        max_tokens: Longest reply in tokens; None follows from the context length.
-        timeout: Default time for one call, in seconds.
-        start_timeout: Time without any sign of life after which a starting engine is given up, in seconds.
-        engine_url: An OpenAI-compatible endpoint to attach to instead of starting one; several, as a tuple or with
-            commas between them, share the requests.
+        max_tokens: Longest reply in tokens; None derives it from the context length.
+        timeout: Seconds without progress of the engine after which a request is given up. A request that waits
+            while the engine works on others is not; pass a call's own ``timeout`` to bound its time.
+        start_timeout: Seconds without a new log line after which a starting engine is given up.
+        engine_url: An OpenAI-compatible endpoint to attach to instead of starting one. Several, as a tuple or
+            separated by commas, share the requests.
         api_key: Key for every endpoint of ``engine_url``; kept out of ``repr``.
-        keyring: Take the key from the system's keyring where ``api_key`` is not set.
-        ca_file: PEM file of the certificates to trust for https, in place of the system's.
-        engine_python: A Python interpreter that has vLLM.
+        keyring: Read the key from the system's keyring if ``api_key`` is not set.
+        ca_file: PEM file of the certificates to trust for https, instead of the system's.
+        engine_python: A Python interpreter with vLLM installed.
         idle_timeout: Seconds without a request after which the engine is stopped; None never stops it.
 
     Raises:
@@ -47,7 +51,7 @@ class ModelConfig:
     """
 
     model: str = DEFAULT_MODEL
-    embedded: bool = False
+    embedded: bool | None = None
     max_memory_gb: float | None = None
     quantization: Quantization = "auto"
     device: Device = "auto"
@@ -65,30 +69,64 @@ class ModelConfig:
     idle_timeout: float | None = 1800.0
 
     def __post_init__(self) -> None:
-        """Refuse values that can only fail later."""
+        """Refuse values that would only fail later."""
         if not self.model:
             raise ConfigError("the model's name is empty")
-        for name in ("max_memory_gb", "timeout", "start_timeout", "idle_timeout"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"{name} must be a positive number, not {value!r}")
-        for name in ("max_model_len", "max_num_seqs", "max_tokens"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} must be at least 1, not {value!r}")
-        if not 0 <= self.temperature <= 2:  # noqa: PLR2004 - the range of the OpenAI API
-            raise ConfigError(f"temperature must be between 0 and 2, not {self.temperature!r}")
+        for name in ("timeout", "start_timeout", "temperature"):
+            if getattr(self, name) is None:
+                raise ConfigError(f"{name} must be a number, not None")
+        try:
+            check_numbers(
+                max_memory_gb=self.max_memory_gb, timeout=self.timeout, start_timeout=self.start_timeout,
+                idle_timeout=self.idle_timeout, temperature=self.temperature, max_model_len=self.max_model_len,
+                max_num_seqs=self.max_num_seqs, max_tokens=self.max_tokens,
+            )  # fmt: skip
+        except UsageError as error:
+            raise ConfigError(error.message) from None
         if self.quantization not in _QUANTIZATIONS:
             raise ConfigError(f"unknown quantization {self.quantization!r}", hint=f"known: {', '.join(_QUANTIZATIONS)}")
         if self.device not in _DEVICES:
             raise ConfigError(f"unknown device {self.device!r}", hint=f"known: {', '.join(_DEVICES)}")
+        if self.embedded is None:
+            chosen = self.model == DEFAULT_MODEL and not self.engine_url and _embedded_by_environment()
+            object.__setattr__(self, "embedded", chosen)
 
     @property
     def model_id(self) -> str:
-        """The model that will really be used."""
+        """The model that is used."""
         return EMBEDDED_MODEL if self.embedded else self.model
 
     def __repr__(self) -> str:
-        """Show all but the key."""
-        asked = f"max_memory_gb={self.max_memory_gb}, quantization={self.quantization!r}"
-        return f"ModelConfig(model={self.model_id!r}, {asked})"
+        """Leave out the key."""
+        limits = f"max_memory_gb={self.max_memory_gb}, quantization={self.quantization!r}"
+        return f"ModelConfig(model={self.model_id!r}, {limits})"
+
+
+_WHOLE = ("max_model_len", "max_num_seqs", "max_tokens", "cursor_position", "seed")
+_FROM_ZERO = ("temperature", "wait", "cursor_position", "seed")
+_MAX_TEMPERATURE = 2  # the range of the OpenAI API
+
+
+def check_numbers(**values: object) -> None:
+    """Refuse arguments that are not numbers or out of range; None is always accepted.
+
+    Raises:
+        UsageError: One of them is wrong; the message names it.
+    """
+    for name, value in values.items():
+        if value is None:
+            continue
+        least = 0 if name in _FROM_ZERO else 1 if name in _WHOLE else None
+        kind = "a whole number" if name in _WHOLE else "a number"
+        if isinstance(value, bool) or not isinstance(value, int if name in _WHOLE else (int, float)):
+            raise UsageError(f"{name} must be {kind}, not {value!r}")
+        if least is None and not (math.isfinite(value) and value > 0):
+            raise UsageError(f"{name} must be a positive number, not {value!r}")
+        if least is not None and not (math.isfinite(value) and value >= least):
+            raise UsageError(f"{name} must be at least {least}, not {value!r}")
+        if name == "temperature" and value > _MAX_TEMPERATURE:
+            raise UsageError(f"{name} must be at most {_MAX_TEMPERATURE}, not {value!r}")
+
+
+def _embedded_by_environment() -> bool:
+    return os.environ.get(EMBEDDED_VARIABLE, "").strip().lower() in ("1", "true", "yes", "on")

@@ -1,7 +1,7 @@
-"""The two kinds of engine that a manager can hold: one of ours, made from a configuration, and one at a URL.
+"""The two kinds of engine that a manager can hold: one that we start from a configuration, and one at a URL.
 
-Three kinds of facts meet here and nowhere else: what is asked (``ModelConfig``), what is there (hardware, environment,
-model files) and what is known (the catalog).
+Only here do three kinds of facts meet: the request (``ModelConfig``), the machine (hardware, environment, model files)
+and the catalog.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reviewer.engine.server.server import Server
     from reviewer.terminal.progress import Progress
 
-# An endpoint that does not tell its context length gets prompts that any current model takes.
+# For an endpoint that does not publish its context length: what any current model has.
 _UNKNOWN_CONTEXT = 4096
 _UNKNOWN_SEQUENCES = 32
 
@@ -40,8 +40,8 @@ _UNKNOWN_SEQUENCES = 32
 class Serving:
     """How a model is served: what a plan decides and a later command must know.
 
-    Written down beside the running server, since a plan made anew would come out otherwise: the server itself takes
-    memory, and another program may have taken or freed some.
+    It is stored beside the running server, since a new plan would differ: the server itself takes memory, and another
+    program may have taken or freed some.
     """
 
     context_tokens: int
@@ -54,10 +54,10 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class OwnEngine:
-    """An engine that we start and stop, before and while it runs.
+    """An engine that we start and stop.
 
     Attributes:
-        plan: What it will be started with; None while one runs that was started before.
+        plan: What it will be started with; None while one is already running.
     """
 
     config: ModelConfig
@@ -68,19 +68,21 @@ class OwnEngine:
     plan: MemoryPlan | None
     left_out: tuple[EndpointState, ...] = ()
 
-    def start(self, progress: Progress, wait: float | None, cancelled: threading.Event) -> Endpoint:
+    def start(
+        self, progress: Progress, wait: float | None, cancelled: threading.Event
+    ) -> tuple[Endpoint, ...]:  # fmt: skip
         """Start or join the server; see ``Server.start``."""
-        if self.plan is None and self.server.running_facts() is None:
-            # It was there when this was prepared, and has been stopped since.
-            return prepare(self.config).server.start(progress, wait, cancelled)
-        return self.server.start(progress, wait, cancelled)
+        # Without a plan it was running when this was prepared; it may have been stopped since.
+        gone = self.plan is None and self.server.running_facts() is None
+        server = prepare(self.config).server if gone else self.server
+        return (server.start(progress, wait, cancelled),)
 
     def stop(self) -> None:
         """End the server and all its processes."""
         self.server.stop()
 
     def facts(self, *, verify: bool = True) -> EngineFacts:
-        """What can be seen of the engine; ``verify`` looks at the model's files too."""
+        """What can be seen of the engine; ``verify`` checks the model's files too."""
         from reviewer.engine.models.store import ModelStore
 
         state = self.server.state()
@@ -101,7 +103,7 @@ class OwnEngine:
 
 @dataclass(frozen=True, slots=True)
 class AttachedEngine:
-    """Servers that somebody else runs; we neither start nor stop them.
+    """Servers at configured URLs, which we neither start nor stop.
 
     Attributes:
         endpoints: Those that answered, all with the same model.
@@ -115,24 +117,24 @@ class AttachedEngine:
     def start(
         self, progress: Progress, wait: float | None, cancelled: threading.Event
     ) -> tuple[Endpoint, ...]:  # fmt: skip
-        """Use them as they are: they answered when they were attached."""
-        del progress, wait, cancelled  # of interest to an engine that has to be started
+        """They answered when they were attached."""
+        del progress, wait, cancelled
         return self.endpoints
 
     def stop(self) -> None:
-        """Leave it alone."""
+        """Leave them running."""
 
     def facts(self, *, verify: bool = True) -> EngineFacts:  # noqa: ARG002
-        """All that can be seen from here."""
+        """What can be seen of them."""
         return EngineFacts(state="attached", endpoint=", ".join(str(endpoint) for endpoint in self.endpoints))
 
 
 def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
-    """Find the model and the engine, and join the server that runs for them or plan one; nothing is started.
+    """Find the model and the environment, and the server that runs for them or a plan for one; nothing is started.
 
     Raises:
-        ModelNotInstalledError, ModelDamagedError: The model's files are not there or not whole.
-        EngineNotInstalledError: There is no vLLM.
+        ModelNotInstalledError, ModelDamagedError: The model's files are missing or damaged.
+        EngineNotInstalledError: vLLM is not installed.
         InsufficientMemoryError: No plan fits.
     """
     from reviewer.engine.install import environment
@@ -168,7 +170,7 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
 
 
 def _identity(config: ModelConfig, model: InstalledModel, engine: EngineEnvironment) -> str:
-    """What tells one server from another: what was asked for and from what it is made, not what the plan made of it."""
+    """Two servers are the same if their configuration, model and environment are, whatever was planned."""
     asked = (config.max_memory_gb, config.quantization, config.device, config.max_model_len, config.max_num_seqs)
     return _digest(model.id, model.digest, str(engine.python), engine.vllm_version, *asked)
 
@@ -194,7 +196,7 @@ def _serving(plan: MemoryPlan) -> Serving:
 
 
 def _served(facts: Mapping[str, Any] | None) -> Serving | None:
-    """Read what was written down; None where nothing runs or another version wrote it."""
+    """Read the stored facts; None where nothing runs or another version wrote them."""
     if facts is None or set(facts) != {item.name for item in dataclasses.fields(Serving)}:
         return None
     return Serving(**facts)
@@ -205,7 +207,7 @@ async def attach(config: ModelConfig) -> AttachedEngine:
     from reviewer.engine.client import attached
 
     served = await attached.look(config)
-    # Which of them answer today does not make another model of it: the cache is for all that are configured.
+    # Over all configured ones: which of them answer today must not change the cache's keys.
     digest = _digest(", ".join(sorted(served.urls)), served.model, served.root)
     sequences = (config.max_num_seqs or _UNKNOWN_SEQUENCES) * len(served.endpoints)
     profile = _profile(served.model, digest, served.context_tokens or _UNKNOWN_CONTEXT, sequences)

@@ -1,20 +1,15 @@
-"""One engine as a manager holds it: prepared, loaded, brought back when it died, and let go of or stopped."""
+"""Holds a manager's engine: prepared, loaded, brought back when it died, and disconnected or stopped."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from reviewer.engine.client.link import Link
 from reviewer.errors import EngineError, ModelNotLoadedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from reviewer.engine.client.client import EngineClient
     from reviewer.engine.client.health import EndpointState
     from reviewer.engine.client.pool import EnginePool
     from reviewer.engine.config import ModelConfig
@@ -28,10 +23,10 @@ class Holder:
 
     Args:
         config: Which engine.
-        performance: Notes what could not be started.
+        performance: Counts failed starts.
 
     Attributes:
-        engine: What was made of the configuration; None before ``prepared``.
+        engine: Made from the configuration; None before ``prepared``.
         loaded_at: When it was loaded, in seconds since the epoch; None while it is not.
     """
 
@@ -40,34 +35,27 @@ class Holder:
         self.loaded_at: float | None = None
         self._config = config
         self._performance = performance
-        self._link = Link()
+        self._pool: EnginePool | None = None
         self._lock = asyncio.Lock()
         self._revival: asyncio.Task[None] | None = None
         self._lost: EngineError | None = None
 
     @property
-    def loaded(self) -> bool:
-        """Whether there is a client to ask."""
-        return self._link.client is not None
-
-    @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of the endpoints, one line each."""
+        """What the user should know about the endpoints, one line each."""
         left_out = [f"{state.endpoint} is left out: {state.problem}" for state in self._left_out()]
-        return tuple(dict.fromkeys((*left_out, *self._link.notes)))
+        return tuple(dict.fromkeys((*left_out, *(self._pool.notes if self._pool is not None else ()))))
 
     def endpoints(self) -> tuple[EndpointState, ...]:
-        """All endpoints as they were when last seen."""
-        seen = self._link.client.states() if self._link.client is not None else ()
-        return (*seen, *self._left_out())
+        """All endpoints as they were when last checked."""
+        return (*(self._pool.states() if self._pool is not None else ()), *self._left_out())
 
     async def survey(self) -> tuple[EndpointState, ...]:
-        """All endpoints as they are now."""
-        seen = await self._link.client.survey() if self._link.client is not None else ()
-        return (*seen, *self._left_out())
+        """Check all endpoints now."""
+        return (*(await self._pool.survey() if self._pool is not None else ()), *self._left_out())
 
     async def prepared(self) -> OwnEngine | AttachedEngine:
-        """Make an engine of the configuration; nothing is started.
+        """Make the engine from the configuration; nothing is started.
 
         Raises:
             EngineError: It is not installed, nothing fits, or the configured URL does not answer.
@@ -81,107 +69,92 @@ class Holder:
                 self.engine = await asyncio.to_thread(engines.prepare, self._config)
         return self.engine
 
-    async def load(self, progress: Progress, wait: float | None) -> None:
-        """Start or join the engine; see ``AIModelManager.load_model``."""
-        async with self._lock:
-            if not self.loaded:
-                await self._connect(progress, wait)
-
-    async def stop(self) -> None:
-        """Let go of the engine and end it, where it is ours."""
-        await self._give_up_revival()
-        async with self._lock:
-            await self._close()
-            if self.engine is not None:
-                await asyncio.to_thread(self.engine.stop)
-
-    async def let_go(self) -> None:
-        """Let go of the engine and leave it running."""
-        await self._give_up_revival()
-        async with self._lock:
-            await self._close()
-
-    async def revive(self, progress: Progress) -> None:
-        """Bring back an engine that died; see ``AIModelManager.revive``."""
-        if self._revival is None:
-            self._revival = asyncio.create_task(self._bring_back(progress))
-        # One request's cancellation is no reason for the others to lose their engine.
-        await asyncio.shield(self._revival)
-
-    @asynccontextmanager
-    async def using(self) -> AsyncIterator[EngineClient | EnginePool]:
-        """The client for one request; an engine that is coming back is waited for.
-
-        Raises:
-            ModelNotLoadedError: There is none.
-        """
-        if self._revival is not None:
-            await asyncio.wait([self._revival])
-        async with self._link.using(self._client()) as client:
-            yield client
-
-    def require(self) -> OwnEngine | AttachedEngine:
+    def loaded(self) -> OwnEngine | AttachedEngine:
         """The engine that is loaded.
 
         Raises:
             ModelNotLoadedError: There is none.
         """
-        self._client()
-        assert self.engine is not None  # noqa: S101 - a client is only made from an engine
-        return self.engine
-
-    def _client(self) -> EngineClient | EnginePool:
-        if self._link.client is not None:
-            return self._link.client
+        if self.loaded_at is not None and self.engine is not None:
+            return self.engine
         if self._lost is not None:
-            message = f"the engine could not be brought back: {self._lost.message}"
+            message = f"the engine could not be restarted: {self._lost.message}"
             raise ModelNotLoadedError(message, hint=self._lost.hint)
         raise ModelNotLoadedError(
             "the model is not loaded", hint="await manager.load_model() first, or use `async with AIModelManager()`"
         )
 
-    def _left_out(self) -> tuple[EndpointState, ...]:
-        return self.engine.left_out if self.engine is not None else ()
+    async def pool(self) -> EnginePool:
+        """The connections to the engine that is loaded; waits for one that is being brought back.
 
-    async def _connect(self, progress: Progress, wait: float | None) -> None:
-        """Start or join the engine and connect to it; the lock is held."""
-        engine = await self.prepared()
-        with self._performance.noting():
-            endpoint = await _in_thread(engine.start, progress, wait)
-        from reviewer.engine.client.pool import connect
+        Raises:
+            ModelNotLoadedError: There is none.
+        """
+        if self._revival is not None:
+            await asyncio.wait([self._revival])
+        self.loaded()
+        assert self._pool is not None  # noqa: S101 - made when the engine was loaded
+        return self._pool
 
-        await self._link.change(connect(endpoint, timeout=self._config.timeout))
-        self.loaded_at, self._lost = time.time(), None
+    async def load(self, progress: Progress, wait: float | None) -> None:
+        """Start or join the engine; see ``AIModelManager.load_model``."""
+        ends = None if wait is None else time.monotonic() + wait
+        async with self._lock:
+            if self.loaded_at is None:
+                await self._connect(progress, ends)
+
+    async def disconnect(self, *, stop: bool) -> None:
+        """Close the connections; ``stop`` also ends the engine, if this program started it."""
+        if self._revival is not None:
+            self._revival.cancel()
+            await asyncio.wait([self._revival])
+        async with self._lock:
+            self.loaded_at = self._lost = None
+            if self._pool is not None:
+                await self._pool.aclose()
+            if stop and self.engine is not None:
+                await asyncio.to_thread(self.engine.stop)
+
+    async def revive(self, progress: Progress) -> None:
+        """Bring back an engine that died; see ``AIModelManager.revive``."""
+        if self._revival is None:
+            self._revival = asyncio.create_task(self._bring_back(progress))
+        # The cancellation of one request must not end the revival for the others.
+        await asyncio.shield(self._revival)
 
     async def _bring_back(self, progress: Progress) -> None:
         try:
             async with self._lock:
-                if self._link.client is not None and await self._link.client.health():
+                if self._pool is not None and self.loaded_at is not None and await self._pool.health():
                     return
                 try:
                     await self._connect(progress, None)
                 except EngineError as error:
-                    # Not tried anew by each request that is still to come.
-                    await self._link.change(None)
-                    self._lost = error
+                    # Kept, so that later requests do not each try again.
+                    self.loaded_at, self._lost = None, error
+                    if self._pool is not None:
+                        await self._pool.reconnect(())
                     raise
         finally:
             self._revival = None
 
-    async def _give_up_revival(self) -> None:
-        if self._revival is not None:
-            self._revival.cancel()
-            await asyncio.wait([self._revival])
+    async def _connect(self, progress: Progress, ends: float | None) -> None:
+        """Start or join the engine and connect to it; the lock is held."""
+        engine = await self.prepared()
+        wait = None if ends is None else max(0.0, ends - time.monotonic())
+        cancelled = threading.Event()
+        try:
+            with self._performance.noting():
+                endpoints = await asyncio.to_thread(engine.start, progress, wait, cancelled)
+        finally:
+            cancelled.set()  # the thread stops waiting when this task is cancelled, so Ctrl-C works at once
+        from reviewer.engine.client.pool import EnginePool
 
-    async def _close(self) -> None:
-        self.loaded_at = self._lost = None
-        await self._link.close()
+        if self._pool is None:
+            self._pool = EnginePool(endpoints, timeout=self._config.timeout)
+        else:
+            await self._pool.reconnect(endpoints)
+        self.loaded_at, self._lost = time.time(), None
 
-
-async def _in_thread(start: Any, progress: Progress, wait: float | None) -> Any:
-    """Run a blocking start in a thread that stops waiting when this task is cancelled, so that Ctrl-C is at once."""
-    cancelled = threading.Event()
-    try:
-        return await asyncio.to_thread(start, progress, wait, cancelled)
-    finally:
-        cancelled.set()
+    def _left_out(self) -> tuple[EndpointState, ...]:
+        return self.engine.left_out if self.engine is not None else ()

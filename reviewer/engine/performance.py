@@ -1,4 +1,4 @@
-"""What the calls of one manager cost: counts, times and the latest errors."""
+"""The cost of one manager's calls: counts, times and the latest errors."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reviewer.errors import EngineError
+from reviewer.errors import EngineError, InferenceTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from reviewer.engine.client.wire import Completion
 
@@ -37,55 +37,52 @@ class Performance:
     inference_seconds: float = 0.0
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT_LATENCIES))
     errors: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=_KEPT_ERRORS))
-    _busy_since: float | None = None
-    _in_flight: int = 0
+    _busy_since: float = 0.0
+    _open: int = 0
     _busy_seconds: float = 0.0
 
     @contextmanager
-    def counted(self) -> Iterator[None]:
-        """While a request is under way; its failure is counted."""
-        if self._in_flight == 0:
+    def request(self, *, deadline: bool = False) -> Iterator[None]:
+        """Time one request and count its failure.
+
+        Args:
+            deadline: Whether the caller set a time-out; that it ran out is not an error of the engine.
+        """
+        if self._open == 0:
             self._busy_since = time.perf_counter()
-        self._in_flight += 1
+        self._open += 1
         try:
-            with self.noting():
+            with self.noting(deadline=deadline):
                 yield
         finally:
-            self._in_flight -= 1
-            if self._in_flight == 0 and self._busy_since is not None:
+            self._open -= 1
+            if self._open == 0:
                 self._busy_seconds += time.perf_counter() - self._busy_since
-                self._busy_since = None
 
     @contextmanager
-    def noting(self) -> Iterator[None]:
-        """Count what the engine fails at."""
+    def noting(self, *, deadline: bool = False) -> Iterator[None]:
+        """Count a failure of the engine."""
         try:
             yield
         except EngineError as error:
-            self.failure(error.message)
+            self.requests += 1
+            self.failed += 1
+            if not (deadline and isinstance(error, InferenceTimeoutError)):
+                self.errors.append((time.time(), error.message))
             raise
 
     def answered(self, completion: Completion) -> None:
         """Count one answer."""
-        self.requests += 1
+        self.streamed(completion.seconds, completion.completion_tokens)
         self.prompt_tokens += completion.prompt_tokens
-        self.completion_tokens += completion.completion_tokens
         self.cached_tokens += completion.cached_tokens
-        self.inference_seconds += completion.seconds
-        self.latencies.append(completion.seconds)
 
     def streamed(self, seconds: float, pieces: int) -> None:
-        """Count one streamed answer; the server names no token counts there, and each piece is one token."""
+        """Count one streamed answer. The server sends no token counts with it; each piece is one token."""
         self.requests += 1
         self.completion_tokens += pieces
         self.inference_seconds += seconds
         self.latencies.append(seconds)
-
-    def failure(self, message: str) -> None:
-        """Count one failure."""
-        self.requests += 1
-        self.failed += 1
-        self.errors.append((time.time(), message))
 
     def summary(self) -> dict[str, float | int]:
         """The counters as a dictionary.
@@ -101,15 +98,12 @@ class Performance:
             "cached_tokens": self.cached_tokens,
             "avg_inference_time": self.inference_seconds / answered if answered else 0.0,
             "tokens_per_second": self.completion_tokens / self._busy_seconds if self._busy_seconds else 0.0,
-            "latency_p50": percentile(self.latencies, 0.5),
-            "latency_p95": percentile(self.latencies, 0.95),
-            "latency_p99": percentile(self.latencies, 0.99),
+            "latency_p50": self._percentile(0.5),
+            "latency_p95": self._percentile(0.95),
+            "latency_p99": self._percentile(0.99),
         }
 
-
-def percentile(values: Sequence[float] | deque[float], share: float) -> float:
-    """The nearest-rank percentile; 0 where there is no value."""
-    if not values:
-        return 0.0
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+    def _percentile(self, share: float) -> float:
+        """The nearest-rank percentile of the latencies; 0 where there are none."""
+        ordered = sorted(self.latencies)
+        return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0

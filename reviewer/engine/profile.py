@@ -1,4 +1,4 @@
-"""What the callers of a model need to know about it before it is loaded."""
+"""What a model's callers need to know before it is loaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Prose and code run at 3 to 4 characters a token with current tokenizers, dense code below. Budgets take the low end.
+# Prose and code have 3 to 4 characters a token with current tokenizers, dense code fewer. Budgets use a low value.
 CHARS_PER_TOKEN = 2.6
 # Longest subject of a commit message: what git and forges show in one line.
 SUBJECT_CHARS = 72
@@ -16,9 +16,9 @@ SUBJECT_CHARS = 72
 
 @dataclass(frozen=True, slots=True)
 class ReplyBounds:
-    """How long the parts of a reply may be, in characters, and how many findings one unit may have.
+    """Longest parts of a reply, in characters, and the most findings of one unit.
 
-    Of ``fix_chars`` and ``quote_chars``, 0 means that it is not asked for.
+    0 for ``fix_chars`` or ``quote_chars`` leaves that part out of the request.
     """
 
     explanation_chars: int = 400
@@ -47,16 +47,16 @@ class ModelProfile:
     """One model as it will be served.
 
     Attributes:
-        id: Its name, for people and for the cache's key.
-        digest: What tells its weights apart from another revision's; a manifest's SHA-256 where it is ours.
+        id: Its name, as shown and as part of the cache's key.
+        digest: Identifies its weights and how they are served.
         context_tokens: Longest prompt and reply together, in tokens, as the engine serves it.
         max_num_seqs: Requests that the engine decodes at once.
-        few_shot: Whether it needs worked examples to stay on topic.
-        prefill: Whether it completes code better when its reply is begun for it.
-        summaries: Whether what it says of a whole change is worth asking for.
-        reasoning: Whether it thinks before it answers, and so needs room in ``max_tokens`` for that.
-        sampling: Fields of the request that this model answers better with, such as ``repetition_penalty``.
-        embedded: Whether it is the small model that only proves the machinery.
+        few_shot: Whether it needs examples to stay on topic.
+        prefill: Whether it completes code better if its reply is prefilled.
+        summaries: Whether its summaries of a whole change are useful.
+        reasoning: Whether it writes an analysis before its answer, which needs room in ``max_tokens``.
+        sampling: Fields of the request that improve this model's answers, such as ``repetition_penalty``.
+        embedded: Whether it is the small embedded model.
     """
 
     id: str
@@ -73,20 +73,20 @@ class ModelProfile:
     sampling: Mapping[str, Any] = field(default_factory=dict)
 
     def prompt_tokens(self, chars: int) -> int:
-        """About how many tokens a prompt of ``chars`` characters has; an estimate on the high side."""
+        """Estimate the tokens of a prompt of ``chars`` characters, on the high side."""
         return int(chars / CHARS_PER_TOKEN) + 16
 
     def reply_tokens(self, chars: int) -> int:
-        """The cap for a reply of at most ``chars`` characters: it follows from the bounds and the context length.
+        """The cap, in tokens, for a reply of ``chars`` characters: at most half of the context.
 
-        A reply may take half of the context at most. A reasoning model gets room for its analysis on top.
+        A reasoning model gets additional room for its analysis.
         """
         wanted = int(chars / CHARS_PER_TOKEN) + 64 + (1024 if self.reasoning else 0)
         return max(16, min(wanted, self.context_tokens // 2))
 
     @property
     def review_reply_tokens(self) -> int:
-        """The cap for one unit's review."""
+        """The cap for one unit's review, in tokens."""
         bounds = self.bounds
         finding = bounds.message_chars + bounds.fix_chars + bounds.quote_chars + 100  # 100: the finding's own JSON
         return self.reply_tokens(bounds.explanation_chars + bounds.max_findings * finding + 40)
@@ -98,7 +98,7 @@ class ModelProfile:
 
     @property
     def summary_reply_tokens(self) -> int:
-        """The cap for the summary of a whole change."""
+        """The cap for the summary of a whole change, in tokens."""
         bounds = self.bounds
         return self.reply_tokens(bounds.summary_chars + bounds.reason_chars + bounds.body_chars + SUBJECT_CHARS + 120)
 

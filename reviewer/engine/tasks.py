@@ -1,7 +1,4 @@
-"""The words around a request that is not a review: free text, explanations, completions.
-
-Which template is used follows from the language; the reply of a completion is brought down to code.
-"""
+"""The messages of requests other than reviews (free text, explanations, completions), and the code in their replies."""
 
 from __future__ import annotations
 
@@ -22,15 +19,15 @@ _CODE_SYSTEM = (
     "You are a careful {language} programmer. Answer with correct {language} code and at most a few sentences."
 )
 _PROSE_SYSTEM = "You are a helpful assistant to programmers. Answer briefly and plainly. Say so when you do not know."
-# A reply that goes on to repeat what follows the cursor is cut where it begins to, given a line this long.
+# A reply is cut where it repeats the first line after the cursor that has at least this many characters.
 _MIN_REPEATED = 8
 
-# Code repeats itself by nature, so the penalty that keeps a small model's prose from running in circles is lowered.
+# Code repeats itself by nature, so the penalty against repetition in a small model's prose is lowered.
 PREFILLED = {"add_generation_prompt": False, "continue_final_message": True, "repetition_penalty": 1.05}
-"""Fields of a vLLM chat request whose last message is the beginning of the reply."""
+"""Fields of a vLLM chat request whose last message is the start of the reply."""
 
 FENCE_END = "```"
-"""What ends a reply that began inside a fence."""
+"""Ends a reply that was prefilled with the start of a fence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class CompletionTask:
 
     Attributes:
         before, after: The text on both sides of the hole.
-        name: The function that is being written, where it is known.
+        name: The function to be written, if known.
     """
 
     language: Language
@@ -49,7 +46,7 @@ class CompletionTask:
 
 
 def text_messages(prompt: str) -> list[Message]:
-    """Messages for a free prompt: as a programmer where it shows code, as an assistant where it is prose."""
+    """Messages for a free prompt: to a programmer if it contains code, else to an assistant."""
     language = guess(prompt)
     system = _PROSE_SYSTEM if language is None else _CODE_SYSTEM.format(language=language.title)
     return [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
@@ -83,11 +80,11 @@ def completion_messages(
     """Messages for a completion by a model without fill-in-the-middle tokens.
 
     Args:
-        task: What is missing.
-        templates: Where the words come from.
-        placeholder: What stands in the hole now, whole lines; a cursor mark where empty.
-        prefill: Begin the reply with the code before the hole, for a small model to go on writing instead of talking;
-            send them with ``PREFILLED`` and ``FENCE_END``.
+        task: The code and its hole.
+        templates: The prompt templates.
+        placeholder: The whole lines that are in the hole now; a cursor mark is shown if empty.
+        prefill: Start the reply with the code before the hole, so that a small model continues it instead of
+            explaining; send with ``PREFILLED`` and ``FENCE_END``.
     """
     kind = task.language
     system = (templates or Templates()).render(f"complete/{kind.name}.j2", language=kind)
@@ -102,28 +99,25 @@ def completion_messages(
     messages = ({"role": "system", "content": system.strip()}, {"role": "user", "content": user})
     if not prefill:
         return messages
-    # One blank of the indentation is left to the model: tokens of current vocabularies begin with one.
+    # One blank of the indentation is left to the model, since tokens of current vocabularies begin with one.
     begun = f"{task.before}\n{indent_of(placeholder)}" if placeholder else task.before
     code = begun[:-1] if begun.endswith((" ", "\t")) else begun
     return (*messages, {"role": "assistant", "content": f"```{kind.name}\n{code}"})
 
 
 def fim_prompt(task: CompletionTask, tokens: FimTokens) -> str:
-    """The raw prompt for fill-in-the-middle; the code cannot smuggle the tokens in."""
+    """The raw prompt for fill-in-the-middle; the tokens are removed from the code."""
     before, after = (_without(text, tokens) for text in (task.before, task.after))
     return f"{tokens.prefix}{before}{tokens.suffix}{after}{tokens.middle}"
 
 
 def fim_stops(tokens: FimTokens) -> tuple[str, ...]:
-    """What ends a fill-in-the-middle reply."""
+    """The tokens that end a fill-in-the-middle reply."""
     return (tokens.prefix, tokens.suffix, tokens.middle)
 
 
 def inserted_code(reply: str, task: CompletionTask) -> str:
-    """Bring a reply down to the code that goes into the hole.
-
-    A fence and the talk around it are taken off, and so is what repeats the text on either side of the hole.
-    """
+    """The code for the hole: without a fence, text around it, and repetitions of the text on either side."""
     fenced = _FENCED.search(reply)
     code = fenced.group(1) if fenced else reply
     code = _without_repeated_start(code, task.before)
@@ -131,18 +125,18 @@ def inserted_code(reply: str, task: CompletionTask) -> str:
 
 
 def continued_code(reply: str, task: CompletionTask) -> str:
-    """Bring a reply that went on from a prefill down to the code that goes to the cursor."""
+    """The code for the cursor in a reply to a prefilled request."""
     line = task.before.rpartition("\n")[2]
     if line.strip():
         return _without_repeated_end(reply.removeprefix(" ") if line.endswith(" ") else reply, task.after).rstrip()
     if not line:
         return _without_repeated_end(reply.strip("\n"), task.after).rstrip()
-    # The cursor's line holds its indentation already.
+    # The cursor's line is already indented.
     return _without_repeated_end(continued_body(reply, line), task.after).rstrip().removeprefix(line)
 
 
 def continued_body(reply: str, indent: str) -> str:
-    """Cut what follows the body in a reply that went on from a prefill: the first line that stands further out."""
+    """The body in a reply to a prefilled request: it ends before the first line that is indented less."""
     lines = reply.rstrip().split("\n")
     lines[0] = indent + lines[0].strip()
     end = next((at for at, line in enumerate(lines) if line.strip() and not line.startswith(indent)), len(lines))
@@ -150,13 +144,13 @@ def continued_body(reply: str, indent: str) -> str:
 
 
 def indent_of(text: str) -> str:
-    """The white space that the first line with anything on it begins with."""
+    """The indentation of the first line that is not blank."""
     first = next((line for line in text.split("\n") if line.strip()), "")
     return first[: len(first) - len(first.lstrip())]
 
 
 def named_language(name: str | None, text: str) -> Language:
-    """The language of that name, else the one guessed from the text.
+    """The language of that name; without a name, the one guessed from the text.
 
     Raises:
         UsageError: No language has that name.
@@ -184,7 +178,7 @@ def _without(text: str, tokens: FimTokens) -> str:
 
 
 def _without_repeated_start(code: str, before: str) -> str:
-    """Cut what the reply repeats of the lines before the hole, longest match first."""
+    """Cut the lines before the hole that the reply repeats, longest match first."""
     lines = code.split("\n")
     known = before.rstrip("\n").split("\n")
     for count in range(min(len(lines), len(known)), 0, -1):

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reviewer.asking.answers import NO_ANSWER
+from reviewer.asking.answers import NO_PROGRESS
 from reviewer.finding import Mark, SuggestionKind
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Record:
     @property
     def late(self) -> bool:
         """Whether the engine fell silent over a part of it, as under load; a rerun asks again."""
-        return self.read < self.units and NO_ANSWER in self.problem
+        return self.read < self.units and NO_PROGRESS in self.problem
 
     def with_review(self, review: Review) -> Record:
         """Fill in what a review gave."""

@@ -199,7 +199,7 @@ class TestManaged:
         def prepare(config: Any, machine: Any = None) -> Any:
             assert config.embedded, "the flag reached the manager"
             profile = ModelProfile(id=server.spec.model, digest="d", context_tokens=4096)
-            return SimpleNamespace(profile=profile, start=server.start, stop=server.stop)
+            return SimpleNamespace(profile=profile, start=lambda *args: (server.start(*args),), stop=server.stop)
 
         monkeypatch.setattr(engines, "prepare", prepare)
 

@@ -164,7 +164,7 @@ def test_endpoints_may_be_a_list() -> None:
 @pytest.mark.parametrize(
     ("url", "env", "said"),
     [
-        ("http://gpu:8000", {}, ["http://gpu:8000 is not encrypted: whoever is on the way can read the code"]),
+        ("http://gpu:8000", {}, ["http://gpu:8000 is not encrypted: others on the network can read the code"]),
         ("http://gpu:8000", {"REVIEWER_ENGINE_API_KEY": "hush"}, ["the code under review and the key"]),
         ("https://a, http://10.0.0.7, http://127.0.0.1:8000", {}, ["http://10.0.0.7 is not"]),
         ("https://gpu:8000", {}, []),

@@ -71,9 +71,9 @@ class Own:
         self.profile = PROFILE
         self.left_out = ()
 
-    def start(self, *args: Any) -> Endpoint:
+    def start(self, *args: Any) -> tuple[Endpoint, ...]:
         self._starts += 1
-        return self.server.start(*args)
+        return (self.server.start(*args),)
 
     def stop(self) -> None:
         self.server.stop()
@@ -171,7 +171,7 @@ async def test_an_engine_that_cannot_come_back_is_tried_once(make: Callable[[Scr
         await asking
     assert own.starts == 2
     assert len(own.requests()) == AT_ONCE
-    with pytest.raises(ModelNotLoadedError, match=r"could not be brought back: .*no room"):
+    with pytest.raises(ModelNotLoadedError, match=r"could not be restarted: .*no room"):
         await ask(own.manager, "And now?")
     await own.manager.unload_model()
 

@@ -30,7 +30,7 @@ TASK = CompletionTask(LANGUAGES["python"], "def add(a, b):\n", "\n\nprint(add(1,
         "```\n    return a + b",
     ],
 )
-def test_a_reply_is_brought_down_to_the_code(reply: str) -> None:
+def test_the_code_of_a_reply(reply: str) -> None:
     assert inserted_code(reply, TASK) == "    return a + b"
 
 
@@ -47,7 +47,7 @@ def test_a_reply_is_brought_down_to_the_code(reply: str) -> None:
         ("x = 1\ny = 2", "", "x = 1\ny = 2"),
     ],
 )
-def test_a_continued_reply_ends_with_the_body(reply: str, indent: str, body: str) -> None:
+def test_the_body_of_a_continued_reply(reply: str, indent: str, body: str) -> None:
     assert continued_body(reply, indent) == body
 
 
@@ -60,7 +60,7 @@ def test_a_continued_reply_ends_with_the_body(reply: str, indent: str, body: str
         ("def add(a, b):\n", "    return a + b\n", "    return a + b"),
     ],
 )
-def test_a_continued_reply_fits_the_cursor(before: str, reply: str, code: str) -> None:
+def test_the_code_of_a_continued_reply_at_the_cursor(before: str, reply: str, code: str) -> None:
     assert continued_code(reply, CompletionTask(LANGUAGES["python"], before, "")) == code
 
 
@@ -80,13 +80,13 @@ def test_a_fence_cannot_be_closed_by_the_code() -> None:
     assert user["content"].startswith("````python\n")
 
 
-def test_the_tokens_of_the_model_cannot_be_smuggled_in() -> None:
+def test_fim_tokens_in_the_code_are_removed() -> None:
     tokens = FimTokens("<P>", "<S>", "<M>")
     assert fim_prompt(CompletionTask(LANGUAGES["python"], "a<M>b", "c<S>d"), tokens) == "<P>ab<S>cd<M>"
 
 
 @pytest.mark.parametrize("cursor", [-1, 6])
-def test_a_cursor_outside_is_refused(cursor: int) -> None:
+def test_a_cursor_outside_the_code_is_refused(cursor: int) -> None:
     with pytest.raises(UsageError, match="cursor"):
         completion("x = 1", cursor, None)
 
@@ -96,6 +96,6 @@ def test_an_unknown_language_names_the_known_ones() -> None:
         completion("x = 1", None, "klingon")
 
 
-def test_prose_and_code_get_their_own_words() -> None:
+def test_prose_and_code_get_their_own_system_message() -> None:
     assert "Rust" in text_messages("```rust\nfn main() {}\n```")[0]["content"]
     assert "programmers" in text_messages("How are you?")[0]["content"]

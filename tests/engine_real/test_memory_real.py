@@ -56,7 +56,7 @@ def spec(engine: EngineEnvironment, model: Path, plan: MemoryPlan) -> ServerSpec
 
 
 async def ask(server: Server, times: int) -> None:
-    async with EngineClient(server.start(), timeout=600) as client:
+    async with EngineClient(server.start()) as client:
         questions = [[{"role": "user", "content": f"{number}: {'word ' * 300}"}] for number in range(times)]
         await asyncio.gather(*(client.chat(question, max_tokens=8) for question in questions))
 

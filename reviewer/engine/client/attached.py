@@ -1,7 +1,7 @@
-"""Who answers at the configured endpoints, and with which model: asked of all at once before the first request.
+"""Which of the configured endpoints answer, and with which model: all are asked at once before the first request.
 
-One of several that does not answer is left out and said; none may serve another model than the rest, since a review
-would then be two models' work without anybody knowing.
+Of several, one that does not answer is left out with a note. All others must serve the same model, since a review by
+two models would be reported as one model's.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reviewer.engine.client import credentials, tls
-from reviewer.engine.client.endpoint import Endpoint, parse_urls
+from reviewer.engine.client import tls
+from reviewer.engine.client.endpoint import API_KEY_VARIABLE, KEYRING_SERVICE, Endpoint, parse_urls
 from reviewer.engine.client.health import EndpointState
 from reviewer.engine.client.prometheus import RUNNING, WAITING
 from reviewer.errors import ConfigError, EngineError, EngineUnreachableError
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What answers.
+    """What the endpoints serve.
 
     Attributes:
         endpoints: Those that answer, each with the model's name.
         urls: All that are configured.
         model: The name of the model that all serve.
-        root: What the servers made it from, where they agree on that.
-        context_tokens: The shortest context length among them; None where none tells.
+        root: What the servers loaded it from, where they agree.
+        context_tokens: The shortest context length among them; None where none publishes it.
         left_out: Those that do not answer.
     """
 
@@ -46,11 +46,11 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One configured endpoint, for a person who asks how it is.
+    """The state of one configured endpoint.
 
     Attributes:
         models: The names of what it serves.
-        running, waiting: Everybody's requests there; None where it does not tell.
+        running, waiting: All clients' requests there; None where it does not publish them.
         problem: Why it cannot be used; empty where it can.
     """
 
@@ -62,7 +62,7 @@ class Report:
 
 
 async def reports(config: ModelConfig) -> list[Report]:
-    """Ask every configured endpoint how it is, all at once.
+    """Ask every configured endpoint for its state, all at once.
 
     Raises:
         ConfigError: A URL or the keyring is wrong.
@@ -83,14 +83,8 @@ async def _report(endpoint: Endpoint) -> Report:
             figures = await client.metrics()
         except EngineError:
             figures = {}
-    running, waiting = figures.get(RUNNING), figures.get(WAITING)
-    return Report(
-        str(endpoint),
-        models,
-        None if running is None else int(running),
-        None if waiting is None else int(waiting),
-        "" if models else "it serves no model",
-    )
+    running, waiting = (None if name not in figures else int(figures[name]) for name in (RUNNING, WAITING))
+    return Report(str(endpoint), models, running, waiting, "" if models else "it serves no model")
 
 
 async def look(config: ModelConfig) -> Served:
@@ -98,13 +92,13 @@ async def look(config: ModelConfig) -> Served:
 
     Raises:
         EngineUnreachableError: None answers.
-        EngineError: The only one that is configured refuses, or its certificate is not to be trusted.
+        EngineError: The only configured one refuses, or its certificate is not trusted.
         ConfigError: A URL or the keyring is wrong, or the endpoints serve different models.
     """
     endpoints = await _with_keys(parse_urls(config.engine_url or ""), config)
-    answers = await asyncio.gather(*(_ask(endpoint, config.timeout) for endpoint in endpoints))
-    alive = [(endpoint, said) for endpoint, said in zip(endpoints, answers, strict=True) if isinstance(said, list)]
-    silent = [(endpoint, said) for endpoint, said in zip(endpoints, answers, strict=True) if not isinstance(said, list)]
+    answers = list(zip(endpoints, await asyncio.gather(*map(_ask, endpoints)), strict=True))
+    alive = [(endpoint, answer) for endpoint, answer in answers if isinstance(answer, list)]
+    silent = [(endpoint, answer) for endpoint, answer in answers if not isinstance(answer, list)]
     if not alive:
         raise _none_answers(silent)
     model = _common(config.model_id, alive)
@@ -128,22 +122,41 @@ async def _with_keys(endpoints: Sequence[Endpoint], config: ModelConfig) -> list
     for endpoint in endpoints:
         key = config.api_key
         if not key and config.keyring:
-            key = await asyncio.to_thread(credentials.from_keyring, endpoint.url)
+            # In a thread: a locked keyring asks its owner. Only if the user's settings say so, for the same reason.
+            key = await asyncio.to_thread(_from_keyring, endpoint.url)
         found.append(dataclasses.replace(endpoint, api_key=key or None, ca_file=tls.ca_file(config.ca_file)))
     return found
 
 
-async def _ask(endpoint: Endpoint, timeout: float) -> list[dict[str, Any]] | EngineError:
+def _from_keyring(url: str) -> str | None:
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError as error:
+        raise ConfigError(
+            "engine.keyring is on, but the package keyring is not installed",
+            hint=f"pip install 'vllm-reviewer[keyring]', or set {API_KEY_VARIABLE}",
+        ) from error
+    try:
+        return keyring.get_password(KEYRING_SERVICE, url)
+    except KeyringError as error:
+        raise ConfigError(
+            f"cannot read the key for {url} from the keyring: {str(error).strip() or type(error).__name__}",
+            hint=f"unlock it, or set {API_KEY_VARIABLE}",
+        ) from error
+
+
+async def _ask(endpoint: Endpoint) -> list[dict[str, Any]] | EngineError:
     from reviewer.engine.client.client import EngineClient
 
-    async with EngineClient(endpoint, timeout=timeout) as client:
+    async with EngineClient(endpoint) as client:
         try:
             served = await client.models()
         except EngineError as error:
             return error
-    if not served:
-        return EngineUnreachableError(f"{endpoint} serves no model", hint="load a model there, or unset engine.url")
-    return served
+    return served or EngineUnreachableError(
+        f"{endpoint} serves no model", hint="load a model there, or unset engine.url"
+    )
 
 
 def _none_answers(silent: Sequence[tuple[Endpoint, EngineError]]) -> EngineError:
@@ -156,7 +169,7 @@ def _none_answers(silent: Sequence[tuple[Endpoint, EngineError]]) -> EngineError
 
 
 def _common(wanted: str, alive: Sequence[tuple[Endpoint, list[dict[str, Any]]]]) -> str:
-    """The configured model if any server has it, else the first that the first server has; all must serve it."""
+    """The configured model if any server has it, else the first model of the first server; all must serve it."""
     names = [[str(entry["id"]) for entry in entries] for _, entries in alive]
     everywhere = [name for name in names[0] if all(name in others for others in names)]
     if any(wanted in some for some in names):
@@ -167,6 +180,6 @@ def _common(wanted: str, alive: Sequence[tuple[Endpoint, list[dict[str, Any]]]])
         )
         raise ConfigError(
             f"the endpoints of engine.url serve different models:\n{listed}",
-            hint="name only endpoints that serve the same model, or give it the same --served-model-name everywhere",
+            hint="configure only endpoints that serve one model, or set the same --served-model-name everywhere",
         )
     return everywhere[0]

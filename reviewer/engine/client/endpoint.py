@@ -1,6 +1,6 @@
-"""Where a model server answers: a Unix socket of ours, or somebody's URL.
+"""Where a model server answers: our own Unix socket, or a configured URL.
 
-A value of its own, so that status and stop can talk about endpoints without importing an HTTP library.
+Apart from the client, so that status and stop need not import an HTTP library.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class Endpoint:
     ca_file: Path | None = None
 
     @classmethod
-    def from_url(cls, url: str, *, api_key: str | None = None, served_name: str | None = None) -> Endpoint:
-        """Check a configured URL and bring it to one form.
+    def from_url(cls, url: str) -> Endpoint:
+        """Check and normalize a configured URL.
 
         Raises:
-            ConfigError: It is no http or https URL, or carries a password, a query or a fragment. A URL is shown in
-                messages, so a secret must not be part of it.
+            ConfigError: It is not an http or https URL, or has a password, a query or a fragment. URLs are shown in
+                messages, so they must not hold secrets.
         """
-        hint = "give it as http://host:port or https://host/path"
+        hint = "use http://host:port or https://host/path"
         try:
             parts = urlsplit(url.strip())
             port = parts.port
@@ -54,14 +54,14 @@ class Endpoint:
             raise ConfigError(f"the engine's URL is not valid: {error}", hint=hint) from None
         if parts.username or parts.password:
             raise ConfigError(
-                "the engine's URL carries a user name or password", hint=f"put the key into {API_KEY_VARIABLE} instead"
+                "the engine's URL contains a user name or password", hint=f"set {API_KEY_VARIABLE} instead"
             )
         if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
             raise ConfigError(f"the engine's URL is not an http or https address: {url[:200]!r}", hint=hint)
         if parts.query or parts.fragment:
-            raise ConfigError("the engine's URL carries a query or a fragment", hint=hint)
+            raise ConfigError("the engine's URL contains a query or a fragment", hint=hint)
         path = parts.path.rstrip("/").removesuffix("/v1")
-        return cls(f"{parts.scheme}://{parts.netloc}{path}", api_key=api_key or None, served_name=served_name)
+        return cls(f"{parts.scheme}://{parts.netloc}{path}")
 
     @property
     def is_local(self) -> bool:
@@ -76,16 +76,16 @@ class Endpoint:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether what is sent cannot be read on the way."""
+        """Whether nobody on the network can read the requests."""
         return self.is_local or self.url.startswith("https://")
 
     def __str__(self) -> str:
-        """Show it as a person may see it."""
+        """The socket or the URL, without the key."""
         return str(self.uds) if self.uds is not None else self.url
 
 
 def parse_urls(urls: str | Sequence[str]) -> tuple[Endpoint, ...]:
-    """Read ``engine.url``: one URL, several with commas between them, or a list; each is taken once.
+    """Read ``engine.url``: one URL, several separated by commas, or a list. Repeated ones count once.
 
     Raises:
         ConfigError: One of them is not usable, or there is none.
@@ -93,15 +93,15 @@ def parse_urls(urls: str | Sequence[str]) -> tuple[Endpoint, ...]:
     texts = urls.split(",") if isinstance(urls, str) else urls
     found = [Endpoint.from_url(text) for text in texts if text.strip()]
     if not found:
-        raise ConfigError("engine.url names no endpoint", hint="give it as http://host:port or https://host/path")
+        raise ConfigError("engine.url names no endpoint", hint="use http://host:port or https://host/path")
     return tuple({endpoint.url: endpoint for endpoint in found}.values())
 
 
 def exposed(urls: str | Sequence[str], *, with_key: bool) -> tuple[str, ...]:
-    """One warning for each endpoint to which code would go readable for anybody on the way."""
+    """One warning for each endpoint to which code would be sent unencrypted."""
     what = "the code under review and the key" if with_key else "the code under review"
     return tuple(
-        f"{endpoint} is not encrypted: whoever is on the way can read {what}; use https"
+        f"{endpoint} is not encrypted: others on the network can read {what}; use https"
         for endpoint in parse_urls(urls)
         if not endpoint.is_encrypted
     )

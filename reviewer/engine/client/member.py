@@ -1,44 +1,88 @@
-"""One server of a pool: what is under way there, how busy it is, and whether it is still there."""
+"""One server of a pool: what is open there, how busy it is, whether it answers and whether it makes progress."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from reviewer.engine.client import prometheus
 from reviewer.engine.client.health import EndpointState
-from reviewer.engine.client.prometheus import RUNNING, WAITING
 from reviewer.errors import EngineDiedError, EngineError, EngineRequestError, InferenceTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from typing import Any
 
     from reviewer.engine.client.client import EngineClient
 
 _T = TypeVar("_T")
 
-# Looks in a row without an answer after which a server counts as gone; one that is only busy answers some of them.
-_MISSED_LOOKS = 3
+# Failed checks in a row after which a server counts as gone; one that is only busy answers some of them.
+_MAX_MISSED = 3
+
+
+class Request:
+    """One open request.
+
+    Args:
+        patient: Whether it has no deadline of its own, and is given up when the server makes no progress.
+    """
+
+    def __init__(self, *, patient: bool) -> None:
+        self.patient = patient
+        self.since = time.monotonic()
+        self._task: asyncio.Task[Any] | None = None
+        self._error: EngineError | None = None
+
+    async def wait(self, asking: Coroutine[Any, Any, _T]) -> _T:
+        """Wait for the answer, or for its next piece.
+
+        Raises:
+            EngineError: What the client raises, or what ``give_up`` was called with.
+        """
+        self.since = time.monotonic()
+        task = asyncio.create_task(asking)
+        self._task = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if self._error is None or (current is not None and current.cancelling()):
+                raise
+            raise self._error from None
+        finally:
+            self._task = None
+
+    def give_up(self, error: EngineError) -> None:
+        """End the wait with an error."""
+        if self._task is not None:
+            self._error = error
+            self._task.cancel()
 
 
 class Member:
     """One server of a pool.
 
-    Attributes:
+    Args:
         client: Talks to it.
-        problem: Why it is left out; empty while it is used.
-        streams: Streams that are under way.
-        looking: Held while it is looked at because a request broke.
+        alone: Whether it is the only one. It is used whatever happens, since no other can take its requests.
+
+    Attributes:
+        problem: Why it is not used; empty while it is.
+        requests: Our open requests.
+        checking: Held while it is checked because a request failed.
     """
 
-    def __init__(self, client: EngineClient) -> None:
+    def __init__(self, client: EngineClient, *, alone: bool) -> None:
         self.client = client
         self.problem = ""
-        self.streams = 0
-        self.looking = asyncio.Lock()
-        self._open: set[asyncio.Task[Any]] = set()
+        self.requests: set[Request] = set()
+        self.checking = asyncio.Lock()
+        self._alone = alone
         self._foreign = 0.0
         self._missed = 0
+        self._counters: tuple[float | None, ...] = ()
+        self._progressed = time.monotonic()
 
     @property
     def alive(self) -> bool:
@@ -46,44 +90,40 @@ class Member:
         return not self.problem
 
     @property
-    def requests(self) -> int:
-        """Our own requests that are under way there."""
-        return len(self._open) + self.streams
-
-    @property
     def load(self) -> float:
-        """Requests under way there, ours and, as far as it tells, those of others."""
-        return self.requests + self._foreign
+        """Open requests there: ours and, as far as it shows them, those of other clients."""
+        return len(self.requests) + self._foreign
 
     def state(self) -> EndpointState:
-        """What is known of it now."""
+        """Its state as last seen."""
         problem = self.problem or ("it did not answer in time" if self._missed else "")
-        return EndpointState(str(self.client.endpoint), not problem, self.requests, problem)
+        return EndpointState(str(self.client.endpoint), not problem, len(self.requests), problem)
 
-    async def run(self, asking: Coroutine[Any, Any, _T]) -> _T:
-        """Wait for an answer, and give it up when the server falls silent.
+    def progressed(self) -> None:
+        """Note that it has answered something."""
+        self._progressed = time.monotonic()
 
-        Raises:
-            EngineDiedError: It fell silent.
-            EngineError: As the client says.
-        """
-        task = asyncio.create_task(asking)
-        self._open.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if self.alive or (current is not None and current.cancelling()):
-                raise
-            raise EngineDiedError(self.problem) from None
-        finally:
-            self._open.discard(task)
+    def give_up_silent(self, seconds: float) -> None:
+        """Give up the patient requests, where the server has made no progress for so long."""
+        now = time.monotonic()
+        for request in [one for one in self.requests if one.patient]:
+            if now - max(request.since, self._progressed) >= seconds:
+                request.give_up(
+                    InferenceTimeoutError(
+                        f"the engine made no progress for {seconds:g} s",
+                        hint="check the engine's log, or raise timeout",
+                    )
+                )
+
+    async def check_health(self) -> None:
+        """Ask ``/health`` instead of ``/metrics``."""
+        self._missed = 0 if await self.client.health() else self._missed + 1
 
     async def look(self, timeout: float) -> None:
-        """See whether it answers and how busy it is.
+        """Check whether it answers, how busy it is and whether it makes progress.
 
-        One that refuses is left out at once and its open requests end by themselves; one that says nothing is left
-        out after some looks, and its open requests are given up then.
+        A server that refuses connections is left out at once and its open requests end by themselves. One that does
+        not answer is left out after some checks, and its open requests are given up then.
         """
         try:
             await (self._measure(timeout) if self.alive else self._try_again(timeout))
@@ -91,21 +131,25 @@ class Member:
         except InferenceTimeoutError:
             self._miss(f"{self.client.endpoint} does not answer any more")
         except EngineError as error:
-            # It may have closed an idle connection at just that moment, so once more.
-            if self.alive and not await self.client.health(timeout=timeout):
+            # It may have closed an idle connection at just that moment, so ask once more.
+            if self.alive and not self._alone and not await self.client.health(timeout=timeout):
                 self.problem = error.message
             self._miss(error.message)
 
     async def _measure(self, timeout: float) -> None:
-        ours = self.requests
+        ours = len(self.requests)
         try:
             figures = await self.client.metrics(timeout=timeout)
         except EngineRequestError:
-            figures = {}  # it answers, and has no such figures
-        self._foreign = max(0.0, figures.get(RUNNING, 0.0) + figures.get(WAITING, 0.0) - ours)
+            figures = {}  # it answers, but publishes no metrics
+        self._foreign = max(0.0, prometheus.open_requests(figures) - ours)
+        counters = tuple(figures.get(name) for name in prometheus.PROGRESS)
+        if counters != self._counters:
+            self._counters = counters
+            self.progressed()
 
     async def _try_again(self, timeout: float) -> None:
-        """Use it again where it answers with the model that it had."""
+        """Use it again if it answers with the same model."""
         name = self.client.endpoint.served_name
         served = await self.client.models(timeout=timeout)
         if name is None or any(entry["id"] == name for entry in served):
@@ -113,8 +157,8 @@ class Member:
 
     def _miss(self, why: str) -> None:
         self._missed += 1
-        if self._missed < _MISSED_LOOKS:
+        if self._alone or self._missed < _MAX_MISSED:
             return
         self.problem = self.problem or why
-        for task in self._open:
-            task.cancel()
+        for request in self.requests:
+            request.give_up(EngineDiedError(self.problem))

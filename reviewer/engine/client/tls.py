@@ -1,7 +1,7 @@
-"""How an https endpoint proves who it is: by the system's own store of certificates, or by one file of a private CA.
+"""How the certificate of an https endpoint is verified: by the system's trust store, or by the file of a private CA.
 
-httpx alone would trust a list that comes with a Python package, which a company's administrator can not add to.
-truststore asks the system itself (the keychain of macOS, the store of Windows, OpenSSL's folders elsewhere).
+httpx alone would trust the list in a Python package, to which an administrator cannot add. truststore asks the system
+(macOS's keychain, Windows's store, OpenSSL's folders elsewhere).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE"
 
 
 def context(endpoint: Endpoint) -> ssl.SSLContext:
-    """What a client of this endpoint checks certificates with; for plain http one that trusts nobody.
+    """The context that verifies this endpoint's certificates; for plain http an empty one.
 
     Raises:
         ConfigError: The file of certificates cannot be read.
     """
     if endpoint.uds is not None or not endpoint.url.startswith("https://"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading a store nobody needs would slow every hook
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading the store would slow every hook
     if endpoint.ca_file is None:
         import truststore
 
@@ -36,7 +36,7 @@ def context(endpoint: Endpoint) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
             f"the certificates in {endpoint.ca_file} cannot be read: {_reason(error)}",
-            hint="engine.ca_file (REVIEWER_ENGINE_CA_FILE) is a PEM file with the certificate of the CA",
+            hint="engine.ca_file (REVIEWER_ENGINE_CA_FILE) must be a PEM file with the CA's certificate",
         ) from error
 
 
@@ -52,17 +52,17 @@ def failure(endpoint: Endpoint, error: BaseException) -> EngineError | None:
         return None
     if isinstance(cause, ssl.SSLCertVerificationError):
         return EngineCertificateError(
-            f"{endpoint} cannot prove who it is, and nothing was sent: {cause.verify_message or _reason(cause)}",
-            hint="for a private CA name its certificate: REVIEWER_ENGINE_CA_FILE=/path/ca.pem (engine.ca_file)",
+            f"the certificate of {endpoint} is not trusted, nothing was sent: {cause.verify_message or _reason(cause)}",
+            hint="for a private CA, set REVIEWER_ENGINE_CA_FILE=/path/ca.pem (engine.ca_file)",
         )
     return EngineUnreachableError(
         f"no encrypted connection to {endpoint}: {_reason(cause)}",
-        hint="is it a server without TLS? then its URL begins with http://" if cause.reason in _NOT_TLS else None,
+        hint="if the server has no TLS, its URL must begin with http://" if cause.reason in _NOT_TLS else None,
     )
 
 
 def _ssl_error(error: BaseException | None) -> ssl.SSLError | None:
-    """The TLS failure among what led to an error."""
+    """The TLS error among the causes of an error."""
     while error is not None and not isinstance(error, ssl.SSLError):
         error = error.__cause__ or error.__context__
     return error

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from reviewer.engine.client.endpoint import Endpoint
 
 OK = 200
-# With what surrounds it, an endpoint that is not there is told within a second.
+# With the time for everything else, a missing endpoint is reported within a second.
 _CONNECT_SECONDS = 0.9
-# All units of a review go out at once, for vLLM to batch; macOS lets a process open 256 files, sockets included.
+# All units of a review are sent at once, for vLLM to batch; macOS lets a process open 256 files, sockets included.
 _MAX_CONNECTIONS = 160
 # vLLM closes an idle connection after 5 s; a request sent into that moment would look like a dead engine.
 _KEEPALIVE_SECONDS = 3.0
@@ -61,51 +61,50 @@ class Transport:
             transport=network,
             verify=tls.context(endpoint),
             limits=limits,
-            # The time for the whole answer is kept by _translated; httpx would only bound the gaps between bytes.
+            # _translated bounds the time of the whole answer; httpx would only bound the gaps between bytes.
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
             headers=_headers(endpoint),
             follow_redirects=False,
-            # A proxy from the environment must not see what is meant for this machine.
+            # A proxy from the environment must not see requests to this machine.
             trust_env=not endpoint.is_local,
         )
 
     async def aclose(self) -> None:
-        """Close the connections; unfinished requests are given up, and the server stops decoding them."""
+        """Close the connections; open requests are given up."""
         await self._http.aclose()
 
     async def send(
-        self, method: str, path: str, body: object = None, *, timeout: float
+        self, method: str, path: str, body: object = None, *, timeout: float | None
     ) -> tuple[httpx.Response, bytes]:
         """Send a request and read the whole reply, whatever its status."""
-        deadline = asyncio.get_running_loop().time() + timeout
-        async with self._translated(timeout, deadline), self._http.stream(method, path, json=body) as response:
+        async with self._translated(timeout, _ends(timeout)), self._http.stream(method, path, json=body) as response:
             content = await _bounded(response)
         self.answered = True
         return response, content
 
-    async def json(self, method: str, path: str, body: object = None, *, timeout: float) -> object:
+    async def json(self, method: str, path: str, body: object = None, *, timeout: float | None) -> object:
         """Send a request and read the reply as JSON."""
         response, content = await self.send(method, path, body, timeout=timeout)
         if response.status_code != OK:
             raise self.refused(response, content)
         return wire.load_json(content)
 
-    async def lines(self, path: str, body: object, *, timeout: float) -> AsyncGenerator[str, None]:
+    async def lines(self, path: str, body: object, *, timeout: float | None) -> AsyncGenerator[str, None]:
         """Send a request and yield the lines of the reply as they come."""
-        deadline = asyncio.get_running_loop().time() + timeout
+        ends = _ends(timeout)
         request = self._http.build_request("POST", path, json=body)
-        async with self._translated(timeout, deadline):
+        async with self._translated(timeout, ends):
             response = await self._http.send(request, stream=True)
         self.answered = True
         try:
             if response.status_code != OK:
-                async with self._translated(timeout, deadline):
+                async with self._translated(timeout, ends):
                     content = await _bounded(response)
                 raise self.refused(response, content)
             lines = _lines(response)
             while True:
-                # A deadline must not span a yield: it would cancel whoever consumes the lines.
-                async with self._translated(timeout, deadline):
+                # A deadline must not span a yield: it would cancel the consumer of the lines.
+                async with self._translated(timeout, ends):
                     line = await anext(lines, None)
                 if line is None:
                     return
@@ -119,20 +118,20 @@ class Transport:
 
     def died(self, how: str) -> EngineDiedError:
         """The error for a server that is gone."""
-        hint = "reviewer engine logs shows its last words" if self._endpoint.uds else None
+        hint = wire.LOGS_HINT if self._endpoint.uds else None
         return EngineDiedError(f"the engine at {self._endpoint} died: {how}", hint=hint)
 
     @asynccontextmanager
-    async def _translated(self, allowed: float, deadline: float) -> AsyncIterator[None]:
-        """Keep the time and turn httpx's errors into ours."""
+    async def _translated(self, timeout: float | None, ends: float | None) -> AsyncIterator[None]:
+        """Keep the deadline and translate the errors of httpx."""
         if self._http.is_closed:  # by another task, which found the engine dead
-            raise self.died("it was given up")
+            raise self.died("the connection to it was closed")
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(ends):
                 yield
         except TimeoutError:
             raise InferenceTimeoutError(
-                f"no complete answer within {allowed:g} s",
+                f"no complete answer within {round(timeout or 0, 2):g} s",
                 hint="raise timeout, or ask for a shorter reply (max_tokens)",
             ) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -140,7 +139,7 @@ class Transport:
             if untrusted is not None:
                 raise untrusted from error
             if self.answered:
-                raise self.died("it answered before, and does not any more") from error
+                raise self.died("it answered before and does not any more") from error
             raise EngineUnreachableError(
                 f"nothing answers at {self._endpoint}: {wire.quoted(str(error)) or type(error).__name__}",
                 hint="reviewer engine start" if self._endpoint.is_local else "check engine.url and the network",
@@ -151,8 +150,12 @@ class Transport:
             raise EngineRequestError(f"the engine's reply is unusable: {wire.quoted(str(error))}") from error
 
 
+def _ends(timeout: float | None) -> float | None:
+    return None if timeout is None else asyncio.get_running_loop().time() + timeout
+
+
 def _headers(endpoint: Endpoint) -> dict[str, str]:
-    # Answers are small and near; a compressed one could unfold to any size.
+    # Answers are small; a compressed one could expand to any size.
     headers = {"Accept-Encoding": "identity", "User-Agent": "vllm-reviewer"}
     if endpoint.api_key:
         headers["Authorization"] = f"Bearer {endpoint.api_key}"
@@ -160,21 +163,22 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
 
 
 async def _bounded(response: httpx.Response) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > _MAX_REPLY_BYTES:
-            raise EngineRequestError(f"the engine's reply is longer than {_MAX_REPLY_BYTES // 2**20} MiB")
-    return bytes(content)
+    return b"".join([chunk async for chunk in _chunks(response)])
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[str]:
-    """The lines of a stream; bounded like any reply."""
-    total, rest = 0, b""
+    """The lines of a stream. httpx-sse would read them without a bound."""
+    rest = b""
+    async for chunk in _chunks(response):
+        *complete, rest = (rest + chunk).split(b"\n")
+        for line in complete:
+            yield line.decode("utf-8", "replace").rstrip("\r")
+
+
+async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    total = 0
     async for chunk in response.aiter_bytes():
         total += len(chunk)
         if total > _MAX_REPLY_BYTES:
             raise EngineRequestError(f"the engine's reply is longer than {_MAX_REPLY_BYTES // 2**20} MiB")
-        *complete, rest = (rest + chunk).split(b"\n")
-        for line in complete:
-            yield line.decode("utf-8", "replace").rstrip("\r")
+        yield chunk

@@ -1,7 +1,7 @@
-"""What goes over the wire to an OpenAI-compatible server, and what comes back: bodies, replies, refusals.
+"""The format of requests to an OpenAI-compatible server, and of its replies and refusals.
 
-A reply is untrusted: it may come from another program at a configured URL. Whatever does not have the documented shape
-is an ``EngineRequestError`` that quotes the start of it, with control characters and the key taken out.
+A reply is untrusted: it may come from another program at a configured URL. One without the documented shape raises an
+``EngineRequestError`` that quotes its start, without control characters and the key.
 
 Format: https://platform.openai.com/docs/api-reference/chat and vLLM's documentation of its server.
 """
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 Message = dict[str, str]
 
 _QUOTED_CHARS = 400
-_TOP_LOGPROBS = 20  # as many as vLLM gives unless it is told otherwise, and as the format allows
-# vLLM's API server outlives its engine for a moment and answers so (v1/engine/exceptions.py of vLLM 0.32.0).
+_TOP_LOGPROBS = 20  # the most that the format and vLLM's default allow
+# vLLM's API server outlives its engine for a moment and replies with this (v1/engine/exceptions.py of vLLM 0.32.0).
 _ENGINE_DEAD = re.compile(r"\bEngineCore encountered an issue|EngineDeadError")
+LOGS_HINT = "reviewer engine logs shows the last log lines"
 _TOO_LONG = re.compile(r"(?:context|model) length|context_length_exceeded|input tokens", re.IGNORECASE)
 
 
@@ -37,10 +38,10 @@ class Completion:
     Attributes:
         text: What the model wrote; the analysis of a reasoning model is not part of it.
         finish_reason: ``"stop"``, or ``"length"`` when the cap on tokens cut it.
-        cached_tokens: Tokens of the prompt that the prefix cache served; 0 where the server does not say.
-        seconds: From sending to the whole answer, on our clock.
+        cached_tokens: Tokens of the prompt that the prefix cache served; 0 where the server does not report them.
+        seconds: From sending to the whole answer, on the client's clock.
         logprobs: Per generated token, the log-probability of each likely token, the generated one first; empty unless
-            asked for. Of the analysis of a reasoning model there may be tokens too.
+            asked for. They may include tokens of a reasoning model's analysis.
     """
 
     text: str
@@ -58,7 +59,7 @@ class Sampling:
 
     Attributes:
         schema: JSON schema that the reply must follow, enforced while decoding.
-        extra: Fields of the request that only some servers or models know, such as ``{"reasoning_effort": "low"}``.
+        extra: Fields of the request that only some servers or models support, such as ``{"reasoning_effort": "low"}``.
     """
 
     max_tokens: int
@@ -71,7 +72,7 @@ class Sampling:
 
 
 def chat_body(model: str, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
-    """The body for ``/v1/chat/completions``."""
+    """Build the body for ``/v1/chat/completions``."""
     body = {"model": model, "messages": list(messages), **_common(sampling)}
     if sampling.schema is not None:
         body["response_format"] = {
@@ -84,7 +85,7 @@ def chat_body(model: str, messages: Sequence[Message], sampling: Sampling) -> di
 
 
 def completion_body(model: str, prompt: str, sampling: Sampling) -> dict[str, Any]:
-    """The body for ``/v1/completions``."""
+    """Build the body for ``/v1/completions``."""
     return {"model": model, "prompt": prompt, **_common(sampling)} | dict(sampling.extra or {})
 
 
@@ -98,7 +99,7 @@ def _common(sampling: Sampling) -> dict[str, Any]:
 
 
 def read_completion(data: object, seconds: float) -> Completion:
-    """Take the answer out of a chat or raw completion's reply.
+    """Read the reply to a chat or raw completion.
 
     Raises:
         EngineRequestError: It does not have the documented shape.
@@ -125,7 +126,7 @@ def read_completion(data: object, seconds: float) -> Completion:
 
 
 def read_delta(line: str) -> str | None:
-    """Take the new text out of one line of a stream; None at its end.
+    """Read the new text of one line of a stream; None at its end.
 
     Raises:
         EngineDiedError: The line reports that the engine is gone.
@@ -155,22 +156,22 @@ def load_json(content: bytes) -> object:
     """Parse a reply's body.
 
     Raises:
-        EngineRequestError: It is no JSON.
+        EngineRequestError: It is not JSON.
     """
     try:
         return json.loads(content)
-    except (ValueError, RecursionError):  # a depth bomb is no JSON for us either
+    except (ValueError, RecursionError):  # too deep
         raise unexpected("JSON", content.decode("utf-8", "replace")) from None
 
 
 def refusal(endpoint: Endpoint, status: int, content: bytes, location: str | None = None) -> EngineError:
-    """Turn a reply with an HTTP status other than 200 into the error that says what to do."""
+    """Make an error of a reply with an HTTP status other than 200."""
     try:
         reason = _reason(json.loads(content))
     except (ValueError, RecursionError):
         reason = quoted(content.decode("utf-8", "replace"))
     if endpoint.api_key:
-        reason = reason.replace(endpoint.api_key, "[the key]")
+        reason = reason.replace(endpoint.api_key, "[key]")
     if status in (400, 413, 422) and _TOO_LONG.search(reason):
         return PromptTooLongError(
             f"the prompt does not fit the model's context: {reason}",
@@ -178,26 +179,28 @@ def refusal(endpoint: Endpoint, status: int, content: bytes, location: str | Non
         )
     if status in (401, 403):
         return EngineRequestError(
-            f"{endpoint} refused the key (HTTP {status}): {reason}" if endpoint.api_key else _no_key(endpoint, status),
-            hint=f"the key is read from the variable {API_KEY_VARIABLE}, or from the keyring (engine.keyring = true):\n"
+            f"{endpoint} refused the key (HTTP {status}): {reason}"
+            if endpoint.api_key
+            else f"{endpoint} requires a key (HTTP {status}), and none is set",
+            hint=f"set {API_KEY_VARIABLE}, or store the key in the keyring (engine.keyring = true):\n"
             f"keyring set {KEYRING_SERVICE} {endpoint}",
         )
     if 300 <= status < 400:  # noqa: PLR2004 - HTTP's redirects
         return EngineRequestError(
             f"{endpoint} redirects to {quoted(location or 'nowhere')}, which is not followed",
-            hint="set engine.url to the server's own address",
+            hint="set engine.url to the final address",
         )
     if status >= 500 and _ENGINE_DEAD.search(reason):  # noqa: PLR2004 - HTTP's own faults
         return EngineDiedError(
             f"the engine at {endpoint} died: {reason}",
-            hint="reviewer engine logs shows its last words" if endpoint.uds else None,
+            hint=LOGS_HINT if endpoint.uds else None,
         )
     kind = EngineFaultError if status >= 500 else EngineRequestError  # noqa: PLR2004 - HTTP's own faults
     return kind(f"the engine answered HTTP {status}: {reason or 'no reason given'}")
 
 
 def unexpected(wanted: str, got: object) -> EngineRequestError:
-    """The error for a reply of the wrong shape."""
+    """Make the error for a reply of the wrong shape."""
     text = got if isinstance(got, str) else json.dumps(got, default=str)
     return EngineRequestError(
         f"the engine's reply is not {wanted}: {quoted(text, 200) or '(empty)'}",
@@ -206,14 +209,10 @@ def unexpected(wanted: str, got: object) -> EngineRequestError:
 
 
 def quoted(text: str, limit: int = _QUOTED_CHARS) -> str:
-    """One bounded line of somebody else's text, safe to print."""
+    """One bounded line of untrusted text, safe to print."""
     line = " ".join(text.split())
     line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
     return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def _no_key(endpoint: Endpoint, status: int) -> str:
-    return f"{endpoint} wants a key (HTTP {status}), and none is set"
 
 
 def _reason(data: object) -> str:

@@ -1,16 +1,97 @@
-"""Tells from vLLM's own counters whether an engine has work, and how fast it decodes."""
+"""Follows the use of an engine: its own counters, and commands that have joined it and are about to send requests."""
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reviewer.engine.client import prometheus
+from reviewer.engine.server import probe
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-RUNNING = "vllm:num_requests_running"
-WAITING = "vllm:num_requests_waiting"
-_COUNTERS = ("vllm:request_success_total", "vllm:prompt_tokens_total", "vllm:generation_tokens_total")
+    from reviewer.engine.client.endpoint import Endpoint
+
+_COUNTERS = (prometheus.ANSWERED, prometheus.PROMPT_TOKENS, prometheus.GENERATED_TOKENS)
+_LOOK_SECONDS = 10.0
+_BUSY_LOOK_SECONDS = 2.0
+_LOOKS_IN_TIMEOUT = 5
+
+
+class Activity:
+    """The use of one engine.
+
+    Args:
+        endpoint: Where it answers.
+        joined: A file whose modification time is the last time that a command joined the engine.
+        idle_timeout: In seconds; None never ends.
+
+    Attributes:
+        used_at: The last use, in seconds since the epoch.
+    """
+
+    def __init__(self, endpoint: Endpoint, joined: Path, idle_timeout: float | None) -> None:
+        self._endpoint = endpoint
+        self._joined = joined
+        self._timeout = idle_timeout
+        self._looked = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Start anew: the engine has just become ready."""
+        self._sample: Sample | None = None
+        self._used = time.monotonic()  # does not advance while the machine sleeps
+        self.used_at = time.time()
+        self._pace = Pace()
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """The decoding speed of the latest work; None before the first."""
+        return self._pace.rate
+
+    @property
+    def every(self) -> float:
+        """Seconds between two looks."""
+        most = _BUSY_LOOK_SECONDS if self.busy else _LOOK_SECONDS
+        return most if self._timeout is None else min(most, max(0.1, self._timeout / _LOOKS_IN_TIMEOUT))
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to look."""
+        return time.monotonic() - self._looked >= self.every
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has been unused for the whole idle time-out."""
+        return self._timeout is not None and time.monotonic() - self._used >= self._timeout
+
+    @property
+    def busy(self) -> bool:
+        """Whether requests were open at the last look."""
+        return self._sample is not None and self._sample.open_requests > 0
+
+    def look(self) -> bool:
+        """Read the engine's metrics; whether it was used since the previous look."""
+        self._looked = time.monotonic()
+        used = self._was_joined()
+        figures = probe.metrics(self._endpoint)
+        if figures is not None:
+            sample = Sample.of(figures, self._looked)
+            used = sample.used_since(self._sample) or used
+            self._pace.add(sample)
+            self._sample = sample
+        if used:
+            self._used, self.used_at = self._looked, time.time()
+        return used
+
+    def _was_joined(self) -> bool:
+        with suppress(OSError):
+            return self._joined.stat().st_mtime > self.used_at
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +101,9 @@ class Sample:
     Attributes:
         at: On a monotonic clock, in seconds.
         open_requests: Running or waiting.
-        counters: Whatever grows with use.
+        counters: Figures that grow with use.
         generated: Tokens decoded so far.
-        request_seconds: The time that all finished requests took together.
+        request_seconds: Total time of all finished requests.
     """
 
     at: float
@@ -33,12 +114,12 @@ class Sample:
 
     @classmethod
     def of(cls, metrics: Mapping[str, float], at: float) -> Sample:
-        """Pick them out of all figures."""
+        """Select them from all figures."""
         return cls(
             at=at,
-            open_requests=round(metrics.get(RUNNING, 0.0) + metrics.get(WAITING, 0.0)),
+            open_requests=round(prometheus.open_requests(metrics)),
             counters=tuple(metrics.get(name, 0.0) for name in _COUNTERS),
-            generated=metrics.get("vllm:generation_tokens_total", 0.0),
+            generated=metrics.get(prometheus.GENERATED_TOKENS, 0.0),
             request_seconds=metrics.get("vllm:e2e_request_latency_seconds_sum", 0.0),
         )
 
@@ -46,11 +127,11 @@ class Sample:
         """Whether there is work now, or was some since an earlier sample."""
         return self.open_requests > 0 or (before is not None and self.counters != before.counters)
 
-    def seconds_at_work(self, before: Sample) -> float:
-        """How long requests were open since an earlier sample, at the most.
+    def busy_seconds(self, before: Sample) -> float:
+        """An upper bound for the time since an earlier sample in which requests were open.
 
-        That time is not counted by vLLM. It is at most the time between the samples, and, where every request has
-        ended, at most what the requests took together.
+        vLLM does not publish that time. It is at most the time between the samples and, if no request is open at
+        either, at most what the requests took in total.
         """
         seconds = self.at - before.at
         taken = self.request_seconds - before.request_seconds
@@ -60,13 +141,13 @@ class Sample:
 
 
 class Pace:
-    """Tokens of all requests together per second of the latest spell of work.
+    """Tokens per second of all requests together, over the latest period of work.
 
-    Between the samples at its ends a spell was at work for a part of the time only. Where there are samples in between
-    these alone count, or the last token of many would be told as the pace of all.
+    The engine was busy for an unknown part of the time between the samples at either end of a period. So only the
+    samples in between count, if there are any; else the last token of many would set the rate of all.
 
     Attributes:
-        rate: In tokens per second; None before the first spell.
+        rate: In tokens per second; None before the first period.
     """
 
     def __init__(self) -> None:
@@ -86,17 +167,6 @@ class Pace:
         if self._whole and not whole:
             return
         self._tokens += sample.generated - before.generated
-        self._seconds += sample.seconds_at_work(before)
+        self._seconds += sample.busy_seconds(before)
         if self._tokens > 0 and self._seconds > 0:
             self.rate = self._tokens / self._seconds
-
-
-def requests(metrics: Mapping[str, float]) -> int:
-    """Requests that were answered."""
-    return round(metrics.get("vllm:request_success_total", 0.0))
-
-
-def prefix_cache_hit_rate(metrics: Mapping[str, float]) -> float | None:
-    """The share of prompt tokens whose keys and values were there already; None before the first prompt."""
-    queries = metrics.get("vllm:prefix_cache_queries_total", 0.0)
-    return metrics.get("vllm:prefix_cache_hits_total", 0.0) / queries if queries > 0 else None

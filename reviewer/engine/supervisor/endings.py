@@ -1,4 +1,4 @@
-"""Why a supervisor ended, restarted or gave up its engine, in words: what happened, with numbers, and what to do."""
+"""Why a supervisor stopped, restarted or gave up its engine: what happened, with figures, and what to do."""
 
 from __future__ import annotations
 
@@ -11,24 +11,20 @@ from reviewer.terminal.output import byte_size
 if TYPE_CHECKING:
     from reviewer.engine.server.failures import Failure
 
-_LESS = "raise max_memory_gb, lower max_model_len or max_num_seqs, or take a smaller model"
+_LESS = "raise max_memory_gb, lower max_model_len or max_num_seqs, or use a smaller model"
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What is written down about it."""
+    """Fields of ``Life`` that explain an end or a restart."""
 
     reason: Reason
     message: str
     hint: str = ""
 
-    def as_dict(self) -> dict[str, object]:
-        """As fields of ``Life``."""
-        return {"reason": self.reason, "message": self.message, "hint": self.hint}
-
 
 def idle(seconds: float) -> Ending:
-    """Nobody needed it."""
+    """It was not used."""
     return Ending(
         Reason.IDLE,
         f"the engine was stopped after {duration(seconds)} without a request",
@@ -36,39 +32,37 @@ def idle(seconds: float) -> Ending:
     )
 
 
-def low_memory(taken: int, available: int) -> Ending:
-    """The machine's memory was needed elsewhere."""
+def low_memory(used: int, available: int) -> Ending:
+    """The machine ran low on memory."""
     return Ending(
         Reason.LOW_MEMORY,
-        f"the engine was stopped to free its {byte_size(taken)}: "
-        f"only {byte_size(available)} of this machine's memory were left",
+        f"the engine was stopped to free its {byte_size(used)}: "
+        f"only {byte_size(available)} of this machine's memory was left",
         "close other programs; the next review starts it again",
     )
 
 
-def over_limit(taken: int, limit: int, planned: int | None) -> Ending:
-    """It took more than it was given, and there is no smaller way to run it."""
-    foretold = f" (planned {byte_size(planned)})" if planned is not None else ""
+def over_limit(used: int, limit: int, planned: int | None) -> Ending:
+    """It exceeded its limit and cannot run with less."""
+    plan = f" (planned {byte_size(planned)})" if planned is not None else ""
     return Ending(
         Reason.MEMORY,
-        f"the engine was stopped: it took {byte_size(taken)}{foretold}, its limit is {byte_size(limit)}",
+        f"the engine was stopped: it used {byte_size(used)}{plan}, its limit is {byte_size(limit)}",
         _LESS,
     )
 
 
-def made_smaller(taken: int, limit: int, less: str) -> Ending:
-    """It took more than it was given, and goes on with less."""
-    return Ending(
-        Reason.MEMORY,
-        f"the engine was restarted smaller, with {less}: it took {byte_size(taken)}, its limit is {byte_size(limit)}",
-        _LESS,
-    )
+def made_smaller(used: int, limit: int, less: str) -> Ending:
+    """It exceeded its limit and was restarted with less."""
+    why = f"it used {byte_size(used)}, its limit is {byte_size(limit)}"
+    return Ending(Reason.MEMORY, f"the engine was restarted with less memory, {less}: {why}", _LESS)
 
 
 def died(failure: Failure, *, again: bool) -> Ending:
     """It ended by itself."""
-    times = " again, after it had been brought back" if again else ""
-    return Ending(Reason.DIED, f"the engine died{times}: {failure.cause}", failure.todo or "")
+    return Ending(
+        Reason.DIED, f"the engine died{' again after a restart' if again else ''}: {failure.cause}", failure.todo or ""
+    )
 
 
 def not_started(error: OSError, hint: str) -> Ending:

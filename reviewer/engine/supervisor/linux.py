@@ -1,6 +1,6 @@
-"""What Linux offers to keep a tree of processes together; does nothing on other systems.
+"""Linux's means to keep a tree of processes together; does nothing on other systems.
 
-There the next command finds what a killed supervisor left by the marker that all processes of an engine carry.
+There the next command finds the processes that a killed supervisor left, by the marker in their environment.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
-# Of 1000: where the system must kill something, it shall be the engine and not the editor.
+# Of 1000: if the system must kill a process, then the engine rather than the editor.
 _OOM_SCORE = b"500"
 
 
 def adopt_orphans() -> bool:
-    """Become the parent of every process whose own parent ends, so that none of the tree gets lost."""
+    """Become the parent of every descendant whose own parent ends."""
     prctl = _prctl()
     return prctl is not None and prctl(_PR_SET_CHILD_SUBREAPER, 1) == 0
 
 
 def ends_with_parent() -> Callable[[], None] | None:
-    """What a child runs before its program: it is told to end when this process is gone; None on other systems."""
+    """What a child runs before its program, to be terminated when this process ends; None on other systems."""
     prctl = _prctl()
     if prctl is None:
         return None
@@ -48,7 +48,7 @@ def ends_with_parent() -> Callable[[], None] | None:
 
 
 def reap_adopted(own: int | None) -> None:
-    """Take leave of adopted children that have ended; ``own`` is left to the one who waits for it."""
+    """Reap adopted children that have ended, except ``own``, which its ``Popen`` reaps."""
     if not sys.platform.startswith("linux"):
         return
     with suppress(ChildProcessError):

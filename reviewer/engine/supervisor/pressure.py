@@ -1,4 +1,4 @@
-"""Weighs the supervised tree of processes, often and cheaply, and sees when the machine runs short of memory."""
+"""Measures the memory of the supervised tree of processes, often and cheaply, and detects low memory of the machine."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ import psutil
 from reviewer import processes
 from reviewer.engine.planning import cgroup
 
-_LOOK_AGAIN_SECONDS = 5.0  # for processes that are new
-_WEIGH_AGAIN_SECONDS = 60.0
+_LIST_SECONDS = 5.0
+_MEASURE_SECONDS = 60.0
 _LOW_SHARE = 0.05
 _LOW_LEAST_BYTES = 1_000_000_000
 _CRITICAL = 0.5  # of what is low
 
 
 class TreeMemory:
-    """The memory of this process and all below it, pages that are shared counted once.
+    """The memory of this process and its descendants, shared pages counted once.
 
-    The exact weight is walked through by the system page by page, which takes tens of milliseconds for a large engine.
-    The resident sizes cost nothing, and the weight cannot grow more than they do; so it is taken only when it may
-    have come over the limit.
+    For the exact size the system walks all pages, which takes tens of milliseconds for a large engine. The resident
+    sizes are cheap, and the exact size cannot grow more than they do, so it is measured only when it may have exceeded
+    the limit.
     """
 
     def __init__(self, limit_bytes: int | None) -> None:
         self._limit = limit_bytes
         self._own = psutil.Process()
         self._tree: list[psutil.Process] = []
-        self._looked = self._weighed = -1e9
+        self._listed = self._measured = -1e9
         self._resident = self._exact = 0
 
     def processes(self) -> list[psutil.Process]:
-        """The tree; a process of the last seconds may be missing."""
+        """The tree; a process started in the last seconds may be missing."""
         now = time.monotonic()
-        if now - self._looked >= _LOOK_AGAIN_SECONDS:
-            self._looked = now
+        if now - self._listed >= _LIST_SECONDS:
+            self._listed = now
             self._tree = [self._own, *self._own.children(recursive=True)]
         return self._tree
 
     def bytes(self) -> int:
-        """The weight, or a little more; exact when it is over the limit."""
+        """The size, or a little more; exact when it is over the limit."""
         resident = sum(_resident(one) for one in self.processes())
         estimate = self._exact + max(0, resident - self._resident)
-        due = time.monotonic() - self._weighed >= _WEIGH_AGAIN_SECONDS
+        due = time.monotonic() - self._measured >= _MEASURE_SECONDS
         if due or (self._limit is not None and estimate > self._limit):
-            return self._weigh(resident)
+            return self._measure(resident)
         return estimate
 
     def forget(self) -> None:
-        """Begin anew: the tree was replaced."""
-        self._looked = self._weighed = -1e9
+        """Start anew: the tree was replaced."""
+        self._listed = self._measured = -1e9
         self._resident = self._exact = 0
 
-    def _weigh(self, resident: int) -> int:
+    def _measure(self, resident: int) -> int:
         self._exact = processes.memory_bytes(self.processes())
         self._resident = resident
-        self._weighed = time.monotonic()
+        self._measured = time.monotonic()
         return self._exact
 
 
@@ -67,8 +67,8 @@ class LowMemory:
     """Decides whether the machine's memory has been low for too long.
 
     Attributes:
-        threshold_bytes: What is low; None takes 5% of the machine's memory, at least 1 GB, and 0 is never low.
-        seconds: For so long it must have been so.
+        threshold_bytes: What is low; None means 5% of the machine's memory, at least 1 GB; 0 disables it.
+        seconds: How long it must have been low.
     """
 
     threshold_bytes: int | None
@@ -76,7 +76,7 @@ class LowMemory:
     _since: float | None = field(default=None, init=False)
 
     def look(self, now: float, available: int, total: int, *, busy: bool) -> bool:
-        """Whether the engine has to go; one that is at work may finish, unless it gets critical.
+        """Whether to stop the engine; a busy one may finish, unless memory gets critical.
 
         Args:
             now: On a monotonic clock.

@@ -1,10 +1,9 @@
-"""Carries an engine's output into its log, which stays bounded: two files, the older one called ``.log.1``."""
+"""Copies an engine's output into its log, which stays bounded: two files, the older one named ``.log.1``."""
 
 from __future__ import annotations
 
 import os
 import threading
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -18,12 +17,15 @@ _READ_BYTES = 65536
 
 
 class Pump(threading.Thread):
-    """Reads a pipe to its end, whatever happens to the log: a full disk must not hold up the engine.
+    """Reads a pipe to its end, whatever happens to the log: a full disk must not block the engine.
 
     Args:
         source: The pipe.
-        log: Where it goes; this process has it open as its standard output.
-        limit: Size in bytes at which the log is put aside.
+        log: The log file, which this process has open as its standard output.
+        limit: Size in bytes at which the log is rotated.
+
+    Attributes:
+        concurrency: Requests of full length that the KV cache holds, from the log; None before the engine logs it.
     """
 
     def __init__(self, source: int, log: Path, limit: int) -> None:
@@ -32,20 +34,18 @@ class Pump(threading.Thread):
         self._log = log
         self._limit = limit
         self._last = b""
-        self.moved = time.monotonic()
         self.concurrency: float | None = None
 
     def run(self) -> None:
         """Read until the last process has closed the pipe."""
         with suppress(OSError):
             while data := os.read(self._source, _READ_BYTES):
-                self.moved = time.monotonic()
                 self._notice(data)
                 with suppress(OSError):
                     self._write(data)
 
     def _notice(self, data: bytes) -> None:
-        """Pick up the one figure of the log that is needed later; it may be cut by the end of a read."""
+        """Find the figure in the output; the end of a read may cut it."""
         if self.concurrency is None:
             match = smaller.CONCURRENCY.search(self._last + data)
             self._last = data[-200:]
@@ -53,11 +53,11 @@ class Pump(threading.Thread):
 
     def _write(self, data: bytes) -> None:
         if os.fstat(1).st_size + len(data) > self._limit:
-            self._put_aside()
+            self._rotate()
         while data:
             data = data[os.write(1, data) :]
 
-    def _put_aside(self) -> None:
+    def _rotate(self) -> None:
         try:
             self._log.replace(self._log.with_name(f"{self._log.name}.1"))
             fresh = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)

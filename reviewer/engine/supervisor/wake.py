@@ -1,4 +1,4 @@
-"""Sleeps until a signal comes or the time is over, without looking again and again in between."""
+"""Sleeps until a signal arrives or the time is over, without polling."""
 
 from __future__ import annotations
 
@@ -10,41 +10,32 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
 
-# Handled and not ignored: what is ignored stays so in the engine.
-_DEAF = ("SIGINT", "SIGHUP", "SIGCHLD")
+# Handled rather than ignored, since the engine would inherit ignored ones.
+_WITHOUT_EFFECT = ("SIGINT", "SIGHUP", "SIGCHLD")
 
 
 class Wake:
     """Takes over the signals of this process.
 
     Args:
-        on_end: Called when the process is told to end, in the middle of whatever it does.
+        on_end: Called on SIGTERM, in the middle of whatever the process does.
     """
 
     def __init__(self, on_end: Callable[[], None]) -> None:
-        # A pair of sockets, since Windows can neither wake up by a pipe nor wait for one.
-        self._heard, speaks = socket.socketpair()
-        self._heard.setblocking(False)
-        speaks.setblocking(False)
-        self._speaks = speaks  # kept open
-        signal.set_wakeup_fd(speaks.fileno(), warn_on_full_buffer=False)
-
-        def end(_number: int, _frame: FrameType | None) -> None:
-            on_end()
-
-        def nothing(_number: int, _frame: FrameType | None) -> None:
-            pass
-
-        signal.signal(signal.SIGTERM, end)
-        for name in _DEAF:
+        # A pair of sockets, since on Windows neither set_wakeup_fd nor select takes a pipe.
+        self._receiver, self._sender = socket.socketpair()
+        self._receiver.setblocking(False)
+        self._sender.setblocking(False)
+        signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, lambda *_: on_end())
+        for name in _WITHOUT_EFFECT:
             if hasattr(signal, name):
-                signal.signal(getattr(signal, name), nothing)
+                signal.signal(getattr(signal, name), lambda *_: None)
 
     def wait(self, seconds: float) -> None:
-        """Sleep until a signal comes, at most so long."""
-        select.select([self._heard], [], [], max(0.0, seconds))
+        """Sleep until a signal arrives, at most so long."""
+        select.select([self._receiver], [], [], max(0.0, seconds))
         with suppress(BlockingIOError):
-            while self._heard.recv(512):
+            while self._receiver.recv(512):
                 pass

@@ -68,29 +68,29 @@ async def test_the_keyring_holds_a_key_for_each_endpoint(ring: Fake) -> None:
         assert all("authorization" not in request["headers"] for request in other.requests())
 
 
-async def test_the_setting_goes_before_the_keyring(ring: Fake) -> None:
+async def test_the_setting_overrides_the_keyring(ring: Fake) -> None:
     with FakeEngine(tcp=True, api_key=KEY) as engine:
         assert await ask(engine.endpoint.url, keyring=True, api_key=KEY) == "OK."
         assert await ask(engine.endpoint.url, api_key=KEY) == "OK."
     assert ring.asked == []
 
 
-async def test_no_key_anywhere_says_where_to_put_it(ring: Fake) -> None:
+async def test_the_error_for_a_missing_key_names_where_to_store_it(ring: Fake) -> None:
     with FakeEngine(tcp=True, api_key=KEY) as engine:
-        with pytest.raises(EngineRequestError, match="wants a key") as caught:
+        with pytest.raises(EngineRequestError, match="requires a key") as caught:
             await ask(engine.endpoint.url, keyring=True)
         assert f"keyring set vllm-reviewer {engine.endpoint.url}" in (caught.value.hint or "")
     assert "REVIEWER_ENGINE_API_KEY" in (caught.value.hint or "")
 
 
-async def test_a_locked_keyring_is_told(ring: Fake) -> None:
+async def test_a_locked_keyring_is_an_error(ring: Fake) -> None:
     ring.locked = True
     with pytest.raises(ConfigError, match="the owner said no") as caught:
         await ask("http://127.0.0.1:9", keyring=True)
     assert "REVIEWER_ENGINE_API_KEY" in (caught.value.hint or "")
 
 
-async def test_the_package_is_only_needed_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_package_is_needed_only_if_the_keyring_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
     with FakeEngine(tcp=True) as engine:
         assert await ask(engine.endpoint.url) == "OK."

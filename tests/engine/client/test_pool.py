@@ -16,7 +16,6 @@ import pytest
 from reviewer import AIModelManager, ModelConfig, diff
 from reviewer.config import Settings
 from reviewer.engine.client import pool
-from reviewer.engine.client.client import EngineClient
 from reviewer.engine.client.health import HealthStatus
 from reviewer.engine.client.pool import EnginePool
 from reviewer.errors import ConfigError, EngineDiedError, EngineFaultError, EngineUnreachableError
@@ -43,8 +42,8 @@ def engines(*scripts: Script) -> Iterator[list[FakeEngine]]:
         yield [stack.enter_context(FakeEngine(script, tcp=True)) for script in scripts]
 
 
-def pooled(found: list[FakeEngine], **options: Any) -> EnginePool:
-    return EnginePool([EngineClient(engine.endpoint) for engine in found], timeout=20, **options)
+def pooled(found: list[FakeEngine], **options: Any) -> contextlib.aclosing[EnginePool]:
+    return contextlib.aclosing(EnginePool([engine.endpoint for engine in found], **options))
 
 
 def urls(found: list[FakeEngine]) -> str:
@@ -68,7 +67,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 class TestChoice:
-    async def test_requests_go_to_the_server_with_the_fewest(self) -> None:
+    async def test_requests_go_to_the_least_loaded_server(self) -> None:
         with engines(Script(rules=[Rule(delay=0.5)]), Script(rules=[Rule(delay=0.5)])) as found:
             async with pooled(found) as both:
                 await ask(both, 10)
@@ -88,7 +87,7 @@ class TestChoice:
         assert slow + fast == 16
         assert fast > 2 * slow
 
-    async def test_what_others_ask_of_a_server_counts(self) -> None:
+    async def test_requests_of_other_clients_count(self) -> None:
         busy = Script(rules=[Rule(delay=0.3)], metrics={"vllm:num_requests_waiting": 5})
         with engines(busy, Script(rules=[Rule(delay=0.3)])) as found:
             async with pooled(found) as both:
@@ -97,7 +96,7 @@ class TestChoice:
 
 
 class TestFailover:
-    async def test_a_broken_connection_is_no_dead_server(self) -> None:
+    async def test_a_broken_connection_is_not_a_dead_server(self) -> None:
         with engines(Script(rules=[Rule(cut=True, times=1)]), Script()) as found:
             async with pooled(found) as both:
                 assert await ask(both) == ["OK."]
@@ -105,20 +104,20 @@ class TestFailover:
                 await ask(both)
             assert [len(asked(engine)) for engine in found] == [2, 1]
 
-    async def test_a_fault_of_a_server_that_is_well_is_the_requests(self) -> None:
+    async def test_a_fault_of_a_healthy_server_is_due_to_the_request(self) -> None:
         with engines(Script(rules=[Rule(status=500, text="boom")]), Script()) as found:
             async with pooled(found) as both:
                 with pytest.raises(EngineFaultError, match="boom"):
                     await ask(both)
             assert asked(found[1]) == []
 
-    async def test_a_fault_of_a_server_that_is_not_well_is_the_servers(self) -> None:
+    async def test_a_fault_of_an_unhealthy_server_moves_the_request(self) -> None:
         with engines(Script(rules=[Rule(status=503)], healthy=False), Script()) as found:
             async with pooled(found) as both:
                 assert await ask(both, 3) == ["OK."] * 3
                 assert [state.answers for state in both.states()] == [False, True]
 
-    async def test_a_request_that_kills_its_reader_does_not_kill_them_all(self) -> None:
+    async def test_a_request_that_kills_servers_is_tried_three_times(self) -> None:
         with engines(*(Script(rules=[Rule(die=True)]) for _ in range(4))) as found:
             async with pooled(found) as four:
                 with pytest.raises(EngineDiedError):
@@ -126,7 +125,7 @@ class TestFailover:
                 assert await four.health()
             assert [engine.process.poll() is None for engine in found if engine.process].count(True) == 1
 
-    async def test_none_left(self) -> None:
+    async def test_no_server_left(self) -> None:
         with engines(Script(), Script()) as found:
             async with pooled(found) as both:
                 await ask(both)
@@ -163,7 +162,7 @@ class TestFailover:
                     pieces = [piece async for piece in both.stream(HELLO, max_tokens=8)]
                     assert "".join(pieces) == "one two"
 
-    async def test_giving_up_is_not_failing_over(self) -> None:
+    async def test_a_cancelled_request_is_not_moved(self) -> None:
         with engines(Script(rules=[Rule(delay=20)]), Script(rules=[Rule(delay=20)])) as found:
             async with pooled(found) as both:
                 asking = asyncio.create_task(both.chat(HELLO, max_tokens=8))
@@ -206,7 +205,7 @@ class TestReview:
             ),
         ],
     )
-    async def test_a_server_that_goes_loses_nothing(
+    async def test_no_unit_is_lost_with_a_server(
         self, end: Callable[[FakeEngine], None], repo: Repo, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(pool, "_WATCH_SECONDS", 0.5)
@@ -236,14 +235,14 @@ class TestReview:
         assert len(review.units) == review.usage.requests == 40
         assert found[1].process is None or found[1].process.poll() == 9
 
-    async def test_all_gone_ends_the_review(self, repo: Repo) -> None:
+    async def test_the_death_of_all_servers_ends_the_review(self, repo: Repo) -> None:
         deadly = Script(rules=[Rule(path=CHAT, die=True)])
         with engines(deadly, deadly) as found, pytest.raises((EngineDiedError, EngineUnreachableError)):
             await self.review(repo, found)
 
 
 class TestAttach:
-    async def test_one_that_is_down_at_the_start_is_left_out_with_one_line(self, repo: Repo) -> None:
+    async def test_an_endpoint_that_is_down_at_the_start_is_left_out_with_a_note(self, repo: Repo) -> None:
         with engines(Script()) as found:
             manager = AIModelManager(ModelConfig(engine_url=(DEAD, found[0].endpoint.url)))
             await manager.load_model()
@@ -253,26 +252,26 @@ class TestAttach:
             status = manager.get_model_status()["engine"]
             await manager.unload_model()
         assert note.startswith(f"{DEAD} is left out: nothing answers")
-        assert report.status is HealthStatus.DEGRADED
-        assert report.endpoint
-        assert report.problems == (note,)
-        assert [(state.endpoint, state.answers) for state in report.endpoints] == [
+        assert report["status"] is HealthStatus.DEGRADED
+        assert report["endpoint"]
+        assert report["problems"] == [note]
+        assert [(state["endpoint"], state["answers"]) for state in report["endpoints"]] == [
             (found[0].endpoint.url, True), (DEAD, False),
         ]  # fmt: skip
         assert {one["endpoint"]: one["answers"] for one in status["endpoints"]} == {
             found[0].endpoint.url: True, DEAD: False,
         }  # fmt: skip
 
-    async def test_health_tells_of_one_that_died_meanwhile(self) -> None:
+    async def test_health_reports_an_endpoint_that_died(self) -> None:
         with engines(Script(), Script()) as found:
             async with AIModelManager(engine_url=urls(found)) as manager:
-                assert (await manager.health_check()).status is HealthStatus.HEALTHY
+                assert (await manager.health_check())["status"] is HealthStatus.HEALTHY
                 found[1].stop()
                 report = await manager.health_check()
-                assert report.status is HealthStatus.DEGRADED
-                assert found[1].endpoint.url in report.problems[0]
+                assert report["status"] is HealthStatus.DEGRADED
+                assert found[1].endpoint.url in report["problems"][0]
                 found[0].stop()
-                assert (await manager.health_check()).status is HealthStatus.UNHEALTHY
+                assert (await manager.health_check())["status"] is HealthStatus.UNHEALTHY
 
     async def test_all_down_are_asked_at_once(self) -> None:
         with contextlib.ExitStack() as stack:
@@ -291,14 +290,14 @@ class TestAttach:
             assert f"{first.endpoint.url} serves one" in caught.value.message
             assert f"{second.endpoint.url} serves two" in caught.value.message
 
-    async def test_the_shortest_context_and_all_seats_count(self) -> None:
+    async def test_the_shortest_context_and_the_sum_of_sequences_count(self) -> None:
         with engines(Script(max_model_len=2048), Script(max_model_len=1024)) as found:
             profile = await AIModelManager(engine_url=urls(found), max_num_seqs=8).profile()
             alone = await AIModelManager(engine_url=urls(found[:1]), max_num_seqs=8).profile()
         assert (profile.context_tokens, profile.max_num_seqs) == (1024, 16)
         assert (alone.context_tokens, alone.max_num_seqs) == (2048, 8)
 
-    async def test_answers_are_kept_whichever_of_them_answers(self) -> None:
+    async def test_the_digest_does_not_depend_on_which_endpoints_answer(self) -> None:
         with engines(Script(), Script()) as found:
             configured = urls(found)
             both = await AIModelManager(engine_url=configured).profile()
@@ -306,13 +305,13 @@ class TestAttach:
             assert (await AIModelManager(engine_url=configured).profile()).digest == both.digest
             assert (await AIModelManager(engine_url=urls(found[1:])).profile()).digest != both.digest
 
-    async def test_a_server_that_tells_nonsense_of_its_model_is_used_with_care(self) -> None:
+    async def test_absurd_facts_about_a_model_are_ignored(self) -> None:
         models = {"data": [{"id": "m", "root": {"a": []}, "max_model_len": "long"}, {"id": 3}, None]}
         with engines(Script(rules=[Rule(path="/v1/models", raw=json.dumps(models))])) as found:
             profile = await AIModelManager(engine_url=urls(found)).profile()
         assert (profile.id, profile.context_tokens) == ("m", 4096)
 
-    async def test_one_that_hangs_is_not_well(self) -> None:
+    async def test_an_endpoint_that_hangs_is_unhealthy(self) -> None:
         with engines(Script(), Script()) as found:
             async with pooled(found, watch_seconds=0.5) as both:
                 await ask(both)
@@ -325,7 +324,7 @@ class TestAttach:
                 assert both.notes == ()
 
     @pytest.mark.parametrize("url", ["", " , ", "http://127.0.0.1:9, ftp://box"])
-    async def test_wrong_lists(self, url: str) -> None:
+    async def test_unusable_lists_of_urls(self, url: str) -> None:
         with pytest.raises(ConfigError):
             await AIModelManager(engine_url=url or ",").load_model()
 

@@ -1,4 +1,4 @@
-"""vLLM's figures, as it publishes them."""
+"""Reading the metrics that vLLM publishes."""
 
 from __future__ import annotations
 
@@ -31,5 +31,11 @@ def test_samples_are_summed_over_labels() -> None:
     }
 
 
-def test_nothing_is_nothing() -> None:
+def test_no_text_has_no_samples() -> None:
     assert prometheus.parse("") == {}
+
+
+def test_hit_rate_needs_a_prompt() -> None:
+    assert prometheus.prefix_cache_hit_rate({}) is None
+    metrics = {"vllm:prefix_cache_queries_total": 200.0, "vllm:prefix_cache_hits_total": 150.0}
+    assert prometheus.prefix_cache_hit_rate(metrics) == 0.75

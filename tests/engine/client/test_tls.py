@@ -41,7 +41,7 @@ def certificate(authority: trustme.CA, host: str, path: Path) -> Path:
 
 def ask(endpoint: Endpoint) -> Any:
     async def run() -> Any:
-        async with EngineClient(endpoint, timeout=10) as client:
+        async with EngineClient(endpoint) as client:
             return (await client.chat(HELLO, max_tokens=8)).text
 
     return asyncio.run(run())
@@ -71,7 +71,7 @@ def test_the_system_store_is_asked(
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["another host", "unknown CA"])
-def test_a_certificate_that_proves_nothing_gets_nothing(
+def test_nothing_is_sent_to_an_untrusted_server(
     authority: trustme.CA, ca_file: Path, tmp_path: Path, named: bool
 ) -> None:
     host = "gpu.example" if named else "127.0.0.1"
@@ -87,7 +87,7 @@ def test_a_certificate_that_proves_nothing_gets_nothing(
     assert caught.value.exit_code == 3
 
 
-def test_https_to_a_server_without_it_says_so(ca_file: Path) -> None:
+def test_https_to_a_server_without_tls_is_explained(ca_file: Path) -> None:
     with FakeEngine(tcp=True) as engine, pytest.raises(EngineUnreachableError, match="no encrypted connection") as bad:
         ask(Endpoint(engine.endpoint.url.replace("http:", "https:"), served_name="m", ca_file=ca_file))
     assert "http://" in (bad.value.hint or "")
@@ -102,5 +102,5 @@ def test_a_file_without_certificates_is_named(content: bytes | None, tmp_path: P
         ask(Endpoint("https://127.0.0.1:9", ca_file=path))
 
 
-def test_plain_http_reads_no_store() -> None:
+def test_plain_http_does_not_read_the_trust_store() -> None:
     assert tls.context(Endpoint("http://127.0.0.1:8000")).cert_store_stats()["x509"] == 0

@@ -514,7 +514,7 @@ def test_loopback_needs_a_key_that_is_not_on_a_command_line(
             return (await client.chat([{"role": "user", "content": "hi"}], max_tokens=8)).text
 
     assert asyncio.run(ask(with_key=True)) == "hello"
-    with pytest.raises(EngineRequestError, match="wants a key"):
+    with pytest.raises(EngineRequestError, match="requires a key"):
         asyncio.run(ask(with_key=False))
 
 

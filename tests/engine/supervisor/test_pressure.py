@@ -19,7 +19,7 @@ GB = 10**9
         (None, 1.1, 8, False, False),
         (None, 5, 128, False, True),  # 5%
         (None, 7, 128, False, False),
-        (None, 0.9, 8, True, False),  # at work: it may finish
+        (None, 0.9, 8, True, False),  # busy: it may finish
         (None, 0.4, 8, True, True),
         (2 * GB, 1.5, 128, False, True),
         (0, 0, 8, False, False),
@@ -32,7 +32,7 @@ def test_what_is_low(threshold: int | None, available: float, total: float, busy
     assert watch.look(5.0, int(available * GB), int(total * GB), busy=busy) is low
 
 
-def test_a_moment_of_relief_counts_anew() -> None:
+def test_a_moment_of_relief_restarts_the_clock() -> None:
     watch = LowMemory(GB, seconds=5)
     assert not watch.look(0, 0, 8 * GB, busy=False)
     assert not watch.look(4, 2 * GB, 8 * GB, busy=False)
@@ -45,7 +45,7 @@ def test_available_is_a_part_of_the_total() -> None:
     assert 0 < available <= total <= psutil.virtual_memory().total
 
 
-def test_tree_is_weighed_with_its_children() -> None:
+def test_the_size_includes_children() -> None:
     memory = TreeMemory(limit_bytes=1)  # over it: exact each time
     before = memory.bytes()
     code = (
@@ -62,7 +62,7 @@ def test_tree_is_weighed_with_its_children() -> None:
             child.kill()
 
 
-def test_estimate_is_never_below_the_weight() -> None:
+def test_the_estimate_is_never_below_the_size() -> None:
     memory = TreeMemory(limit_bytes=None)
     first = memory.bytes()
     held = bytearray(30_000_000)

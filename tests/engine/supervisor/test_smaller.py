@@ -15,16 +15,16 @@ ARGV = ("python", "-m", "x", "--max-num-seqs", "16", "--kv-cache-memory-bytes", 
         (4.0, 580, 0, ("4", "275")),
         (4.0, 600, 0, None),  # less than one request of full length would be left
         (1.0, 1, 0, None),
-        (None, 100, 0, None),  # the cache was not there yet
+        (None, 100, 0, None),  # the cache was not allocated yet
         (0.0, 100, 0, None),
-        (4.0, 1, 0, ("14", "875")),  # it has just crossed its limit, and grows on
+        (4.0, 1, 0, ("14", "875")),  # it has just crossed its limit and still grows
         (4.0, 1, 1, ("12", "750")),
         (4.0, 1, 2, ("8", "500")),
         (4.0, 1, 9, ("8", "500")),
         (1.5, 1, 2, ("11", "700")),  # a request of full length always fits
     ],
 )
-def test_cache_gives_up_what_was_too_much(
+def test_the_cache_shrinks_by_the_excess(
     concurrency: float | None, excess: int, times: int, expected: tuple[str, str] | None
 ) -> None:
     found = smaller.smaller(ARGV, concurrency, excess, times=times)
@@ -34,8 +34,6 @@ def test_cache_gives_up_what_was_too_much(
     assert found is not None
     assert (found[4], found[6]) == expected
     assert (found[:4], found[7:]) == (ARGV[:4], ARGV[7:])
-    assert smaller.saved(ARGV, found) == 1000 - int(expected[1])
-    assert smaller.sequences(found) == int(expected[0])
 
 
 @pytest.mark.parametrize("argv", [(), ("--kv-cache-memory-bytes",), ("--kv-cache-memory-bytes", "auto")])
@@ -44,7 +42,7 @@ def test_command_without_a_cache_size_is_not_touched(argv: tuple[str, ...]) -> N
     assert smaller.described(argv) == ""
 
 
-def test_sentence() -> None:
+def test_description() -> None:
     assert smaller.described(ARGV) == "16 requests at once, 1 kB of KV cache"
 
 
