@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import re
 from typing import TYPE_CHECKING
 
 from reviewer.checking import suggestion as suggestions
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from reviewer.evidence.reviewed import Side
     from reviewer.finding import Finding
     from reviewer.prompting.fix import Fix
+
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`])")
 
 
 def with_own_fix(finding: Finding, text: str, language: str, options: Options, side: Side) -> Finding:
@@ -45,7 +49,7 @@ def with_model_fix(
         options: As the finding was collected with.
         side: The reviewed content.
     """
-    sentences = (whole_sentences(fix.sentence) for fix in fixes)
+    sentences = (_first_sentence(whole_sentences(fix.sentence)) for fix in fixes)
     context = next((sentence for sentence in sentences if _holds(sentence, finding, fixes[0].original)), "")
     rerun = _rerun(finding, options, side)
     candidates = (_suggested(fix, text) for fix in fixes)
@@ -65,6 +69,11 @@ def _rerun(finding: Finding, options: Options, side: Side) -> Recheck:
 def _proven(finding: Finding, fix: Suggestion, text: str, language: str, rerun: Recheck) -> Suggestion | None:
     proof = prove(finding, fix, text, language, rerun)
     return dataclasses.replace(fix, proof=proof.said, marks=frozenset()) if proof.proven else None
+
+
+def _first_sentence(text: str) -> str:
+    """Return the first sentence; what follows tends to announce the code."""
+    return _SENTENCE_END.split(text, maxsplit=1)[0]
 
 
 def _holds(sentence: str, finding: Finding, code: str) -> bool:

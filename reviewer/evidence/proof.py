@@ -32,7 +32,7 @@ class Proof:
     """The verdict about one fix.
 
     Attributes:
-        said: What exactly was shown, such as ``"ruff no longer reports B006; parses; nothing else changed"``, or why
+        said: What exactly was shown, such as ``"ruff no longer reports B006; parses; only these lines change"``, or why
             the fix is refused.
     """
 
@@ -85,7 +85,7 @@ def _verdict(finding: Finding, before: Iterable[Finding] | None, after: Iterable
         name, rule = min(added)
         return Proof(proven=False, said=f"it causes {name} {rule}".rstrip())
     mended = "; ".join(_no_longer(source) for source in checkable)
-    return Proof(proven=True, said=f"{mended}; parses; nothing else changed")
+    return Proof(proven=True, said=f"{mended}; parses; only these lines change")
 
 
 def _counts(findings: Iterable[Finding]) -> Counter[tuple[str, str]]:
