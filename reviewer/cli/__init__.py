@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "uninstall": ("reviewer.cli.install:uninstall", "Remove them and restore what was there.", "Hooks and CI"),
     "hook": ("reviewer.cli.hook:hook", "What a git hook calls: pre-commit, pre-push and others.", "Hooks and CI"),
     "ci": ("reviewer.cli.ci:ci", "Review a pull request or a push on a CI machine.", "Hooks and CI"),
+    "mcp": ("reviewer.cli.mcp:mcp", "Serve reviews and the model to coding agents (MCP).", "Hooks and CI"),
     "engine": ("reviewer.cli.engine:engine", "Install, start, stop and watch the model server.", "Set-up"),
     "model": ("reviewer.cli.model:model", "List, install, verify and remove models.", "Set-up"),
     "cache": ("reviewer.cli.cache:cache", "Show or clear the answers that are kept.", "Set-up"),

@@ -1,0 +1,1 @@
+"""Offers reviews and the model to other programs."""
