@@ -335,11 +335,17 @@ class ChangeSummary:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file or part of one that was skimmed (looked at by name only) or not read, with the reason."""
+    """A file that was not sent, with the reason.
+
+    Attributes:
+        lines: How many lines it adds.
+        unread: Whether it should have been read, so that a required review is incomplete.
+    """
 
     path: str
     reason: str
     lines: int = 0
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +400,11 @@ class Review:
     def shown(self) -> tuple[Finding, ...]:
         """The findings that a reporter shows, in that order; the report's ids (r1, r2, …) count along this tuple."""
         return tuple(finding for finding in self.findings if finding.shown)
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether a unit or a file that should have been read was not."""
+        return bool(self.not_read) or any(one.unread for one in self.skimmed)
 
     @property
     def not_read(self) -> tuple[UnitReview, ...]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewer.errors import GitError, UsageError
-from reviewer.git import Repository, Target, TargetKind, listing, read_patch
+from reviewer.git import Repository, Target, TargetKind, read_patch
+from reviewer.git.content import worktree_file
 from tests.repo import Repo
 
 if TYPE_CHECKING:
@@ -186,18 +187,18 @@ def test_no_revision_becomes_an_option(two: Repo, revision: str) -> None:
 
 
 def test_unknown_revision(two: Repo) -> None:
-    with pytest.raises(GitError, match="git knows no revision nope") as caught:
+    with pytest.raises(GitError, match="unknown revision nope") as caught:
         Repository.discover(two.root).target("nope..HEAD", staged=True)
     assert "git fetch" in str(caught.value.hint)
 
 
 def test_blob_is_no_revision(two: Repo) -> None:
-    with pytest.raises(GitError, match="no revision"):
+    with pytest.raises(GitError, match="unknown revision"):
         Repository.discover(two.root).resolve("HEAD:a.txt")
 
 
 def test_revision_before_the_first_commit(repo: Repo) -> None:
-    with pytest.raises(GitError, match="no revision HEAD") as caught:
+    with pytest.raises(GitError, match="unknown revision HEAD") as caught:
         Repository.discover(repo.root).target("HEAD", staged=True)
     assert "reviewer review --staged" in str(caught.value.hint)
 
@@ -247,7 +248,6 @@ def test_partial_staging_is_reviewed_as_staged(two: Repo) -> None:
     assert repository.content(target, "a.txt") == b"staged\n"
     worktree = repository.target(None, staged=False)
     assert b"-staged\n+not staged\n" in repository.patch(worktree)
-    assert repository.content(worktree, "a.txt") == b"not staged\n"
 
 
 def test_intent_to_add_is_not_recorded(two: Repo) -> None:
@@ -464,7 +464,8 @@ def test_worktree_content_stays_inside(two: Repo, path: str) -> None:
     if os.name != "nt":
         (two.root / "link").symlink_to(outside)
     repository = Repository.discover(two.root)
-    assert repository.content(repository.target(None, staged=False), path) is None
+    assert worktree_file(repository.root, path) is None
+    assert repository.content(repository.target(None, staged=True), path) in (None, b"b\n")
 
 
 @POSIX
@@ -487,12 +488,12 @@ def test_show(two: Repo) -> None:
 def test_patch_target_has_no_contents(two: Repo) -> None:
     repository = Repository.discover(two.root)
     target = Target.of_patch("change.patch")
-    assert repository.content(target, "a.txt") is None
-    with pytest.raises(ValueError, match="outside"):
-        repository.patch(target)
+    for refused in (repository.patch, repository.blobs):
+        with pytest.raises(ValueError, match="outside"):
+            refused(target)
 
 
-# ---- worktrees, submodules, shallow clones
+# ---- worktrees
 
 
 def test_linked_worktree(two: Repo, tmp_path: Path) -> None:
@@ -519,53 +520,7 @@ def test_hooks_dir(two: Repo, home: Path, tmp_path: Path, value: str | None) -> 
     assert Repository.discover(two.root / "sub").hooks_dir == expected
 
 
-# ---- listings
-
-
-def test_files_of_each_target(two: Repo) -> None:
-    two.stage({"a.txt": "3\n", "sub/c d.txt": "c\n"})
-    two.write({"a.txt": "4\n", "untracked.txt": "x\n"})
-    repository = Repository.discover(two.root)
-    texts = ("1\n", "2\n", "3\n", "b\n", "c\n")
-    ids = {text: two.git("hash-object", "--stdin", data=text.encode()).decode().strip() for text in texts}
-    head = {"a.txt": ids["2\n"], "sub/b.txt": ids["b\n"]}
-    index = {"a.txt": ids["3\n"], "sub/b.txt": ids["b\n"], "sub/c d.txt": ids["c\n"]}
-    assert repository.files(repository.target(None, staged=True)) == index
-    assert repository.files(repository.target(None, staged=False)) == index
-    assert repository.files(repository.target("HEAD", staged=False)) == head
-    assert repository.files(repository.target("HEAD~..HEAD", staged=False)) == head
-    assert repository.files(repository.target("HEAD~", staged=False)) == {**head, "a.txt": ids["1\n"]}
-    assert repository.files(Target.of_patch("a patch")) == {}
-
-
-@POSIX
-def test_files_are_regular_ones(repo: Repo) -> None:
-    repo.commit("first", {"a\nb.txt": "a\n", b"\xff.txt".decode("utf-8", "surrogateescape"): "b\n"})
-    (repo.root / "link").symlink_to("a.txt")
-    repo.stage()
-    repo.git("update-index", "--add", "--cacheinfo", f"160000,{repo.head()},submodule")
-    repo.git("update-index", "--chmod=+x", "a\nb.txt")
-    repository = Repository.discover(repo.root)
-    assert list(repository.files(repository.target(None, staged=True))) == ["a\nb.txt", "\udcff.txt"]
-
-
-def test_unmerged_files_are_left_out_of_a_listing(two: Repo) -> None:
-    two.git("checkout", "-q", "-b", "other", "HEAD~")
-    two.commit("other", {"a.txt": "other\n"})
-    two.git("merge", "main", check=False)
-    repository = Repository.discover(two.root)
-    assert list(repository.files(repository.target(None, staged=True))) == ["sub/b.txt"]
-
-
-def test_blobs_by_id(two: Repo) -> None:
-    repository = Repository.discover(two.root)
-    files = repository.files(repository.target("HEAD", staged=False))
-    missing, tree = "0" * 40, two.git("rev-parse", "HEAD^{tree}").decode().strip()
-    wanted = [*files.values(), missing, tree]
-    assert listing.contents(repository.offline, wanted) == {files["a.txt"]: b"2\n", files["sub/b.txt"]: b"b\n"}
-    assert listing.sizes(repository.offline, wanted) == {files["a.txt"]: 2, files["sub/b.txt"]: 2}
-    assert listing.contents(repository.offline, []) == {}
-    assert listing.sizes(repository.offline, []) == {}
+# ---- submodules and shallow clones
 
 
 @pytest.fixture
@@ -609,7 +564,7 @@ def test_shallow_clone(two: Repo, tmp_path: Path) -> None:
     repository = Repository.discover(tmp_path / "shallow")
     for revision, message in {
         "HEAD": "the parent of commit .* is not in this clone",
-        "HEAD~1..HEAD": "git knows no revision HEAD~1",
+        "HEAD~1..HEAD": "unknown revision HEAD~1",
         "origin/old...HEAD": "no commit in common",
     }.items():
         with pytest.raises(GitError, match=message) as caught:
@@ -730,12 +685,12 @@ def test_attributes_are_those_that_git_would_record(repo: Repo) -> None:
     repository = Repository.discover(repo.root)
 
     def asked(target: Target, revision: str | None = None) -> dict[str, dict[str, str]]:
-        return repository.attributes(target, names, [path, "other.c"], revision=revision)
+        with repository.differences(target, attributes_from=revision) as found:
+            return found[0].attributes(names, [path, "other.c"])
 
     staged_target = repository.target(None, staged=True)
     assert asked(staged_target) == {path: {"linguist-generated": "false"}}
     assert asked(repository.target(None, staged=False)) == {path: {"diff": "python"}}
     assert asked(repository.target(second, staged=True)) == {path: {"linguist-generated": "unset", "diff": "unset"}}
     assert asked(repository.target(second, staged=True), first) == {path: {"linguist-generated": "set"}}
-    assert asked(Target.of_patch("patch")) == {}
     assert (repo.root / ".git" / "index").read_bytes() == index

@@ -176,9 +176,7 @@ def _findings(
         suggestion = finding.suggestion if finding.suggestion and finding.suggestion.shown else None
         if suggestion is not None and path not in known:
             text = None if target.kind is TargetKind.PATCH else read(path)
-            # A file of the working tree is known by what git would store of it, as all others are.
-            filtered = path if target.kind is TargetKind.WORKTREE else None
-            known[path] = "" if text is None else blobs.id_of(text, filtered)
+            known[path] = "" if text is None else blobs.id_of(text)
         yield {
             **_record(number, finding, suggestion, languages[path]),
             "blob": known[path] if suggestion else "",

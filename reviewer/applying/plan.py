@@ -16,6 +16,7 @@ from reviewer.applying.blobs import Blobs, encode
 from reviewer.diff import decode
 from reviewer.errors import UsageError
 from reviewer.git import TargetKind
+from reviewer.git.command import native
 from reviewer.syntax import new_errors
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Planner:
         return UsageError(f"{path} is not what was reviewed any more", hint=again)
 
     def _is_staged(self, path: str, blob: str) -> bool:
-        found = self._repository.command.attempt("rev-parse", "--verify", "--quiet", f":0:{path}")
+        found = self._repository.command.attempt("rev-parse", "--verify", "--quiet", native(f":0:{path}"))
         return found.status == 0 and found.out.decode().strip() == blob
 
     def _change(self, path: str, opened: _Open, accepted: Mapping[str, Suggestion]) -> FilePlan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +140,8 @@ def _anything_staged() -> bool:
     """Ask git, before anything slow is imported; a refusal (no commit yet, no repository) counts as yes."""
     try:
         env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-        done = subprocess.run(("git", *_ANYTHING_STAGED, "--"), check=False, capture_output=True, env=env)
+        argv = ("git", "-c", "core.fsmonitor=false", *_ANYTHING_STAGED, "--")
+        done = subprocess.run(argv, check=False, capture_output=True, env=env)
     except OSError:
         return True
     return done.returncode != 0
@@ -195,16 +197,18 @@ def _review_one(repository: Repository, target: Target, settings: Settings, what
     from reviewer.selection.source import from_repository
     from reviewer.terminal import output
 
-    source = from_repository(repository, target)
+    began = time.monotonic()
+    source = from_repository(repository, target, deadline=settings.hook_deadline)
     if not source.change.files:
         return ExitCode.PASSED
+    left = None if settings.hook_deadline is None else max(0.0, settings.hook_deadline - (time.monotonic() - began))
     try:
         review = make_review(
             source,
             settings,
             from_worktree(repository),
             wait=settings.hook_budget,
-            deadline=settings.hook_deadline,
+            deadline=left,
         )
     except EngineError as problem:
         if settings.require:

@@ -101,7 +101,7 @@ def _review(repository: Repository, settings: Settings) -> Review | None:
     from reviewer.review import review as make_review
     from reviewer.selection.source import from_repository
 
-    source = from_repository(repository, repository.target(None, staged=True))
+    source = from_repository(repository, repository.target(None, staged=True), deadline=settings.hook_deadline)
     if not source.change.files:
         return None
     return make_review(

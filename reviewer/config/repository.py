@@ -6,7 +6,6 @@ bounded, and files of another kind, such as ``.DS_Store``, are ignored.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -100,9 +99,10 @@ def _worktree_texts(root: Path, name: str) -> dict[str, str]:
 
 def _revision_texts(repository: Repository, revision: str, name: str) -> dict[str, str]:
     from reviewer.git import Target, TargetKind
+    from reviewer.git.command import path_text
 
     command = ("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision, "--", f"{name}/")
-    paths = [os.fsdecode(path) for path in repository.command.run(*command).split(b"\0") if path]
+    paths = [path_text(path) for path in repository.command.run(*command).split(b"\0") if path]
     wanted = [path for path in paths if path.endswith(_SUFFIXES[name])]
     _check_count(len(wanted), name)
     contents = repository.contents(Target(TargetKind.COMMIT, None, revision, name), wanted)

@@ -1,10 +1,11 @@
-"""A patch as immutable values (``change``), and the way there: lines, file sections, names, then unidiff's hunks."""
+"""A patch as immutable values (``change``), parsed step by step: lines, file sections, names, hunks."""
 
 from __future__ import annotations
 
 from reviewer.diff.change import Change, ContentKind, FileChange, FileStatus, Hunk, LineKind, SourceLine
-from reviewer.diff.parser import parse
-from reviewer.diff.text import decode, printable
+from reviewer.diff.merge import resolved
+from reviewer.diff.parser import joined, parse, parse_files
+from reviewer.diff.text import decode, encode, printable
 
 __all__ = [
     "Change",
@@ -15,6 +16,10 @@ __all__ = [
     "LineKind",
     "SourceLine",
     "decode",
+    "encode",
+    "joined",
     "parse",
+    "parse_files",
     "printable",
+    "resolved",
 ]

@@ -17,14 +17,15 @@ class LineKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """One line of annotated source.
+    r"""One line of annotated source.
 
     Attributes:
-        text: Without line ending, decoded with ``surrogateescape``; other separators (a lone carriage return, a form
-            feed, U+2028) are characters like any other, as they are for git.
-        old: 1-based number in the old side; None for an added line.
+        text: Without line ending, decoded with ``surrogateescape``. Other separators (a lone carriage return, a form
+            feed, U+2028) are ordinary characters, as in git.
+        old: 1-based number in the old side; None for an added line, and for a context line of a merge that only
+            another parent has.
         new: 1-based number in the new side; None for a removed line.
-        ending: A line feed, a carriage return and one, or nothing; ``text + ending`` is what git stores.
+        ending: ``"\n"``, ``"\r\n"`` or nothing; ``text + ending`` is what git stores.
     """
 
     kind: LineKind
@@ -77,11 +78,11 @@ class Hunk:
 
     @cached_property
     def anchors(self) -> tuple[int, ...]:
-        """New-side lines that a finding may name: added ones, and those that stand where lines were only removed.
+        """New-side lines that a finding may name: the added ones, and one for each run of removals without additions.
 
-        Beside each run of removals that nothing replaces, that is the line that now stands where the removed ones
-        stood, or the one before at the end of the file. Empty only where the new side is empty. (A hunk without
-        context does not tell what follows; there it is the line before, and none at the top of the file.)
+        For such a run it is the line after it, or the line before it at the end of the file. Empty only if the new
+        side is empty. (A hunk without context does not show what follows; then it is the line before, and none at the
+        top of the file.)
         """
         anchors = set(self.added)
         before = self.new_start - 1 if self.new_count else self.new_start
@@ -106,10 +107,12 @@ class FileChange:
     Attributes:
         path: New path; the old one for a deletion.
         old_path: Path before a rename or copy; None otherwise.
-        old_mode, new_mode: Git modes such as ``"100644"``; None where the side does not exist or the patch does not
-            say (a rename without changes, a patch that is not git's).
-        hunks: In order; for a changed type first what the old file held, then what the new one holds.
+        old_mode, new_mode: Git modes such as ``"100644"``; None if the side does not exist or the patch does not say
+            (a rename without changes, a patch of another tool).
+        hunks: In order; for a changed type first those of the old file, then those of the new one.
         eof_newline: Whether the new side ends with a newline, as far as the hunks reach its end.
+        unread: Why the patch of this file was not read; empty if it was. It then has no hunks.
+        unread_lines: The number of lines added by a patch that was not read, if known.
     """
 
     path: str
@@ -120,6 +123,27 @@ class FileChange:
     new_mode: str | None = None
     hunks: tuple[Hunk, ...] = ()
     eof_newline: bool = True
+    unread: str = ""
+    unread_lines: int = 0
+
+    def applied_to(self, old: str) -> str | None:
+        """Return the new side's text for the old side's; None if the hunks do not fit it."""
+        lines = [f"{line}\n" for line in old.split("\n")]
+        lines[-1:] = [lines[-1][:-1]] if lines[-1] != "\n" else []
+        found: list[str] = []
+        at = 0
+        for hunk in self.hunks:
+            start = hunk.old_start - 1 if hunk.old_count else hunk.old_start
+            found += lines[at:start]
+            at = start
+            for line in hunk.lines:
+                if line.old is not None:
+                    if lines[at : at + 1] != [line.text + line.ending]:
+                        return None
+                    at += 1
+                if line.new is not None:
+                    found.append(line.text + line.ending)
+        return "".join((*found, *lines[at:]))
 
 
 @dataclass(frozen=True)
@@ -127,7 +151,7 @@ class Change:
     """Everything under review.
 
     Attributes:
-        subject: What it is, for people: ``"staged changes"``, ``"main...HEAD"``.
+        subject: What was changed, for display: ``"staged changes"``, ``"main...HEAD"``.
         files: In git's order.
     """
 

@@ -1,4 +1,4 @@
-"""Bytes of unknown encoding as text that loses nothing, and that text made fit to be shown."""
+"""Lossless decoding of bytes in an unknown encoding, and text made safe to display."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ _INVISIBLE = re.compile(
 
 
 def decode(data: bytes) -> str:
-    """Decode as UTF-8; other bytes become lone surrogates, so that encoding the same way gives the bytes back."""
+    """Decode as UTF-8; other bytes become lone surrogates, so that encoding with ``surrogateescape`` restores them."""
     return data.decode("utf-8", "surrogateescape")
 
 
+def encode(text: str) -> bytes:
+    """Undo ``decode``."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def printable(text: str) -> str:
-    """Make text safe for a terminal or a page: what is invisible becomes visible, what is no text U+FFFD.
+    """Make text safe for a terminal or a page: invisible characters become visible, undecodable bytes U+FFFD.
 
     Tab and line feed stay. ASCII control characters become their pictures (U+2400 and up), others ``<U+202E>``.
     """

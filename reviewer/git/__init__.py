@@ -1,4 +1,4 @@
-"""The change under review as git records it: patches and file contents as bytes, never written to or reinterpreted."""
+"""Reads the change under review as git records it: patches and file contents as bytes. Writes nothing."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Running git and translating its refusals.
+"""Running git, and translating its errors.
 
-Git itself is asked for everything, through GitPython's command wrapper: it finds the executable safely on Windows,
-fixes the language of messages, and reads both pipes at once. GitPython's ``Repo`` is left out: it finds repositories
-in Python and so knows neither ``safe.directory`` nor ``GIT_CEILING_DIRECTORIES``.
+Everything is asked of git itself, through GitPython's command wrapper: it finds the executable safely on Windows, fixes
+the language of messages, and reads both pipes at once. GitPython's ``Repo`` is not used: it finds repositories in
+Python, without ``safe.directory`` and ``GIT_CEILING_DIRECTORIES``.
 """
 
 from __future__ import annotations
@@ -11,19 +11,29 @@ import os
 import re
 import tempfile
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reviewer.errors import GitError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from subprocess import Popen
+
+# Neither hooks (post-index-change, reference-transaction) nor a file system monitor may start.
+NO_PROGRAMS = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
+ENVIRONMENT = {
+    "GIT_OPTIONAL_LOCKS": "0",  # the index is the user's: not even its cache of file times is refreshed
+    "GIT_NO_LAZY_FETCH": "1",  # in a partial clone, missing objects are not fetched
+    "GIT_ALLOW_PROTOCOL": "none",  # the same, for git before 2.44
+}
 
 _OWNED_BY_ANOTHER = re.compile(r"(?:repository at '|unsafe repository \(')([^'\n]*)'")
+_NOT_FETCHED = re.compile(r"promisor remote|lazy fetching disabled|transport '\w+' not allowed")
 
 
 class Result(NamedTuple):
-    """What one git process gave back; ``err`` is in English."""
+    """The outcome of one git process; ``err`` is in English."""
 
     status: int
     out: bytes
@@ -31,7 +41,7 @@ class Result(NamedTuple):
 
 
 class Command:
-    """Git, started in one folder with one environment.
+    """Git, started in one folder with one environment. It runs no hook and connects to no remote.
 
     Raises:
         GitError: Git is not installed.
@@ -42,13 +52,18 @@ class Command:
             import git
         except ImportError as error:  # GitPython looks for the executable while it is imported
             raise _missing() from error
-        self._folder = folder
+        self.folder = folder
         self._git = git.Git(folder)
-        # The index is the user's: not even its cache of file times is refreshed.
-        self._git.update_environment(GIT_OPTIONAL_LOCKS="0", **(environment or {}))
+        self._git.update_environment(**(ENVIRONMENT | dict(environment or {})))
 
-    def attempt(self, *args: str, stdin: bytes | None = None) -> Result:
-        """Run git whatever its exit status."""
+    def attempt(self, *args: str, stdin: bytes | None = None, config: Sequence[str] = NO_PROGRAMS) -> Result:
+        """Run git whatever its exit status.
+
+        Args:
+            args: The command and its arguments.
+            stdin: Its standard input.
+            config: Settings for this command, as ``-c NAME=VALUE``.
+        """
         from git import GitCommandNotFound
 
         with ExitStack() as stack:
@@ -59,7 +74,7 @@ class Command:
                 source.seek(0)
             try:
                 status, out, err = self._git.execute(
-                    ["git", *args],
+                    ["git", *config, *args],
                     istream=source,
                     with_extended_output=True,
                     with_exceptions=False,
@@ -70,19 +85,31 @@ class Command:
                 raise _missing() from error
         return Result(status, bytes(out), str(err))
 
-    def run(self, *args: str, stdin: bytes | None = None) -> bytes:
+    def run(self, *args: str, stdin: bytes | None = None, config: Sequence[str] = NO_PROGRAMS) -> bytes:
         """Run git and return its output.
 
         Raises:
             GitError: It failed.
         """
-        result = self.attempt(*args, stdin=stdin)
+        result = self.attempt(*args, stdin=stdin, config=config)
         if result.status:
             raise self.refusal(result)
         return result.out
 
+    def start(self, *args: str, stdin: int | None = None) -> Popen[bytes]:
+        """Start git with pipes for its output and errors, to be read while it runs; the caller ends the process."""
+        from git import GitCommandNotFound
+
+        try:
+            started: Any = self._git.execute(["git", *NO_PROGRAMS, *args], as_process=True, istream=stdin)
+        except GitCommandNotFound as error:
+            raise _missing() from error
+        process: Popen[bytes] = started.proc
+        started.proc = None  # GitPython's wrapper would end the process when it is collected
+        return process
+
     def refusal(self, result: Result) -> GitError:
-        """Say why git failed, and what to do about it where that is known."""
+        """Return the error for a failed command, with a hint if the cause is known."""
         owned = _OWNED_BY_ANOTHER.search(result.err)
         if owned:
             return GitError(
@@ -91,15 +118,35 @@ class Command:
             )
         if "not a git repository" in result.err:
             hint = "Run it inside one, or review a patch: git diff | reviewer review -"
-            return GitError(f"{self._folder} is not inside a git repository", hint=hint)
+            return GitError(f"{self.folder} is not inside a git repository", hint=hint)
+        if _NOT_FETCHED.search(result.err):
+            return GitError(
+                "this partial clone lacks objects that the review needs, and a review does not fetch them",
+                hint="Fetch them with a git command that reads them, such as: git show --patch HEAD",
+            )
         lines = result.err.splitlines()
-        said = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
-        return GitError(f"git failed: {said[-1].strip()}" if said else f"git failed with status {result.status}")
+        errors = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
+        return GitError(f"git failed: {errors[-1].strip()}" if errors else f"git failed with status {result.status}")
 
 
 def text(out: bytes) -> str:
-    """Decode one line of git's output; paths come through as Python names files."""
-    return os.fsdecode(out).rstrip("\r\n")
+    """Decode one line of git's output, such as a folder, as Python names files."""
+    return os.fsdecode(out.removesuffix(b"\n"))
+
+
+def path_bytes(path: str) -> bytes:
+    """Encode a path inside a repository; with ``path_text`` it is the same bytes in every locale."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def path_text(path: bytes) -> str:
+    """Decode a path inside a repository, as ``diff`` decodes those of a patch."""
+    return path.decode("utf-8", "surrogateescape")
+
+
+def native(path: str) -> str:
+    """Return a path inside a repository, or an argument with one, as this system's Python names files."""
+    return path if os.name == "nt" else os.fsdecode(path_bytes(path))
 
 
 def _missing() -> GitError:

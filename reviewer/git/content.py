@@ -1,61 +1,108 @@
-"""Whole files as git stores them: many blobs from one process, and files of the working tree without leaving it."""
+"""Whole files as git stores them, read from one process, and files of the working tree without leaving it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import subprocess
+import threading
+import weakref
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from reviewer.errors import GitError
+from reviewer.git.command import native, path_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from reviewer.git.command import Command
 
+LARGEST = 16 << 20
+"""Longest file that is read whole, in bytes."""
+
 _HEADER = re.compile(rb"[0-9a-f]{40,64} (\w+) (\d+)")
+_PIECE = 1 << 20
 
 
-def blobs(command: Command, tree: str, paths: Iterable[str]) -> dict[str, bytes | None]:
-    """Read files of a tree, or of the index where ``tree`` is ``":0"``; None stands for what is no file there."""
-    found: dict[str, bytes | None] = dict.fromkeys(paths)
-    # One request per line: a path with a line feed in it is asked for by itself.
-    plain = [path for path in found if "\n" not in path]
-    if plain:
-        requests = b"".join(os.fsencode(f"{tree}:{path}\n") for path in plain)
-        found.update(zip(plain, batch(command.run("cat-file", "--batch", stdin=requests)), strict=True))
-    for path in found.keys() - set(plain):
-        result = command.attempt("cat-file", "blob", f"{tree}:{path}")
-        found[path] = None if result.status else result.out
-    return found
+class Blobs:
+    """Reads the files of one tree, one after the other, from a git process that stays.
+
+    Args:
+        command: Git.
+        tree: A tree or commit, or ``":0"`` for the index.
+    """
+
+    def __init__(self, command: Command, tree: str) -> None:
+        self._command = command
+        self._tree = tree
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file; None if there is no such file, or it is longer than ``LARGEST``.
+
+        Raises:
+            GitError: Git ended.
+        """
+        if path.startswith(("./", "../")):  # git would take it relative to a folder, or end
+            return None
+        name = path_bytes(f"{self._tree}:{path}")
+        # Requests are lines, and git takes a carriage return at the end of one for a part of the line's end.
+        if b"\n" in name or name.endswith(b"\r"):
+            found = self._command.attempt("rev-parse", "--verify", "--quiet", native(f"{self._tree}:{path}"))
+            if found.status:
+                return None
+            name = found.out.strip()
+        with self._lock:
+            return self._request(name)
+
+    def _request(self, name: bytes) -> bytes | None:
+        if self._process is None:
+            self._process = self._command.start("cat-file", "--batch", stdin=subprocess.PIPE)
+            weakref.finalize(self, _stop, self._process)
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None  # noqa: S101 - pipes were asked for
+        assert stdout is not None  # noqa: S101
+        try:
+            stdin.write(name + b"\n")
+            stdin.flush()
+        except OSError as error:
+            raise GitError("git cat-file ended unexpectedly") from error
+        line = stdout.readline()
+        if not line.endswith(b"\n"):
+            raise GitError("git cat-file ended unexpectedly")
+        header = _HEADER.fullmatch(line[:-1])
+        return None if header is None else _body(stdout, header[1] == b"blob", int(header[2]))
 
 
-def batch(out: bytes) -> Iterator[bytes | None]:
-    """Read the output of ``cat-file --batch``; None stands for what is no blob, or not there."""
-    position = 0
-    while position < len(out):
-        end = out.index(b"\n", position)
-        header = _HEADER.fullmatch(out, position, end)
-        position = end + 1
-        if header is None:  # "NAME missing"
-            yield None
-            continue
-        size = int(header[2])
-        yield out[position : position + size] if header[1] == b"blob" else None
-        position += size + 1
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    process.wait()
+
+
+def _body(stream: IO[bytes], wanted: bool, size: int) -> bytes | None:
+    if wanted and size <= LARGEST:
+        return stream.read(size + 1)[:-1]
+    left = size + 1
+    while left > 0 and (piece := stream.read(min(left, _PIECE))):
+        left -= len(piece)
+    return None
 
 
 def worktree_file(root: Path, path: str) -> bytes | None:
-    """Read a file of the working tree as it lies there; for a symbolic link its target, as git stores it.
+    """Read a file of the working tree as it is on disk; for a symbolic link its target, as git stores it.
 
-    None where there is no such file. A patch's path is another's word, so it may lead neither out of the working tree
-    nor through a link.
+    None if there is no such file. The path of a patch is untrusted, so it may lead neither out of the working tree nor
+    through a link.
 
     Raises:
-        GitError: The file can not be read.
+        GitError: The file cannot be read.
     """
-    parts = PurePosixPath(path).parts
+    parts = PurePosixPath(native(path)).parts
     if not parts or ".." in parts or PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor:
         return None
     file = root

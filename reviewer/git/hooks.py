@@ -1,4 +1,4 @@
-"""Native git hooks: put in place, chained with what was there, and taken away without a trace."""
+"""Native git hooks: installed, chained with an existing hook, and removed without a trace."""
 
 from __future__ import annotations
 
@@ -40,36 +40,36 @@ class NativeHook:
 
     @property
     def earlier(self) -> Path:
-        """The hook that was there before, kept aside; ours runs it first."""
+        """Where an existing hook is kept; the installed one runs it first."""
         return self.folder / (self.name + _SUFFIX)
 
     @property
     def is_ours(self) -> bool:
-        """Whether the hook is one that ``install`` made."""
+        """Whether ``install`` made the hook."""
         return self.path.is_file() and not self.path.is_symlink() and _MARK in self.path.read_bytes()[:200]
 
     @property
     def exists(self) -> bool:
-        """Whether there is a hook at all; a dangling link is one."""
+        """Whether there is any hook; a dangling link counts."""
         return os.path.lexists(self.path)
 
     def install(self, program: Path, options: str = "") -> bool:
-        """Put the hook in place; an earlier one is renamed aside and chained.
+        """Install the hook; an existing one is renamed and chained.
 
         Args:
             program: The ``reviewer`` to run.
             options: What follows ``reviewer hook NAME``, as the shell reads it.
 
         Returns:
-            Whether an earlier hook is chained.
+            Whether another hook is chained.
 
         Raises:
-            UsageError: Another program put its hook over ours, or the folder cannot be written.
+            UsageError: Another program replaced the installed hook, or the folder cannot be written.
         """
         if self.exists and not self.is_ours and os.path.lexists(self.earlier):
             raise UsageError(
-                f"{self.path} is not ours, and an earlier hook is kept beside it",
-                hint=f"keep one of them, and install again:\n  {self.path}\n  {self.earlier}",
+                f"another program replaced {self.path}, and an earlier hook is kept beside it",
+                hint=f"Remove one of them, then install again:\n  {self.path}\n  {self.earlier}",
             )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ class NativeHook:
         return os.path.lexists(self.earlier)
 
     def uninstall(self) -> bool:
-        """Take the hook away and put the earlier one back as it was.
+        """Remove the hook and restore the earlier one.
 
         Returns:
             Whether anything changed.
@@ -107,7 +107,7 @@ class NativeHook:
 
 
 def script(name: str, program: Path, options: str = "") -> str:
-    """The text of a hook."""
+    """Return the text of a hook."""
     from reviewer import assets
 
     values = {
@@ -119,14 +119,14 @@ def script(name: str, program: Path, options: str = "") -> str:
     text = assets.read("hooks/native/hook.sh")
     for placeholder, value in values.items():
         text = text.replace(placeholder, value)
-    return text.replace("\r\n", "\n")  # a checkout on Windows may have changed them, and sh stumbles over them
+    return text.replace("\r\n", "\n")  # a checkout on Windows may have added them, and sh fails on them
 
 
 def this_program() -> Path:
-    """The ``reviewer`` command of this installation.
+    """Return the ``reviewer`` command of this installation.
 
-    Not ``python -m reviewer``: that would import from the repository under review, and could not be told from a review
-    with findings once the package is gone.
+    Not ``python -m reviewer``: that would import from the repository under review, and its exit code would look like
+    that of a review with findings once the package is uninstalled.
 
     Raises:
         UsageError: There is none.
@@ -139,7 +139,7 @@ def this_program() -> Path:
     if found is None:
         raise UsageError(
             f"this installation has no reviewer command beside {sys.executable}",
-            hint="install the package: pip install vllm-reviewer",
+            hint="Install the package: pip install vllm-reviewer",
         )
     return Path(found).absolute()
 

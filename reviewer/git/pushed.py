@@ -1,6 +1,6 @@
-"""What a push sends, from the lines that git gives its pre-push hook or from pre-commit's variables.
+"""What a push sends, from git's lines to the pre-push hook or from pre-commit's variables.
 
-A push sends commits, so nothing here looks at the index or the working tree.
+A push sends commits, so neither the index nor the working tree is read.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from reviewer.git import Repository, Target
     from reviewer.git.command import Command
 
-_BOUNDARIES = 200  # more points where the pushed history leaves the remote's would only make the command line long
+_BOUNDARIES = 200  # points where the pushed history leaves the remote's; they become arguments of git
 
 
 class Ref(NamedTuple):
-    """One line of git's: what goes where. An object id of zeros stands for nothing."""
+    """One line of git's input to the hook. An object id of zeros stands for no object."""
 
     local_ref: str
     local: str
@@ -30,7 +30,7 @@ class Ref(NamedTuple):
 
 
 def from_framework(env: Mapping[str, str]) -> bool:
-    """Whether pre-commit runs the hook; it reads git's lines itself and tells what it made of them in variables."""
+    """Return whether pre-commit runs the hook; it reads git's lines itself and passes on variables."""
     return env.get("PRE_COMMIT") == "1"
 
 
@@ -38,26 +38,26 @@ def read_lines(stream: TextIO | None) -> list[Ref]:
     """Read git's lines.
 
     Raises:
-        UsageError: A person types, or what stands there is something else.
+        UsageError: Standard input is a terminal, or contains something else.
     """
     if stream is None or stream.isatty():
         raise UsageError(
-            "git push runs this hook and tells it what is pushed",
-            hint="to review a branch: reviewer review main...HEAD",
+            "this hook is run by git push, which passes the pushed refs on standard input",
+            hint="Review a branch: reviewer review main...HEAD",
         )
     refs = []
-    for line in stream.read().splitlines():
+    for line in stream.read().split("\n"):
         if not line.strip():
             continue
         fields = line.rsplit(" ", 3)
         if len(fields) != len(Ref._fields):
-            raise UsageError(f"no line of git's pre-push: {line[:200]!r}")
+            raise UsageError(f"not a line of git's pre-push: {line[:200]!r}")
         refs.append(Ref(*fields))
     return refs
 
 
 def targets(repository: Repository, refs: list[Ref], remote: str | None, env: Mapping[str, str]) -> list[Target]:
-    """Say what to review, each range once.
+    """Return what to review, each range once.
 
     Raises:
         GitError: Git failed.
@@ -70,11 +70,11 @@ def _framework_targets(repository: Repository, env: Mapping[str, str]) -> list[T
     base, head = env.get("PRE_COMMIT_FROM_REF"), env.get("PRE_COMMIT_TO_REF")
     if base and head:
         return [_named(repository.merge_base_target(base, head), head)]
-    # Without a range it pushes a history that has nothing in common with the remote's.
+    # There is no range if the pushed history has nothing in common with the remote's.
     branch = env.get("PRE_COMMIT_LOCAL_BRANCH")
     if branch:
         return _new(repository, branch, repository.resolve(branch), env.get("PRE_COMMIT_REMOTE_NAME"))
-    raise UsageError("pre-commit tells no range to review", hint="pre-commit run --from-ref main --to-ref HEAD …")
+    raise UsageError("pre-commit passed no range", hint="pre-commit run --from-ref main --to-ref HEAD …")
 
 
 def _git_targets(repository: Repository, refs: list[Ref], remote: str | None) -> list[Target]:
@@ -84,14 +84,14 @@ def _git_targets(repository: Repository, refs: list[Ref], remote: str | None) ->
             continue
         try:
             head = repository.resolve(ref.local)
-        except GitError:  # a tag of something that is no commit
+        except GitError:  # a tag of a blob or a tree
             continue
         found += _updated(repository, ref, head) or _new(repository, ref.local_ref, head, remote)
     return found
 
 
 def _updated(repository: Repository, ref: Ref, head: str) -> list[Target]:
-    """What an existing branch gains; nothing where its old tip is not in this clone or shares no history."""
+    """Return what an existing branch gains; nothing if its old tip is not in this clone or shares no history."""
     if _is_nothing(ref.remote):
         return []
     try:
@@ -101,7 +101,7 @@ def _updated(repository: Repository, ref: Ref, head: str) -> list[Target]:
 
 
 def _new(repository: Repository, name: str, head: str, remote: str | None) -> list[Target]:
-    """What a new branch brings beyond everything that the remote is known to have."""
+    """Return what a new branch adds to everything that the remote is known to have."""
     from reviewer.git.command import text
 
     git = repository.command
@@ -117,7 +117,7 @@ def _new(repository: Repository, name: str, head: str, remote: str | None) -> li
 
 
 def _known_to(git: Command, remote: str | None) -> str:
-    """Git's name for the branches that a remote has; of all remotes where the push goes to a bare URL."""
+    """Return git's option for the branches of a remote; of all remotes if the push goes to a URL."""
     if remote and git.run("for-each-ref", "--count=1", f"refs/remotes/{remote}/"):
         return f"--remotes={remote}"
     return "--remotes"

@@ -1,57 +1,29 @@
-"""One repository with a working tree: what to review, its patch and its files.
-
-Patches come from the plumbing commands (``diff-index``, ``diff-tree``, ``diff-files``), which do not read the user's
-``color.*`` and most ``diff.*`` settings; what they do read is set on their command line.
-"""
+"""One repository with a working tree: what to review, its patch and its files."""
 
 from __future__ import annotations
 
 import os
 import re
 import tempfile
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewer.errors import GitError
-from reviewer.git.attributes import attributes
-from reviewer.git.command import Command, Result, text
-from reviewer.git.content import blobs, worktree_file
-from reviewer.git.listing import listed
+from reviewer.git.command import Command, Result, path_text, text
+from reviewer.git.content import Blobs
+from reviewer.git.patches import RECORDED, Patches
 from reviewer.git.revision import Revisions
 from reviewer.git.target import Target, TargetKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator
 
-_CONFIG = (
-    *("-c", "core.quotePath=true"),
-    *("-c", "core.bigFileThreshold=512m"),  # a lower one would call text binary
-    *("-c", "diff.suppressBlankEmpty=false"),
-)
-# Some of these are what plumbing does anyway; that it goes on doing so is not left to chance.
-_PATCH = (
-    "--patch",
-    "--full-index",
-    "--unified=3",
-    "--inter-hunk-context=0",
-    "--src-prefix=a/",
-    "--dst-prefix=b/",
-    "--diff-algorithm=myers",
-    "--indent-heuristic",
-    "--find-renames=50%",
-    "-l1000",  # finding inexact renames is quadratic
-    "--no-color",
-    "--no-ext-diff",
-    "--no-textconv",
-    "--submodule=short",
-)
-# A commit records a submodule's commit whatever .gitmodules says about ignoring it, and never its uncommitted changes;
-# it leaves out a file added with --intent-to-add.
-_RECORDED = ("--ignore-submodules=dirty", "--ita-invisible-in-index")
-
-_UNMERGED = re.compile(rb"^(?:\* Unmerged path|diff --(?:cc|combined)) (.*)$", re.MULTILINE)
-_UNMERGED_SHOWN = 5
+# Neither the split index nor the untracked cache may write into the user's git folder.
+_OWN_INDEX = ("-c", "core.splitIndex=false", "-c", "core.untrackedCache=false")
+_REGULAR_FILE = re.compile(rb"100(?:644|755) (?:blob )?[0-9a-f]{40,64}(?: 0)?")
+_FACTS = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel")
 
 
 class Repository:
@@ -81,56 +53,54 @@ class Repository:
         try:
             folder = Path.cwd() if start is None else start.absolute()
         except OSError as error:
-            raise GitError(f"the current folder can not be read: {error.strerror}") from error
+            raise GitError(f"cannot read the current folder: {error.strerror}") from error
         if not folder.is_dir():
             raise GitError(f"{folder} is not a folder")
         command = Command(folder)
-        facts = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel")
-        result = command.attempt("rev-parse", *facts)
-        lines = [text(line) for line in result.out.splitlines()]
+        result = command.attempt("rev-parse", *_FACTS)
+        lines = [text(line) for line in result.out.split(b"\n")[:-1]]
         if result.status:
             raise _no_working_tree(command, folder, lines, result)
+        if len(lines) != len(_FACTS):  # a folder's name contains a line feed
+            lines = [text(command.run("rev-parse", fact)) for fact in _FACTS]
         _, git_dir, common_dir, root = lines
         return cls(Path(root), Path(git_dir), (folder / common_dir).resolve())
 
     @cached_property
     def hooks_dir(self) -> Path:
         """Where git looks for hooks: ``core.hooksPath``, or ``hooks`` in the common folder; it need not exist."""
-        return self.root / text(self.command.run("rev-parse", "--git-path", "hooks"))
-
-    @cached_property
-    def offline(self) -> Command:
-        """The same git, which fetches nothing: in a partial clone what is not here counts as missing."""
-        environment = _environment(self.root, self.git_dir, self.common_dir)
-        return Command(self.root, environment | {"GIT_NO_LAZY_FETCH": "1"})
+        return self.root / text(self.command.run("rev-parse", "--git-path", "hooks", config=()))
 
     def resolve(self, revision: str) -> str:
         """Return the object id of the commit that a revision names.
 
         Raises:
-            GitError: It names none.
+            GitError: There is no such commit.
         """
         return self._revisions.object_id(revision, "commit")
 
     def target(self, revision: str | None, *, staged: bool) -> Target:
-        """Say what to review.
+        """Return what to review.
 
         Args:
-            revision: ``REV`` (a commit against its first parent), ``A..B``, ``A...B`` (B against the merge base), or
-                None for the index or the working tree.
-            staged: Without a revision: the index against HEAD, else the working tree against the index.
+            revision: ``REV`` (a commit against its parent; a merge where it differs from all its parents), ``A..B``,
+                ``A...B`` (B against the merge base), or None for the index or the working tree.
+            staged: Without a revision: the index against HEAD (at the end of a merge, where it differs from both
+                sides), else the working tree against the index.
 
         Raises:
-            GitError: A revision or its parent is not there.
+            GitError: A revision or its parent is missing.
         """
         if revision is not None:
             return self._range(revision) or self._commit(revision)
-        if staged:
-            return Target(TargetKind.STAGED, self._revisions.head_or_empty_tree(), None, "staged changes")
-        return Target(TargetKind.WORKTREE, None, None, "working tree changes")
+        if not staged:
+            return Target(TargetKind.WORKTREE, None, None, "working tree changes")
+        base, others = self._revisions.head_or_empty_tree(), self._merged_heads()
+        subject = "staged changes that differ from both sides of the merge" if others else "staged changes"
+        return Target(TargetKind.STAGED, base, None, subject, others)
 
     def merge_base_target(self, base: str, head: str) -> Target:
-        """Stand for what ``head`` adds since it left ``base``.
+        """Return the target for what ``head`` adds since it left ``base``.
 
         Raises:
             GitError: One of them is unknown, or they share no history.
@@ -138,29 +108,55 @@ class Repository:
         old, new = self._revisions.merge_base(base, head)
         return Target(TargetKind.RANGE, old, new, f"{base}...{head}")
 
+    @contextmanager
+    def differences(self, target: Target, *, attributes_from: str | None = None) -> Iterator[list[Patches]]:
+        """Compare a target's new side with its base, and with each other parent of a merge.
+
+        Git takes attributes (``-diff``, ``linguist-generated``) from the new side, never from files that are not under
+        review: staged changes and commits are compared in an empty work tree, in which git reads attributes from the
+        index, and for a commit that is an index of its own.
+
+        Args:
+            target: What is reviewed.
+            attributes_from: A revision to take the attributes from instead, as in CI, where the author of the change
+                controls the new side.
+
+        Raises:
+            GitError: Git failed, or there is no temporary folder.
+            ValueError: The target is a patch.
+        """
+        if target.kind is TargetKind.PATCH:
+            raise ValueError("a patch from outside is not in the repository")
+        if target.kind is TargetKind.WORKTREE:
+            yield [Patches(self.command, ("diff-files",), self._without_filters())]
+            return
+        with _temporary_folder() as folder:
+            (folder / "empty").mkdir()
+            environment = self._environment | {"GIT_DIR": str(self.git_dir), "GIT_WORK_TREE": str(folder / "empty")}
+            staged = target.kind is TargetKind.STAGED
+            if not staged:
+                environment["GIT_INDEX_FILE"] = str(folder / "index")
+            command = Command(self.root, environment)
+            if not staged:
+                command.run(*_OWN_INDEX, "read-tree", attributes_from or str(target.head))
+            bases = [str(base) for base in (target.base, *target.others)]
+            if staged:
+                yield [Patches(command, ("diff-index", "--cached", base)) for base in bases]
+            else:
+                yield [Patches(command, ("diff-tree", base, str(target.head))) for base in bases]
+
     def patch(self, target: Target) -> bytes:
-        """Return the change as a git patch, the same on every machine and under every configuration.
+        """Return the change against the base as a git patch, the same on every machine and under every configuration.
 
         Raises:
             GitError: Unmerged paths, or git failed.
         """
-        command: tuple[str, ...]
-        match target.kind:
-            case TargetKind.STAGED:
-                command = ("diff-index", "--cached", *_PATCH, *_RECORDED, str(target.base), "--")
-            case TargetKind.WORKTREE:
-                command = ("diff-files", *_PATCH, *_RECORDED, "--")
-            case TargetKind.COMMIT | TargetKind.RANGE:
-                command = ("diff-tree", *_PATCH, *_RECORDED, str(target.base), str(target.head), "--")
-            case TargetKind.PATCH:
-                raise ValueError("a patch from outside is not in the repository")
-        patch = self.command.run(*_CONFIG, *command)
-        _refuse_unmerged(patch)
-        return patch
+        with self.differences(target) as found:
+            return found[0].whole()
 
     def has_staged_changes(self) -> bool:
-        """Say whether the index differs from HEAD, without reading any file's content."""
-        command = ("diff-index", "--cached", "--quiet", *_RECORDED)
+        """Return whether the index differs from HEAD, without reading any file's content."""
+        command = ("diff-index", "--cached", "--quiet", *RECORDED)
         result = self.command.attempt(*command, "HEAD", "--")
         if result.status > 1:  # most likely no commit yet
             result = self.command.attempt(*command, self._revisions.head_or_empty_tree(), "--")
@@ -168,76 +164,82 @@ class Repository:
             raise self.command.refusal(result)
         return result.status == 1
 
-    def content(self, target: Target, path: str) -> bytes | None:
-        """Return a file's new side as git stores it; None where it has none (deleted, a submodule, a foreign patch).
+    def paths(self, target: Target) -> list[str]:
+        """Return the path of every regular file of the new side; for the working tree, of the index.
 
-        The working tree's own bytes are returned for ``WORKTREE`` only; line endings are then those on disk.
-        """
-        return self.contents(target, (path,))[path]
-
-    def contents(self, target: Target, paths: Iterable[str]) -> dict[str, bytes | None]:
-        """Return many files' new sides while starting git once."""
-        match target.kind:
-            case TargetKind.PATCH:
-                return dict.fromkeys(paths)
-            case TargetKind.WORKTREE:
-                return {path: worktree_file(self.root, path) for path in paths}
-            case TargetKind.STAGED:
-                return blobs(self.command, ":0", paths)
-            case TargetKind.COMMIT | TargetKind.RANGE:
-                return blobs(self.command, str(target.head), paths)
-
-    def old_contents(self, target: Target, paths: Iterable[str]) -> dict[str, bytes | None]:
-        """Return many files' old sides as git stores them; None where a file has none."""
-        if target.kind is TargetKind.PATCH:
-            return dict.fromkeys(paths)
-        return blobs(self.command, target.base or ":0", paths)
-
-    def files(self, target: Target) -> dict[str, str]:
-        """Return the blob id of every file of the new side by path; of what git has where that is the working tree.
+        Links, submodules and unmerged files are left out.
 
         Raises:
             GitError: Git failed.
         """
-        match target.kind:
-            case TargetKind.PATCH:
-                return {}
-            case TargetKind.STAGED | TargetKind.WORKTREE:
-                return listed(self.command, None)
-            case TargetKind.COMMIT | TargetKind.RANGE:
-                return listed(self.command, str(target.head))
+        if target.kind is TargetKind.PATCH:
+            return []
+        args = ("ls-files", "--stage") if target.head is None else ("ls-tree", "-r", "--full-tree", target.head)
+        entries = (entry.partition(b"\t") for entry in self.command.run(args[0], "-z", *args[1:]).split(b"\0"))
+        return [path_text(path) for facts, _, path in entries if _REGULAR_FILE.fullmatch(facts)]
 
-    def attributes(
-        self, target: Target, names: Sequence[str], paths: Sequence[str], *, revision: str | None = None
-    ) -> dict[str, dict[str, str]]:
-        """Return git attributes by path, those that are specified; as the index or the new side has them.
+    def blobs(self, target: Target) -> Blobs:
+        """Return a reader of the new side's files as git stores them.
 
-        Args:
-            target: What is reviewed.
-            names: The attributes.
-            paths: The files.
-            revision: Take them from there instead, as CI does: the head is written by whoever asks for the review.
+        For ``WORKTREE`` they are those of the index, to which the patch applies: git converts line endings and
+        encodings on the way into the repository, so the files on disk may have other lines.
+
+        Raises:
+            ValueError: The target is a patch.
         """
-        head = revision or target.head
-        if not paths or target.kind is TargetKind.PATCH:
-            return {}
-        if head is None:
-            cached = ("--cached",) if target.kind is TargetKind.STAGED else ()
-            return attributes(self.command, names, paths, *cached)
-        # Not --source, which git has since 2.40 only: an index of our own, beside the user's, does the same.
-        with tempfile.TemporaryDirectory() as folder:
-            aside = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            command = Command(self.root, _environment(self.root, self.git_dir, self.common_dir) | aside)
-            command.run("read-tree", head)
-            return attributes(command, names, paths, "--cached")
+        if target.kind is TargetKind.PATCH:
+            raise ValueError("a patch from outside is not in the repository")
+        return Blobs(self.command, target.head or ":0")
+
+    def content(self, target: Target, path: str) -> bytes | None:
+        """Return one file as ``blobs`` does."""
+        return self.blobs(target).read(path)
+
+    def contents(self, target: Target, paths: Iterable[str]) -> dict[str, bytes | None]:
+        """Return several files as ``blobs`` does, from one git process."""
+        blobs = self.blobs(target)
+        return {path: blobs.read(path) for path in paths}
+
+    def old_contents(self, target: Target, paths: Iterable[str]) -> dict[str, bytes | None]:
+        """Return several files of the old side as git stores them; None if it has no such file."""
+        if target.kind is TargetKind.PATCH:
+            return dict.fromkeys(paths)
+        blobs = Blobs(self.command, target.base or ":0")
+        return {path: blobs.read(path) for path in paths}
 
     def show(self, revision: str, path: str) -> bytes | None:
-        """Return a file of a revision; None where that has no such file.
+        """Return a file of a revision; None if it has no such file.
 
         Raises:
             GitError: There is no such revision.
         """
-        return blobs(self.command, self._revisions.object_id(revision, "commit", "tree"), (path,))[path]
+        return Blobs(self.command, self._revisions.object_id(revision, "commit", "tree")).read(path)
+
+    def filters(self) -> frozenset[str]:
+        """Return the names of the filter drivers (``filter.NAME.clean``) that are configured, such as ``lfs``."""
+        found = self.command.attempt("config", "--name-only", "-z", "--get-regexp", r"^filter\..*\.(clean|process)$")
+        keys = (path_text(key) for key in found.out.split(b"\0") if key)
+        return frozenset(key.removeprefix("filter.").rpartition(".")[0] for key in keys)
+
+    def _without_filters(self) -> tuple[str, ...]:
+        """Return the settings that keep ``diff-files`` from running filter drivers, which are the user's programs."""
+        settings: list[str] = []
+        for name in sorted(self.filters()):
+            for setting in ("clean=", "process=", "required=false"):
+                settings += ("-c", f"filter.{name}.{setting}")
+        return tuple(settings)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return _environment(self.root, self.git_dir, self.common_dir)
+
+    def _merged_heads(self) -> tuple[str, ...]:
+        """Return the commits that an unfinished merge brings in."""
+        try:
+            lines = (self.git_dir / "MERGE_HEAD").read_text(encoding="ascii", errors="replace").split()
+        except OSError:
+            return ()
+        return tuple(self.resolve(line) for line in lines)
 
     def _range(self, revision: str) -> Target | None:
         base, dots, head = revision.partition("...")
@@ -249,44 +251,45 @@ class Repository:
         try:
             if dots == "...":
                 return self.merge_base_target(base, head)
-            # A tree may stand at either end: the empty one as the base reviews everything there is.
+            # Either end may be a tree: with the empty one as the base, everything is reviewed.
             old, new = (self._revisions.object_id(end, "commit", "tree") for end in (base, head))
             return Target(TargetKind.RANGE, old, new, f"{base}..{head}")
         except GitError:
-            # Dots may also stand in a search such as HEAD^{/wait...}.
+            # Dots may also be part of a search such as HEAD^{/wait...}.
             if self._revisions.find(revision, "commit") is None:
                 raise
             return None
 
     def _commit(self, revision: str) -> Target:
         head = self.resolve(revision)
-        base = self._revisions.first_parent_or_empty_tree(head)
+        base, *others = self._revisions.parents_or_empty_tree(head)
         short = head[:10]
         subject = f"commit {short}" if head.startswith(revision) else f"commit {revision} ({short})"
-        return Target(TargetKind.COMMIT, base, head, subject)
+        if others:
+            subject += ", where the merge differs from all its parents"
+        return Target(TargetKind.COMMIT, base, head, subject, tuple(others))
 
 
 def _environment(root: Path, git_dir: Path, common_dir: Path) -> dict[str, str]:
-    environment = {"GIT_DIFF_OPTS": ""}  # it would overrule --unified
-    # Hooks inherit paths relative to the folder that they run in; commands here run in the root. GIT_INDEX_FILE needs
-    # no care, since git reads it relative to the root.
+    environment = {"GIT_DIFF_OPTS": ""}  # it would override --unified
+    # Hooks inherit paths relative to the folder that they run in; commands here run in the root.
     if "GIT_DIR" in os.environ or "GIT_WORK_TREE" in os.environ:
         environment |= {"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(root)}
     if "GIT_COMMON_DIR" in os.environ:
         environment["GIT_COMMON_DIR"] = str(common_dir)
+    if "GIT_INDEX_FILE" in os.environ:  # git reads it relative to the root
+        environment["GIT_INDEX_FILE"] = str(root / os.environ["GIT_INDEX_FILE"])
     return environment
 
 
-def _refuse_unmerged(patch: bytes) -> None:
-    # Lines of content begin with a blank, a sign or a backslash: these can only be git's own.
-    paths = sorted({text(found) for found in _UNMERGED.findall(patch)})
-    if not paths:
-        return
-    more = f" and {len(paths) - _UNMERGED_SHOWN} more" if len(paths) > _UNMERGED_SHOWN else ""
-    raise GitError(
-        f"a merge is not finished: {', '.join(paths[:_UNMERGED_SHOWN])}{more}",
-        hint="Resolve the conflicts, then stage the files: git add FILE",
-    )
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="reviewer-")
+    except OSError as error:
+        raise GitError(f"cannot create a temporary folder: {error.strerror}") from error
+    with folder as name:
+        yield Path(name)
 
 
 def _no_working_tree(command: Command, folder: Path, lines: list[str], result: Result) -> GitError:

@@ -1,4 +1,4 @@
-"""Naming commits: from what a person types to object ids, with a way out where one is not there."""
+"""Resolving revisions to object ids, with a hint if one is missing."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ class Revisions:
         self._common_dir = common_dir
 
     def object_id(self, revision: str, *kinds: str) -> str:
-        """Return the id of what a revision names, peeled to the first kind (``commit``, ``tree``) that fits.
+        """Return the id of a revision, peeled to the first kind (``commit``, ``tree``) that fits.
 
         Raises:
-            GitError: It names nothing of these kinds.
+            GitError: The revision names no object of these kinds.
         """
         found = self.find(revision, *kinds)
         if found is not None:
             return found
         if self.find("HEAD", "commit") is None:
-            hint = "The repository has no commit yet; review what is staged: reviewer review --staged"
-            raise GitError(f"git knows no revision {revision}", hint=hint)
-        raise GitError(f"git knows no revision {revision}", hint=self.history_hint())
+            hint = "The repository has no commits yet. Review the staged changes: reviewer review --staged"
+            raise GitError(f"unknown revision {revision}", hint=hint)
+        raise GitError(f"unknown revision {revision}", hint=self.history_hint())
 
     def find(self, revision: str, *kinds: str) -> str | None:
-        """Return the same, or None where there is nothing of the name.
+        """Return the same, or None if there is no such object.
 
         Raises:
-            GitError: It can not be a name.
+            GitError: This cannot be a revision.
         """
-        # No revision begins with a dash, so one that does can only be meant as an option.
+        # No revision begins with a dash; git would take it for an option.
         if not revision or revision.startswith("-") or "\0" in revision:
-            raise GitError(f"{revision!r} is not a revision", hint="git log --oneline shows the newest commits.")
+            raise GitError(f"{revision!r} is not a revision", hint="List the newest commits: git log --oneline")
         for kind in kinds:
             result = self._git.attempt("rev-parse", "--verify", "--quiet", f"{revision}^{{{kind}}}")
             if not result.status:
                 return text(result.out)
-        if revision.startswith(":/"):  # a search takes all that follows as its pattern, "^{commit}" included
+        if revision.startswith(":/"):  # everything after it is the pattern, "^{commit}" included
             result = self._git.attempt("rev-parse", "--verify", "--quiet", revision)
             return None if result.status else text(result.out)
         return None
@@ -57,30 +57,29 @@ class Revisions:
         return self.find("HEAD", "commit") or self.empty_tree()
 
     def empty_tree(self) -> str:
-        """Return the id of git's empty tree; asked for, since SHA-1 and SHA-256 repositories differ."""
+        """Return the id of git's empty tree, which depends on the repository's hash algorithm."""
         return text(self._git.run("hash-object", "-t", "tree", "--stdin", stdin=b""))
 
-    def first_parent_or_empty_tree(self, commit: str) -> str:
-        """Return what a commit is compared with.
+    def parents_or_empty_tree(self, commit: str) -> list[str]:
+        """Return what a commit is compared with: its parents, or the empty tree for a root commit.
 
         Raises:
-            GitError: The parent is cut off by a shallow clone.
+            GitError: A parent is cut off by a shallow clone.
         """
         # From the raw object: "REV^" would call the oldest commit of a shallow clone a root commit, and so the whole
         # repository new.
         header, _, _ = self._git.run("cat-file", "commit", commit).partition(b"\n\n")
-        parents = [line[7:].decode() for line in header.splitlines() if line.startswith(b"parent ")]
-        if not parents:
-            return self.empty_tree()
-        if self.find(parents[0], "tree") is None:
-            raise GitError(f"the parent of commit {commit[:10]} is not in this clone", hint=self.history_hint())
-        return parents[0]
+        parents = [line[7:].decode() for line in header.split(b"\n") if line.startswith(b"parent ")]
+        for parent in parents:
+            if self.find(parent, "tree") is None:
+                raise GitError(f"the parent of commit {commit[:10]} is not in this clone", hint=self.history_hint())
+        return parents or [self.empty_tree()]
 
     def merge_base(self, base: str, head: str) -> tuple[str, str]:
-        """Return the ids of the commit where ``head`` left ``base``, and of ``head``.
+        """Return the ids of the merge base and of ``head``.
 
         Raises:
-            GitError: One is unknown, or they share no history.
+            GitError: A revision is unknown, or they share no history.
         """
         old, new = self.object_id(base, "commit"), self.object_id(head, "commit")
         result = self._git.attempt("merge-base", old, new)
@@ -89,10 +88,10 @@ class Revisions:
         return text(result.out), new
 
     def history_hint(self) -> str:
-        """Say where missing history can be had."""
+        """Return the hint for a missing commit."""
         if (self._common_dir / "shallow").exists():
             return (
-                "This clone is shallow. Fetch the rest: git fetch --unshallow\n"
+                "This clone is shallow. Fetch its history: git fetch --unshallow\n"
                 "(in GitHub Actions: fetch-depth: 0; in GitLab CI: GIT_DEPTH: 0)"
             )
-        return "git branch --all shows the branches; git fetch brings those of the remote."
+        return "List the branches: git branch --all. Fetch those of the remote: git fetch"

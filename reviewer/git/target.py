@@ -1,4 +1,4 @@
-"""What is under review, as an immutable value, and the one source of changes that is not a repository: a patch."""
+"""What is reviewed, as an immutable value, and patches from outside a repository."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reviewer.errors import UsageError
 
 
 class TargetKind(StrEnum):
-    """What kind of thing is reviewed."""
+    """What kind of change is reviewed."""
 
     STAGED = "staged"
     WORKTREE = "worktree"
@@ -22,30 +22,32 @@ class TargetKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing to review, with its revisions already resolved: a branch that moves can not change it half-way.
+    """One change to review, with its revisions resolved, so that a moving branch cannot alter it meanwhile.
 
     Attributes:
-        base: Object id of the old side (a commit or a tree); None where the index or a patch is the old side.
-        head: Object id of the new side; None where the index, the working tree or a patch is the new side.
-        subject: What it is, for people: ``"staged changes"``, ``"main...HEAD"``.
+        base: Object id of the old side (a commit or a tree); None if the index or a patch is the old side.
+        head: Object id of the new side; None if the index, the working tree or a patch is the new side.
+        subject: What it is, for display: ``"staged changes"``, ``"main...HEAD"``.
+        others: Object ids of a merge's other parents; only what differs from all of them is reviewed.
     """
 
     kind: TargetKind
     base: str | None
     head: str | None
     subject: str
+    others: tuple[str, ...] = ()
 
     @classmethod
     def of_patch(cls, subject: str) -> Target:
-        """Stand for a patch that came from a file or a pipe."""
+        """Return the target for a patch from a file or a pipe."""
         return cls(TargetKind.PATCH, None, None, subject)
 
 
 def read_patch(source: str) -> bytes:
-    """Read a patch from a file, or from standard input where ``source`` is ``"-"``.
+    """Read a patch from a file, or from standard input if ``source`` is ``"-"``.
 
     Raises:
-        UsageError: The file can not be read.
+        UsageError: The file cannot be read.
     """
     if source == "-":
         return sys.stdin.buffer.read()

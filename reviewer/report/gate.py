@@ -40,7 +40,7 @@ def exit_code(review: Review, *, fail_on: Severity | None, require: bool) -> Exi
     """
     if failing(review, fail_on):
         return ExitCode.FINDINGS
-    if review.not_read and (fail_on is not None or require):
+    if review.is_incomplete and (fail_on is not None or require):
         return ExitCode.INCOMPLETE
     return ExitCode.PASSED
 

@@ -128,7 +128,9 @@ def verdict_sentence(review: Review, options: RenderOptions) -> str:
         failing = gate.failing(review, options.fail_on)
         return f'Failed: {plural(len(failing), "finding")} at or over fail_on = "{options.fail_on}".'
     if code is ExitCode.INCOMPLETE:
-        return f"Incomplete: {plural(len(review.not_read), 'hunk')} could not be read."
+        files = sum(one.unread for one in review.skimmed)
+        parts = [plural(count, noun) for count, noun in ((len(review.not_read), "hunk"), (files, "file")) if count]
+        return f"Incomplete: {' and '.join(parts)} could not be read."
     if code is ExitCode.PASSED and options.fail_on and review.shown:
         return f'Passed: nothing at or over fail_on = "{options.fail_on}".'
     return ""

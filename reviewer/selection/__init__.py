@@ -1,4 +1,4 @@
-"""Cuts a change into the units that are reviewed, and lists what is left out with the reason."""
+"""Cuts a change into the units that are reviewed, and lists what is left out with its reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def select(source: ChangeSource, settings: Settings) -> Selection:
-    """Select what the settings let through, as units of any length; ``units.fitted`` cuts them to a model's context."""
+    """Select what the settings allow, as units of any length; ``units.fitted`` cuts them to a model's context."""
 
     def why_skipped(file: FileChange) -> str:
         return skipping.why(file, source.read, source.attributes.get(file.path, {})) if settings.skip_generated else ""
@@ -27,4 +27,5 @@ def select(source: ChangeSource, settings: Settings) -> Selection:
         include=settings.include,
         exclude=settings.exclude,
         skip=why_skipped,
+        until=source.until,
     )

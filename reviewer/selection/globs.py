@@ -1,4 +1,4 @@
-"""Path patterns as people write them: for settings, rules and whatever else names files of a repository."""
+"""Path patterns of settings and rules."""
 
 from __future__ import annotations
 

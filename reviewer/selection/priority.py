@@ -1,7 +1,7 @@
-"""In which order units are asked about: under a deadline, what is asked first is what gets read.
+"""The order in which units are sent: under a deadline, only the first ones get an answer.
 
-Source before tests before everything else; within source, what guards something first; a huge file last, so that it
-does not keep all others waiting. The report's order is another matter: that is by path and line.
+Source comes before tests and tests before everything else; within source, security-relevant files come first and huge
+files last. Reports are ordered by path and line instead.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HUGE = 1_000  # added lines of one file
 
 
 def order(units: Sequence[ReviewUnit]) -> list[int]:
-    """The indexes of the units, the most valuable first; equals stay in their order."""
+    """Return the indexes of the units, the most valuable first; equals keep their order."""
     added = Counter[str]()
     for unit in units:
         added[unit.path] += len(unit.anchors)

@@ -1,8 +1,10 @@
-"""Which files nobody wrote by hand: lock files, generated and minified code, vendored trees.
+"""Files that are not written by hand: lock files, generated and minified code, vendored trees, Git LFS pointers.
 
-They fill a review with findings that nobody will mend here. Told by git attributes first, which can also say the
-opposite (``-linguist-generated``), then by name, by a header that says so, and by lines that no person types. Every
-file that is left out is listed with its reason; nothing here is a guess from size alone.
+They are recognised by git attributes first, which can also say the opposite (``-linguist-generated``), then by name, by
+a header, and by very long lines. Every file that is left out is listed with its reason.
+
+Names come from github-linguist/linguist (``lib/linguist/generated.rb``, and the lock files in
+``lib/linguist/languages.yml``), as of August 2026, and from the manuals of package managers that it lacks.
 """
 
 from __future__ import annotations
@@ -18,95 +20,155 @@ if TYPE_CHECKING:
     from reviewer.diff import FileChange
 
 ATTRIBUTES = ("linguist-generated", "linguist-vendored", "diff")
-"""The git attributes that are asked for."""
+"""The git attributes that decide."""
 
+# Cargo.lock, packages.lock.json, .terraform.lock.hcl, gradle.lockfile, gems.locked, cabal.project.freeze, pylock.toml
+_LOCK_NAME = re.compile(
+    r".+\.lock(?:\.(?:json|ya?ml|toml|hcl|txt))?|.+\.(?:lockb|lockfile|locked|resolved|freeze)|pylock(?:\.[^.]+)?\.toml"
+)
 _LOCK_FILES = frozenset(
     (
-        *("package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "deno.lock"),
-        *("poetry.lock", "pipfile.lock", "pdm.lock", "uv.lock", "pixi.lock", "conda-lock.yml"),
-        *("cargo.lock", "go.sum", "go.work.sum", "gemfile.lock", "composer.lock", "mix.lock", "rebar.lock"),
-        *("pubspec.lock", "podfile.lock", "cartfile.resolved", "package.resolved", "packages.lock.json", "paket.lock"),
-        *("gradle.lockfile", "buildscript-gradle.lockfile", "flake.lock", ".terraform.lock.hcl", "module.bazel.lock"),
-        *("chart.lock", "buf.lock", "stack.yaml.lock", "cabal.project.freeze", "shard.lock", "renv.lock"),
+        # From linguist.
+        *("package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum", "go.work.sum", ".secrets.baseline"),
+        # From the package managers' manuals.
+        *(".package-lock.json", "npm-shrinkwrap.yaml", "packages-lock.json", "conda-lock.yml", "conda-lock.yaml"),
+        *("vcpkg-lock.json", "lazy-lock.json", "cargo-bazel-lock.json", "lake-manifest.json", "maven_install.json"),
+        *("cpanfile.snapshot", "dub.selections.json", "project.assets.json", "package-lock.cmake", "npins.json"),
+        *("aqua-checksums.json", "requirements-lock.txt"),
     )
 )
+# Case matters: manifest.toml is a file that people write.
+_JULIA_MANIFEST = re.compile(r"(?:Julia)?Manifest(?:-v\d+\.\d+)?\.toml")
 _VENDORED = frozenset(
     ("node_modules", "bower_components", "vendor", "third_party", "third-party", "thirdparty", "godeps", "pods")
 )
 _MINIFIED = (".min.js", ".min.mjs", ".min.cjs", ".min.css", ".js.map", ".mjs.map", ".css.map")
+_GENERATED_FOLDERS = frozenset(("__generated__", ".idea", "htmlcov", ".sqlx"))
+_GENERATED_NAMES = frozenset(
+    (
+        "gradlew",
+        "gradlew.bat",
+        "mvnw",
+        "mvnw.cmd",
+        "ppport.h",
+        "cargo.toml.orig",
+        ".pnp.js",
+        ".pnp.cjs",
+        ".pnp.loader.mjs",
+    )
+)
 _GENERATED = (
     *("_pb2.py", "_pb2.pyi", "_pb2_grpc.py", ".pb.go", ".pb.cc", ".pb.h", "_grpc.pb.go"),
-    *(".g.dart", ".freezed.dart", ".designer.cs", ".g.cs", ".g.i.cs", ".snap"),
+    *(".g.dart", ".freezed.dart", ".designer.cs", ".designer.vb", ".feature.cs", ".g.cs", ".g.i.cs", ".snap"),
+    *(".zep.c", ".zep.h", ".zep.php", "_tlb.pas", ".nib", ".xcworkspacedata", ".xcuserstate"),
 )
-_BUILT = (".js", ".mjs", ".cjs", ".css")  # in a folder dist; a script or a template there may well be a person's
+_BUILT = (".js", ".mjs", ".cjs", ".css")  # in a folder dist; scripts and templates there may be written by hand
+_DATA = (
+    *(".json", ".xml", ".po", ".pot", ".xlf", ".xliff"),
+    *(".csv", ".tsv", ".psv", ".jsonl", ".ndjson", ".geojson", ".topojson", ".arff", ".libsvm", ".svg", ".eps", ".ps"),
+    *(
+        ".log",
+        ".dat",
+        ".out",
+        ".sam",
+        ".vcf",
+        ".fasta",
+        ".fa",
+        ".fastq",
+        ".pdb",
+        ".mol",
+        ".obj",
+        ".stl",
+        ".ply",
+        ".dxf",
+    ),
+)
 
 _HEADER_LINES = 15
 _HEADER = re.compile(
     r"^[^\S\n]*(?:#|//|/\*|\*|--|;|%|<!--|\"\"\"|''').*?"
-    r"(?:@generated\b|\bgenerated\b[^\n]*\bdo not (?:edit|modify)\b|\bdo not (?:edit|modify)\b[^\n]*\bgenerated\b)",
+    r"(?:@generated\b|\bgenerated\b[^\n]*\bdo not (?:edit|modify)\b|\bdo not (?:edit|modify)\b[^\n]*\bgenerated\b"
+    r"|\bmachine[- ]generated\b|\bgenerated (?:automatically )?by (?:the )?(?:cython|flex|grpc|haxe|jflex|jison|jooq"
+    r"|peg\.js|pip-compile|racc|roxygen2|swig|uv|zephir)\b"
+    r"|\bautogenerated by (?:thrift|go-to-protobuf|pip-compile|uv)\b"
+    r"|\bgenerated from [^\n]* by antlr\b|\bmade by gnu bison\b|\bmeta object code from reading c\+\+ file\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 
-# A person breaks lines of code long before these; prose has a line per paragraph.
+# Lines of hand-written code are far shorter than these; prose has a line per paragraph.
 _LONG_LINE, _LONG_MEAN = 2_000, 500
 _PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".tex", ".adoc", ".org")
 
 _ON, _OFF = ("set", "true"), ("unset", "false")
 
 
+# The second is the specification's former address.
+_LFS_POINTER = ("version https://git-lfs.github.com/spec/", "version https://hawser.github.com/spec/")
+
+
+def is_data(path: str) -> bool:
+    """Return whether a file's name says that it holds data rather than code."""
+    return path.lower().endswith(_DATA)
+
+
 def why(file: FileChange, read: Callable[[str], str | None], attributes: Mapping[str, str]) -> str:
-    """Why a file is not worth a reading; empty where it is.
+    """Return why a file is skipped; empty if it is not.
 
     Args:
-        file: The file's change.
-        read: Gives the new side's text of a path; None where there is none.
-        attributes: The file's git attributes of ``ATTRIBUTES``, as git tells them: ``set``, ``unset``, a value.
+        file: The changed file.
+        read: Returns the new side's text of a path; None if there is none.
+        attributes: The file's git attributes of ``ATTRIBUTES``: ``set``, ``unset`` or a value.
     """
     generated = attributes.get("linguist-generated")
     vendored = attributes.get("linguist-vendored")
     if attributes.get("diff") == "unset":
-        return "not for reading, says .gitattributes (-diff)"
+        return "excluded by .gitattributes (-diff)"
     if generated in _ON:
-        return "generated, says .gitattributes"
+        return "generated, by .gitattributes"
     if vendored in _ON:
-        return "vendored, says .gitattributes"
+        return "vendored, by .gitattributes"
     if generated in _OFF or file.kind is not ContentKind.TEXT:
         return ""
-    return by_path(file.path, vendored=vendored not in _OFF) or _by_text(file.path, _text(file, read))
+    reason = by_path(file.path, vendored=vendored not in _OFF)
+    return reason if reason or file.unread else _by_text(file.path, _text(file, read))
 
 
 def by_path(path: str, *, vendored: bool = True) -> str:
-    """The same by the path alone.
+    """Return why a file is skipped by its path alone; empty if it is not.
 
     Args:
         path: Path with ``/`` between parts.
         vendored: Whether the names of vendored trees count.
     """
     *folders, name = path.lower().split("/")
-    if name in _LOCK_FILES:
-        return "a lock file"
+    if name in _LOCK_FILES or _LOCK_NAME.fullmatch(name) or _JULIA_MANIFEST.fullmatch(path.rpartition("/")[2]):
+        return "lock file"
     if vendored and _VENDORED & set(folders):
         return "in a vendored tree"
     if name.endswith(_MINIFIED) or ("dist" in folders and name.endswith(_BUILT)):
         return "minified or built"
-    return "generated, by its name" if name.endswith(_GENERATED) else ""
+    if name.endswith(_GENERATED) or name in _GENERATED_NAMES or _GENERATED_FOLDERS & set(folders):
+        return "generated, by its name"
+    return ""
 
 
 def _by_text(path: str, lines: Sequence[str]) -> str:
+    if lines and lines[0].startswith(_LFS_POINTER):
+        return "Git LFS pointer"
     if _HEADER.search("\n".join(line[:500] for line in lines[:_HEADER_LINES])):
-        return "generated, says its header"
+        return "generated, by its header"
     if path.lower().endswith(_PROSE):
         return ""
     total = sum(map(len, lines))
     long = sum(len(line) for line in lines if len(line) > _LONG_LINE)
-    # One long line in a file of others is a person's constant; a file of them is a machine's.
+    # One long line among others may be a constant; a file of them is minified.
     if total and (total / len(lines) > _LONG_MEAN or long * 2 > total):
         return "minified, by its long lines"
     return ""
 
 
 def _text(file: FileChange, read: Callable[[str], str | None]) -> Sequence[str]:
-    """The lines of the new side; of a patch without files those that it shows from the top, or that it adds."""
+    """Return the lines of the new side; without the file, those that the patch shows from the top, or adds."""
     text = read(file.path)
     if text is not None:
         return text.removesuffix("\n").split("\n")
@@ -115,7 +177,7 @@ def _text(file: FileChange, read: Callable[[str], str | None]) -> Sequence[str]:
     first = file.hunks[0]
     if first.new_start <= 1:
         return [line.text for line in first.lines if line.new is not None]
-    # Blank lines stand for the top that is not known.
+    # Blank lines stand for the unknown top of the file.
     return [""] * _HEADER_LINES + [
         line.text for hunk in file.hunks for line in hunk.lines if line.kind is LineKind.ADDED
     ]

@@ -1,11 +1,12 @@
-"""From hunks to review units: what one request to the model is about.
+"""Review units: the pieces of a change that are sent in one request each.
 
-A unit is one hunk, or a window of one that is too large for a single request. Nothing is dropped: whatever is not
-sent (a binary file, a deletion, a rename without a change) is listed with its reason.
+A unit is one hunk, or a window of a hunk that is too large for one request. Nothing is dropped: what is not sent (a
+binary file, a deletion, a rename without a change) is listed with its reason.
 """
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,18 +16,21 @@ from reviewer.diff import Change, ContentKind, FileChange, FileStatus, Hunk, Lin
 from reviewer.finding import Skipped
 from reviewer.languages import Language, detect
 from reviewer.selection.globs import matches
+from reviewer.selection.skipping import is_data
 
-# A window repeats this many lines of the one before it, so that a defect on the seam is seen whole once.
+# A window repeats this many lines of the previous one, so that a defect on the seam is whole in one of them.
 _OVERLAP = 3
-# What the number, the sign and the separators of one numbered line cost, in characters.
+# Characters for the number, the sign and the separators of one line.
 _LINE_OVERHEAD = 8
+
+OUT_OF_TIME = "not read in time"
 
 ReadText = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewUnit:
-    """One piece of the change that is sent in one request.
+    """A piece of the change that is sent in one request.
 
     Attributes:
         scope: The function (``Stack.pop()``) or class around the first change; may be empty.
@@ -42,7 +46,7 @@ class ReviewUnit:
 
     @property
     def start(self) -> int:
-        """First new-side line shown; the first anchor where none is."""
+        """First new-side line shown, or the first anchor."""
         return min((line.new for line in self.lines if line.new is not None), default=self.anchors[0])
 
     @property
@@ -61,13 +65,13 @@ class ReviewUnit:
         return tuple(line.new for line in self.lines if line.kind is LineKind.ADDED and line.new is not None)
 
     def line_text(self, number: int) -> str:
-        """The text of new-side line ``number``; empty where the unit does not show it."""
+        """The text of new-side line ``number``; empty if the unit does not show it."""
         return next((line.text for line in self.lines if line.new == number), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What will be sent, and what will only be listed."""
+    """What is sent, and what is only listed."""
 
     units: tuple[ReviewUnit, ...]
     skimmed: tuple[Skipped, ...]
@@ -81,27 +85,33 @@ def select(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     skip: Callable[[FileChange], str] = lambda _: "",
+    until: float | None = None,
 ) -> Selection:
     """Cut a change into units.
 
     Args:
         change: The parsed change.
-        read: Gives the new side's text of a path, for language detection.
+        read: Returns the new side's text of a path, for language detection.
         max_chars: Longest numbered rendering of one unit, in characters.
         include: Path globs to keep; empty keeps all.
         exclude: Path globs to leave out.
-        skip: Says why a file is not worth a reading; empty where it is.
+        skip: Returns why a file is skipped; empty if it is not.
+        until: When to stop, in seconds of ``time.monotonic``; the remaining files are listed as not read.
     """
     units: list[ReviewUnit] = []
     skimmed: list[Skipped] = []
     for file in change.files:
+        late = until is not None and time.monotonic() >= until
         reason = _why_skimmed(file)
         if not reason:
-            reason = _why_filtered(file.path, include, exclude) or skip(file)
+            reason = _why_filtered(file.path, include, exclude) or (OUT_OF_TIME if late else skip(file))
         elif file.kind is ContentKind.BINARY and file.status is not FileStatus.DELETED:
             reason = skip(file) or reason  # .gitattributes may be why git calls it binary
+        unread = reason == OUT_OF_TIME or (not reason and bool(file.unread))
+        reason = reason or file.unread
         if reason:
-            skimmed.append(Skipped(file.path, reason, sum(len(hunk.added) for hunk in file.hunks)))
+            lines = file.unread_lines or sum(len(hunk.added) for hunk in file.hunks)
+            skimmed.append(Skipped(file.path, reason, lines, unread and not is_data(file.path)))
             continue
         found = list(_file_units(file, read, max_chars))
         units.extend(found)
@@ -111,17 +121,17 @@ def select(
 
 
 def fitted(selection: Selection, max_chars: int) -> Selection:
-    """Cut the units that are too long, of a selection that was made without a bound.
+    """Cut the units of a selection that are too long.
 
     Args:
-        selection: What ``select`` gave for a larger ``max_chars``.
+        selection: The result of ``select`` for a larger ``max_chars``.
         max_chars: Longest numbered rendering of one unit, in characters.
     """
     return Selection(tuple(part for unit in selection.units for part in _fitted(unit, max_chars)), selection.skimmed)
 
 
 def halve(unit: ReviewUnit) -> tuple[ReviewUnit, ...]:
-    """Split a unit that turned out too long for the model; a unit of one changed line stays whole."""
+    """Split a unit that is too long for the model in two; a unit of one changed line stays whole."""
     middle = len(unit.lines) // 2
     standing = _standing(unit.lines)
     halves = [
@@ -141,7 +151,7 @@ def _why_skimmed(file: FileChange) -> str:
             ContentKind.SUBMODULE: "submodule",
             ContentKind.SYMLINK: "symbolic link",
         }[file.kind]
-    if file.hunks:
+    if file.hunks or file.unread:
         return ""
     return {
         FileStatus.RENAMED: f"renamed from {file.old_path}, same content",
@@ -167,10 +177,10 @@ def _file_units(file: FileChange, read: ReadText, max_chars: int) -> Iterator[Re
 
 
 def _scope(language: Language, text: str | None, hunk: Hunk) -> str:
-    """What encloses the hunk's first change: by the parser, else as git's heading has it, which looks only upward."""
+    """Return what encloses the hunk's first change: by the parser, else git's heading, which looks only upward."""
     anchors = frozenset(hunk.anchors)
-    told = (line.new for line in hunk.lines if line.new in anchors and line.text.strip())
-    found = syntax.enclosing(language, text, next(told, None) or hunk.anchors[0]) if text else None
+    changed = (line.new for line in hunk.lines if line.new in anchors and line.text.strip())
+    found = syntax.enclosing(language, text, next(changed, None) or hunk.anchors[0]) if text else None
     if found is not None:
         return found.name if found.kind == "class" else f"{found.name}()"
     return "" if text and language.grammar else hunk.section
@@ -178,11 +188,11 @@ def _scope(language: Language, text: str | None, hunk: Hunk) -> str:
 
 def _telling_text(file: FileChange, read: ReadText) -> str:
     if file.path.endswith(".h"):
-        return read(file.path) or ""  # C or C++: only the text tells
+        return read(file.path) or ""  # C or C++ depends on the text
     first = file.hunks[0] if file.hunks else None
     if first is not None and first.new_start <= 1:
         return next((line.text for line in first.lines if line.new == 1), "")
-    # Most files are told by their extension; spare the blob then.
+    # An extension is enough for most files, and saves reading the blob.
     if "." in file.path.rsplit("/", 1)[-1]:
         return ""
     return (read(file.path) or "").partition("\n")[0]
@@ -198,7 +208,7 @@ def _fitted(unit: ReviewUnit, max_chars: int) -> Iterator[ReviewUnit]:
 def _windows(unit: ReviewUnit, max_chars: int) -> Iterator[ReviewUnit]:
     lines = unit.lines
     standing = _standing(lines)
-    seen = 0  # lines that an earlier window had
+    seen = 0  # lines of earlier windows
     while seen < len(lines):
         start = max(0, seen - _OVERLAP)
         end = seen + 1
@@ -213,7 +223,7 @@ def _windows(unit: ReviewUnit, max_chars: int) -> Iterator[ReviewUnit]:
 
 
 def _standing(lines: Sequence[SourceLine]) -> list[int]:
-    """For each line the new-side number of the first one from there on that still stands; 0 where none does."""
+    """Return for each line the new-side number of the first remaining line from there on; 0 if there is none."""
     found = [0] * (len(lines) + 1)
     for index in range(len(lines) - 1, -1, -1):
         found[index] = lines[index].new or found[index + 1]
@@ -223,18 +233,18 @@ def _standing(lines: Sequence[SourceLine]) -> list[int]:
 def _window(
     unit: ReviewUnit, lines: tuple[SourceLine, ...], fresh: tuple[SourceLine, ...], position: int
 ) -> ReviewUnit | None:
-    """A part of a unit; its anchors are those of the lines that no earlier window had.
+    """Return a part of a unit, with the anchors of the lines that are in no earlier window.
 
     Args:
         unit: The whole.
-        lines: What the part shows.
-        fresh: Those of them that no earlier window had.
-        position: The new-side number of what stands at its end or behind it; 0 where nothing does.
+        lines: The lines of the part.
+        fresh: Those of them that are in no earlier window.
+        position: The new-side number of the remaining line at its end or after it; 0 if there is none.
     """
     numbers = [line.new for line in fresh if line.new is not None]
     anchors = _between(unit.anchors, numbers[0], numbers[-1]) if numbers else ()
     if not anchors and any(line.kind is LineKind.REMOVED for line in fresh):
-        # A long run of removals alone: what is said of it is said at the nearest line that still stands.
+        # Only removals: a finding names the nearest remaining line.
         anchors = (_nearest(unit.anchors, position),)
     return ReviewUnit(unit.path, unit.language, unit.scope, lines, anchors) if anchors else None
 

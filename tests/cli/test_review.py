@@ -139,7 +139,7 @@ def test_nothing_staged_says_what_to_do(repo: Repo) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
-        (["nonsense"], 2, "git knows no revision nonsense"),
+        (["nonsense"], 2, "unknown revision nonsense"),
         (["stats.py"], 2, "reviewer review --patch stats.py"),
         (["HEAD", "--staged"], 2, "exclude each other"),
         (["--patch", "missing.patch"], 2, "missing.patch"),
@@ -198,9 +198,9 @@ def test_what_nobody_wrote_is_listed_and_not_read(changed: Repo, engine: FakeEng
     env = engine_env(engine)
     report = json.loads(reviewer("review", "--format", "json", cwd=changed.root, env=env).stdout)
     assert {one["path"]: one["reason"] for one in report["skimmed"]} == {
-        "made.py": "generated, says .gitattributes",
-        "pic.svg": "not for reading, says .gitattributes (-diff)",
-        "yarn.lock": "a lock file",
+        "made.py": "generated, by .gitattributes",
+        "pic.svg": "excluded by .gitattributes (-diff)",
+        "yarn.lock": "lock file",
     }
     assert {unit["path"] for unit in report["units"]} == {".gitattributes", "stats.py"}
     done = reviewer("review", "--format", "json", cwd=changed.root, env=env | {"REVIEWER_SKIP_GENERATED": "no"})

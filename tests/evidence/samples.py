@@ -10,7 +10,6 @@ from reviewer import diff
 from reviewer.evidence import Evidence, Options, Side, collect
 from reviewer.evidence.analyzers import Format, Spec
 from reviewer.evidence.reviewed import ReviewedFile
-from reviewer.git.content import blobs
 from reviewer.git.repository import Repository
 from reviewer.languages import detect
 
@@ -32,9 +31,9 @@ def staged(repo: Repo, options: Options | None = None) -> Evidence:
     repository = Repository.discover(repo.root)
     target = repository.target(None, staged=True)
     change = diff.parse(repository.patch(target), target.subject)
-    new = Side(lambda paths: repository.contents(target, paths), lambda: repository.files(target))
+    new = Side(lambda paths: repository.contents(target, paths), lambda: repository.paths(target))
     old = Side(
-        lambda paths: blobs(repository.command, str(target.base), paths),
+        lambda paths: repository.old_contents(target, paths),
         lambda: repo.git("ls-tree", "-r", "-z", "--name-only", str(target.base)).decode().split("\0")[:-1],
     )
     return collect(change, new, old, options)

@@ -130,7 +130,7 @@ def test_a_person_at_a_terminal_is_told_what_to_run() -> None:
             return True
 
     for stream in (Terminal(), None):
-        with pytest.raises(UsageError, match="git push runs this hook"):
+        with pytest.raises(UsageError, match="run by git push"):
             pushed.read_lines(stream)
-    with pytest.raises(UsageError, match="no line of git's"):
+    with pytest.raises(UsageError, match="not a line of git's"):
         pushed.read_lines(io.StringIO("nonsense\n"))

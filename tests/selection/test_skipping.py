@@ -59,9 +59,9 @@ def test_hand_written_code_is_read(path: str) -> None:
 @pytest.mark.parametrize(
     ("attributes", "path", "said"),
     [
-        ({"linguist_generated": "set"}, "a.py", "generated, says .gitattributes"),
-        ({"linguist_generated": "true"}, "a.py", "generated, says .gitattributes"),
-        ({"linguist_vendored": "set"}, "a.py", "vendored, says .gitattributes"),
+        ({"linguist_generated": "set"}, "a.py", "generated, by .gitattributes"),
+        ({"linguist_generated": "true"}, "a.py", "generated, by .gitattributes"),
+        ({"linguist_vendored": "set"}, "a.py", "vendored, by .gitattributes"),
         ({"diff": "unset"}, "a.py", "(-diff)"),
         ({"diff": "python"}, "a.py", ""),
         ({"linguist_generated": "false"}, "vendor/yarn.lock", ""),
