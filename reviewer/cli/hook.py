@@ -198,10 +198,12 @@ def _review_one(repository: Repository, target: Target, settings: Settings, what
     from reviewer.terminal import output
 
     began = time.monotonic()
-    source = from_repository(repository, target, deadline=settings.hook_deadline)
+    deadline = settings.hook_deadline
+    # At least half of the time is left for the answers.
+    source = from_repository(repository, target, deadline=None if deadline is None else deadline / 2)
     if not source.change.files:
         return ExitCode.PASSED
-    left = None if settings.hook_deadline is None else max(0.0, settings.hook_deadline - (time.monotonic() - began))
+    left = None if deadline is None else max(0.0, deadline - (time.monotonic() - began))
     try:
         review = make_review(
             source,

@@ -131,12 +131,13 @@ class Repository:
             yield [Patches(self.command, ("diff-files",), self._without_filters())]
             return
         with _temporary_folder() as folder:
-            (folder / "empty").mkdir()
-            environment = self._environment | {"GIT_DIR": str(self.git_dir), "GIT_WORK_TREE": str(folder / "empty")}
+            empty = folder / "empty"
+            empty.mkdir()
+            environment = self._environment | {"GIT_DIR": str(self.git_dir), "GIT_WORK_TREE": str(empty)}
             staged = target.kind is TargetKind.STAGED
             if not staged:
                 environment["GIT_INDEX_FILE"] = str(folder / "index")
-            command = Command(self.root, environment)
+            command = Command(empty, environment)  # git reads .gitattributes of the folder that it runs in
             if not staged:
                 command.run(*_OWN_INDEX, "read-tree", attributes_from or str(target.head))
             bases = [str(base) for base in (target.base, *target.others)]

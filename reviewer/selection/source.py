@@ -108,20 +108,25 @@ class _Limits:
 
     def __init__(self, wanted: Collection[str]) -> None:
         self._wanted = frozenset(wanted)
-        self._code = _ALL_CODE
-        self._data = _ALL_DATA
+        self._left = {False: _ALL_CODE, True: _ALL_DATA}  # by whether a file is data
 
     def of(self, header: bytes) -> int:
         (file,) = diff.parse_files(header, headers_only=True)
         if file.path not in self._wanted:
             return 0
-        return min(_DATA, self._data) if skipping.is_data(file.path) else min(_CODE, self._code)
+        is_data = skipping.is_data(file.path)
+        return min(_DATA if is_data else _CODE, self._left[is_data])
 
     def spend(self, path: str, size: int) -> None:
-        if skipping.is_data(path):
-            self._data -= size
-        else:
-            self._code -= size
+        self._left[skipping.is_data(path)] -= size
+
+    def exceeded(self, path: str) -> str:
+        """Return why a file's patch is not read."""
+        is_data = skipping.is_data(path)
+        one, every = (_DATA, _ALL_DATA) if is_data else (_CODE, _ALL_CODE)
+        if self._left[is_data] < one:
+            return f"more than {every >> 20} MiB of {'data' if is_data else 'code'} changed"
+        return f"its change is larger than {one >> 10} KiB"
 
 
 def _files(patches: Patches, paths: Collection[str], until: float | None) -> Iterator[FileChange]:
@@ -135,17 +140,12 @@ def _files(patches: Patches, paths: Collection[str], until: float | None) -> Ite
             for path in (file.path, file.old_path):
                 late.pop(path or "", None)
             if patch.hunks is None:
-                yield dataclasses.replace(file, unread=_too_large(file.path), unread_lines=patch.added)
+                yield dataclasses.replace(file, unread=limits.exceeded(file.path), unread_lines=patch.added)
             else:
                 limits.spend(file.path, len(patch.hunks))
                 yield file
     if patches.expired:
         yield from (FileChange(path, FileStatus.MODIFIED, unread=OUT_OF_TIME) for path in late)
-
-
-def _too_large(path: str) -> str:
-    limit = f"{_DATA >> 10} KiB" if skipping.is_data(path) else f"{_CODE >> 20} MiB"
-    return f"its change is larger than {limit}"
 
 
 def _refuse_filtered(
