@@ -506,6 +506,110 @@ def test_other_binary_lines() -> None:
     ]
 
 
+# ---- patches from a pipe
+
+
+@pytest.mark.parametrize("form", [(), ("--binary",)])
+def test_no_index_with_a_changed_binary_file(tmp_path: Path, form: tuple[str, ...]) -> None:
+    for folder, value in (("old", 1), ("new dir", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a and b.bin").write_bytes(bytes([0, value]))
+        (tmp_path / folder / "x.py").write_text(f"x = {value}\n")
+    command = ["git", "diff", "--no-index", *form, "old", "new dir"]
+    binary, text = parse(subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).stdout, "x").files
+    assert (binary.path, binary.kind) == ("new dir/a and b.bin", ContentKind.BINARY)
+    assert (text.path, text.kind) == ("new dir/x.py", ContentKind.TEXT)
+
+
+PREFIXES = [
+    ("left/a/", "b/"),
+    ("left/a/", "right/b/"),
+    ("a/", "right/b/"),
+    ("x/b/", "b/"),
+    ("src://", "dst://"),
+    ("src://", "b/"),
+    ("old dir/", "new dir/"),
+]
+
+
+@pytest.mark.parametrize("prefixes", PREFIXES)
+def test_prefixes_of_the_users_own(repo: Repo, prefixes: tuple[str, str]) -> None:
+    repo.commit("first", {"dir/a.py": "1\n", "gone.py": "g\n", "b/p.bin": b"\0", "mode b.sh": "1\n", "q.txt": "1\n"})
+    repo.git("rm", "-q", "gone.py")
+    repo.stage(
+        {"dir/a.py": "2\n", "new.py": "n\n", "dir/new.py": "m\n", "b/p.bin": b"\1\0", "empty": "", "q.txt": "2\n"}
+    )
+    repo.git("update-index", "--chmod=+x", "mode b.sh")
+    old, new = prefixes
+    plain = parse(repo.git("diff", "--cached", "--no-renames"), "x")
+    assert (
+        parse(repo.git("diff", "--cached", "--no-renames", f"--src-prefix={old}", f"--dst-prefix={new}"), "x") == plain
+    )
+
+
+def test_a_dirty_submodule_in_the_log_form(repo: Repo, tmp_path: Path) -> None:
+    inner = Repo.init(tmp_path / "inner")
+    inner.commit("inner", {"i.txt": "i\n"})
+    repo.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.root), "my lib")
+    repo.commit("with a submodule", {"a.py": "1\n"})
+    lib = Repo(repo.root / "my lib")
+    lib.write({"i.txt": "dirty\n", "untracked.txt": "u\n"})
+    repo.write({"a.py": "2\n"})
+    for _ in range(2):
+        files = parse(repo.git("diff", "--submodule=log"), "x").files
+        assert [(file.path, file.kind, file.status) for file in files] == [
+            ("a.py", ContentKind.TEXT, FileStatus.MODIFIED),
+            ("my lib", ContentKind.SUBMODULE, FileStatus.MODIFIED),
+        ]
+        lib.git("commit", "-q", "--allow-empty", "-m", "and a new commit")
+    only(parse(repo.git("diff", "--submodule=log", "--", "my lib"), "x"))
+
+
+@pytest.mark.parametrize("options", [(), ("--color-words=.",), ("--color-moved=zebra", "--ws-error-highlight=all")])
+def test_coloured_output(repo: Repo, options: tuple[str, ...]) -> None:
+    repo.commit("first", {"a b.py": "1\n2\n3\n", "c.py": "x\r\n", "m.py": "1\n"})
+    repo.stage({"a b.py": "1\ntwo \t\n3\n", "c.py": "y\r\n", "d.py": "no newline"})
+    repo.git("update-index", "--chmod=+x", "m.py")
+    plain = parse(repo.git("diff", "--cached"), "x")
+    patch = repo.git("diff", "--cached", "--color=always", *options)
+    assert b"\x1b[" in patch
+    if "--color-words=." in options:  # it has no signs, so it is no patch
+        with pytest.raises(DiffError):
+            parse(patch, "x")
+    else:
+        assert parse(patch, "x") == plain
+
+
+def test_escapes_in_content_are_content(repo: Repo) -> None:
+    repo.stage({"a.py": "\x1b[31mred\x1b[m\n\x1b[1mdiff --git a/x b/x\n"})
+    assert new_side(only(staged(repo))) == "\x1b[31mred\x1b[m\n\x1b[1mdiff --git a/x b/x\n"
+
+
+def test_what_cannot_be_read_is_refused_for_that_file_alone(repo: Repo) -> None:
+    repo.commit("first", {"a.txt": "1\n", "b.txt": "1\n"})
+    repo.git("switch", "-q", "-c", "topic")
+    repo.commit("topic", {"a.txt": "topic\n"})
+    repo.git("switch", "-q", "main")
+    repo.commit("second", {"a.txt": "main\n"})
+    repo.git("merge", "-q", "topic", check=False)
+    repo.write({"b.txt": "2\n"})
+    combined, modified = parse(repo.git("diff"), "x").files
+    assert (combined.path, combined.unread) == ("a.txt", "a combined diff of a merge, which has more than two sides")
+    assert (modified.path, new_side(modified), modified.unread) == ("b.txt", "2\n", "")
+    nameless = b"diff --git one/x two/y\nold mode 100644\nnew mode 100755\n" + repo.git("diff", "b.txt")
+    first, second = parse(nameless, "x").files
+    assert (first.path, first.unread) == ("one/x two/y", "its name cannot be read")
+    assert second == modified
+
+
+@pytest.mark.parametrize("rest", ["a " * 30_000, "x and " * 30_000, '"' * 60_000])
+def test_long_header_lines_take_no_time(rest: str) -> None:
+    start = time.process_time()
+    for line in (f"diff --git {rest}", f"Binary files {rest} differ", f"Submodule {rest} 1234567..7654321:"):
+        parse(f"{line}\nold mode 100644\nnew mode 100755\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+2\n".encode(), "x")
+    assert time.process_time() - start < 2
+
+
 # ---- damage
 
 
