@@ -520,6 +520,39 @@ def test_hooks_dir(two: Repo, home: Path, tmp_path: Path, value: str | None) -> 
     assert Repository.discover(two.root / "sub").hooks_dir == expected
 
 
+# ---- listings
+
+
+def test_paths_of_each_target(two: Repo) -> None:
+    two.stage({"a.txt": "3\n", "sub/c d.txt": "c\n"})
+    two.write({"untracked.txt": "x\n"})
+    repository = Repository.discover(two.root)
+    for revision, staged in ((None, True), (None, False)):
+        assert repository.paths(repository.target(revision, staged=staged)) == ["a.txt", "sub/b.txt", "sub/c d.txt"]
+    for revision in ("HEAD", "HEAD~..HEAD", "HEAD~"):
+        assert repository.paths(repository.target(revision, staged=False)) == ["a.txt", "sub/b.txt"]
+    assert repository.paths(Target.of_patch("a patch")) == []
+
+
+@POSIX
+def test_paths_are_those_of_regular_files(repo: Repo) -> None:
+    repo.commit("first", {"a\nb.txt": "a\n", b"\xff.txt".decode("utf-8", "surrogateescape"): "b\n"})
+    (repo.root / "link").symlink_to("a.txt")
+    repo.stage()
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{repo.head()},submodule")
+    repo.git("update-index", "--chmod=+x", "a\nb.txt")
+    repository = Repository.discover(repo.root)
+    assert repository.paths(repository.target(None, staged=True)) == ["a\nb.txt", "\udcff.txt"]
+
+
+def test_unmerged_files_are_left_out_of_a_listing(two: Repo) -> None:
+    two.git("checkout", "-q", "-b", "other", "HEAD~")
+    two.commit("other", {"a.txt": "other\n"})
+    two.git("merge", "main", check=False)
+    repository = Repository.discover(two.root)
+    assert repository.paths(repository.target(None, staged=True)) == ["sub/b.txt"]
+
+
 # ---- submodules and shallow clones
 
 
