@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from reviewer.errors import UsageError
 from reviewer.git import TargetKind
-from reviewer.git.command import Command, text
+from reviewer.git.command import Command, native, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +101,7 @@ class Checkouts:
         # The user's own repository is asked to write the files: its attributes and filters decide.
         git.run(*_CALM, "checkout-index", "--all", "--force", "--index", "--quiet")
         for path, data in files.items():
-            _put(root / path, data, self._repository.root / path)
+            _put(root / native(path), data, self._repository.root / native(path))
         return root
 
     def discard(self, root: Path) -> None:

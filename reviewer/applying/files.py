@@ -12,6 +12,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from reviewer.errors import UsageError
+from reviewer.git.command import native
 from reviewer.git.content import worktree_file
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def read(root: Path, path: str) -> bytes:
     Raises:
         UsageError: There is no regular file in the working tree's own folders, or it cannot be read.
     """
-    file = root / path
+    file = root / native(path)
     with contextlib.suppress(OSError):
         if file.is_symlink():
             raise UsageError(f"{path} is a symbolic link now")
@@ -52,7 +53,7 @@ def replace(root: Path, path: str, before: bytes, after: bytes) -> None:
     """
     if read(root, path) != before:
         raise UsageError(f"{path} has changed just now")
-    file = root / path
+    file = root / native(path)
     aside = file.with_name(f".reviewer.{os.getpid()}.tmp")  # a longer name might be too long
     try:
         try:

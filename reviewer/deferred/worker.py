@@ -28,6 +28,9 @@ _OF_THE_HOOK = ("GIT_INDEX_FILE", "GIT_PREFIX", "GIT_EDITOR", "GIT_REFLOG_ACTION
 _SEQUENCES = ("rebase-merge", "rebase-apply")
 
 
+_FACTS = (("--absolute-git-dir",), ("--show-toplevel",), ("--git-path", "hooks/post-commit"), ("HEAD",))
+
+
 class Facts(NamedTuple):
     """What git says of the working tree that a hook runs in, as paths and an object id."""
 
@@ -39,12 +42,15 @@ class Facts(NamedTuple):
 
 def facts() -> Facts | None:
     """Ask git where it stands, before anything slow is imported; None where it refuses."""
-    argv = ("git", "rev-parse", "--absolute-git-dir", "--show-toplevel", "--git-path", "hooks/post-commit", "HEAD")
+    argv = ("git", "rev-parse", *(word for fact in _FACTS for word in fact))
     try:
         done = subprocess.run(argv, check=False, capture_output=True)
     except OSError:
         return None
-    lines = os.fsdecode(done.stdout).splitlines()
+    lines = os.fsdecode(done.stdout).split("\n")[:-1]
+    if len(lines) > len(Facts._fields):  # a folder's name contains a line feed
+        single = [subprocess.run((*argv[:2], *one), check=False, capture_output=True).stdout for one in _FACTS]
+        lines = [os.fsdecode(line.removesuffix(b"\n")) for line in single]
     return Facts(*lines) if len(lines) == len(Facts._fields) else None
 
 

@@ -204,7 +204,8 @@ def test_what_nobody_wrote_is_listed_and_not_read(changed: Repo, engine: FakeEng
     }
     assert {unit["path"] for unit in report["units"]} == {".gitattributes", "stats.py"}
     done = reviewer("review", "--format", "json", cwd=changed.root, env=env | {"REVIEWER_SKIP_GENERATED": "no"})
-    assert [one["path"] for one in json.loads(done.stdout)["skimmed"]] == []
+    # What git itself calls binary stays unread.
+    assert [(one["path"], one["reason"]) for one in json.loads(done.stdout)["skimmed"]] == [("pic.svg", "binary")]
 
 
 def test_thresholds_of_the_settings_count(changed: Repo, engine: FakeEngine) -> None:

@@ -18,6 +18,7 @@ from reviewer.diff import printable
 from reviewer.evidence.analyzers import formats, process
 from reviewer.evidence.analyzers.spec import FILES, Format, Spec
 from reviewer.evidence.analyzers.workspace import Workspace
+from reviewer.git.command import native
 
 if TYPE_CHECKING:
     from reviewer.evidence.diagnostic import Diagnostic
@@ -115,7 +116,7 @@ def _run(spec: Spec, files: Sequence[ReviewedFile], tree: Tree | None, setting: 
         if spec.tree:
             workspace.write(_whole(tree))
         refused = workspace.write({file.path: _bytes(file) for file in files})
-        names = [f"./{file.path}" for file in files if file.path not in refused]
+        names = [native(f"./{file.path}") for file in files if file.path not in refused]
         for batch in _batches(names) if FILES in spec.command else [()] if names else []:
             argv = [part for word in spec.command[1:] for part in (batch if word == FILES else (word,))]
             found += _located(_checked(spec, [program, *argv], workspace, setting), workspace)

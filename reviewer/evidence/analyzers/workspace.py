@@ -8,6 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from reviewer.git.command import native
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
@@ -46,7 +48,7 @@ class Workspace:
             try:
                 if not _safe(path):
                     raise ValueError
-                target = self.root / path
+                target = self.root / native(path)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 # Exclusive: where names differ in case only, a file system may take them for one.
                 with target.open("wb" if path in self._written else "xb") as file:
