@@ -9,9 +9,11 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from reviewer.config import Settings
-from reviewer.diff import FileStatus
+from reviewer.diff import FileStatus, encode
 from reviewer.errors import GitError
 from reviewer.git import Repository, TargetKind
 from reviewer.selection import select, source
@@ -209,6 +211,86 @@ def test_names_do_not_depend_on_the_locale(repo: Repo) -> None:
     assert out[0].count("text 2\n") == len(names) - 1
     assert "'\\xe9t\\xe9.py' binary" in out[0]
     assert out[0].count("text 3\n") == len(names) - 1
+
+
+# ---- anything
+
+NAMES = ["a.py", "b c.py", "dir/é.txt", "dir/tab\t.h", 'quo"te.c', "cr\r", "b/x b/y", "-dash", os.fsdecode(b"\xff.py")]
+TEXTS = st.lists(
+    st.sampled_from(
+        [b"x = 1\n", b"\n", b"y\r\n", b"\xe9\n", b"\x0c\n", b"z\r", b"\xe2\x80\xa8\n", b"-- a\n", b"++ b\n", b"$Id$\n"]
+    ),
+    max_size=12,
+).map(b"".join)
+ATTRIBUTES = st.lists(
+    st.sampled_from(
+        [
+            *("*.py text eol=crlf", "*.txt text", "*.h ident", "*.c -text", "* text=auto", "*.py diff=python"),
+            *("*.c diff=odd", "dir/* whitespace=cr-at-eol", "*.py filter=odd", "cr* eol=lf"),
+        ]
+    ),
+    max_size=3,
+).map("\n".join)
+SETTINGS = st.lists(
+    st.sampled_from(
+        [
+            *(("core.autocrlf", "true"), ("core.autocrlf", "input"), ("core.safecrlf", "true"), ("core.eol", "crlf")),
+            *(("diff.noPrefix", "true"), ("diff.renames", "copies"), ("core.quotePath", "false")),
+            *(("filter.odd.clean", "false"), ("diff.odd.textconv", "false"), ("diff.context", "0")),
+        ]
+    ),
+    max_size=3,
+)
+
+
+@POSIX
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    before=st.dictionaries(st.sampled_from(NAMES), TEXTS, max_size=5),
+    after=st.dictionaries(st.sampled_from(NAMES), TEXTS, max_size=5),
+    attributes=ATTRIBUTES,
+    config=SETTINGS,
+)
+def test_every_line_is_the_one_that_git_stores(
+    tmp_path_factory: pytest.TempPathFactory,
+    before: dict[str, bytes],
+    after: dict[str, bytes],
+    attributes: str,
+    config: list[tuple[str, str]],
+) -> None:
+    repo = Repo.init(tmp_path_factory.mktemp("any"))
+    repo.commit("empty", {".gitattributes": f"{attributes}\n"})
+    for name, value in config:
+        if not name.startswith("core."):  # those that convert would refuse or warn when the files are added
+            repo.git("config", name, value)
+    if before:
+        repo.commit("before", dict(before))
+    for name, value in config:
+        repo.git("config", name, value)
+    repo.git("config", "core.safecrlf", "false")
+    repo.write(dict(after))
+    for path in set(before) - set(after):
+        (repo.root / path).unlink()
+    worktree = {path: text for path in after if (text := _checked(read(repo), path)) is not None}
+    repo.git("config", "--unset-all", "filter.odd.clean", check=False)
+    repo.git("add", "-A")
+    staged = read(repo, staged=True)
+    names = repo.git("diff", "--cached", "--name-only", "--no-renames", "-z").split(b"\0")[:-1]
+    assert {
+        os.fsencode(path) for file in staged.change.files for path in (file.path, file.old_path or file.path)
+    } == set(names)
+    for path in after:
+        stored = repo.git("cat-file", "blob", f":0:{path}")
+        assert encode(_checked(staged, path) or "") == stored
+        assert path not in worktree or encode(worktree[path]) == stored
+    repo.git("commit", "-q", "--allow-empty", "-m", "after")
+    assert read(repo, "HEAD~1..HEAD").change.files == staged.change.files
+
+
+def _checked(change: ChangeSource, path: str) -> str | None:
+    if not any(file.unread for file in change.change.files):
+        added(change)
+    return change.read(path)
 
 
 # ---- merges
