@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from reviewer import diff
 from reviewer.applying import last
 from reviewer.applying.history import History
 from reviewer.applying.plan import Plan, Planner
 from reviewer.finding import Category, Finding, Review, Severity, Suggestion, UnitReview, UnitStatus, Usage
 from reviewer.git import Repository
 from reviewer.languages import detect
+from reviewer.selection.source import from_repository
 
 if TYPE_CHECKING:
     from reviewer.applying.last import LastReview
@@ -32,7 +32,8 @@ def review(repo: Repo, *fixes: Fix, target: Target | None = None, masked: tuple[
     """Keep a review of what is staged, or of another target, and return it as the next command reads it."""
     repository = Repository.discover(repo.root)
     target = target or repository.target(None, staged=True)
-    texts = {fix.path: diff.decode(repository.content(target, fix.path) or b"") for fix in fixes}
+    source = from_repository(repository, target)
+    texts = {fix.path: source.read(fix.path) or "" for fix in fixes}
     made = Review(target.subject, tuple(_unit(fix, texts[fix.path]) for fix in fixes), usage=Usage(model="fake"))
     assert last.keep(repository, target, made, texts.get, masked=masked)
     return last.load(repository.git_dir)

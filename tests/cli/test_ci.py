@@ -150,6 +150,16 @@ def test_settings_and_templates_come_from_the_base(branch: Repo, env: dict[str, 
     assert not any("all is well" in text for text in instructions)
 
 
+@pytest.mark.parametrize("attributes", ["*.py -diff", "* binary", "*.py linguist-generated", "*.py linguist-vendored"])
+def test_attributes_of_the_head_do_not_silence_the_review(
+    branch: Repo, env: dict[str, str], tmp_path: Path, attributes: str
+) -> None:
+    branch.commit("hide it", {".gitattributes": f"{attributes}\n"})
+    done = reviewer("ci", cwd=branch.root, env=env | github(branch, tmp_path))
+    assert done.returncode == 1, done.stderr
+    assert "file=stats.py,line=2" in done.stdout
+
+
 def test_a_shallow_clone_says_how_deep_it_must_be(branch: Repo, tmp_path: Path) -> None:
     job = github(branch, tmp_path)
     branch.git("branch", "merged")
