@@ -219,7 +219,7 @@ def test_sha256_repository(tmp_path: Path) -> None:
     assert repository.content(repository.target("HEAD", staged=True), "a.txt") == b"1\n"
 
 
-def test_merge_commit_is_read_against_its_first_parent(two: Repo) -> None:
+def test_the_patch_of_a_merge_is_against_its_first_parent(two: Repo) -> None:
     two.git("switch", "-q", "-c", "topic", "HEAD~1")
     two.commit("topic", {"t.txt": "t\n"})
     two.git("switch", "-q", "main")
@@ -708,7 +708,7 @@ def test_read_patch_that_is_not_there(tmp_path: Path) -> None:
         read_patch(str(tmp_path / "nope.patch"))
 
 
-def test_attributes_are_those_that_git_would_record(repo: Repo) -> None:
+def test_attributes_are_those_of_the_new_side(repo: Repo) -> None:
     names, path = ("linguist-generated", "diff"), "g\u00e9n/a b.py"
     first = repo.commit("first", {path: "1\n", ".gitattributes": "*.py linguist-generated\n"})
     second = repo.commit("second", {path: "2\n", ".gitattributes": "*.py -linguist-generated -diff\n"})

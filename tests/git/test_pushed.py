@@ -124,7 +124,7 @@ def test_pre_commits_variables(remote: Repo) -> None:
         targets(remote, env={"PRE_COMMIT": "1"})
 
 
-def test_a_person_at_a_terminal_is_told_what_to_run() -> None:
+def test_a_terminal_is_refused() -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True

@@ -11,7 +11,7 @@ def unit(path: str, lines: int = 1) -> ReviewUnit:
     return ReviewUnit(path, detect(path), "", added, tuple(range(1, lines + 1)))
 
 
-def test_what_matters_most_is_asked_first() -> None:
+def test_the_most_valuable_units_come_first() -> None:
     paths = [
         *("README.md", "tests/test_a.py", "src/a.py", "src/huge.py", "src/auth/login.py", "src/b.py", "ci.yml"),
         *("pkg/a_test.go", "web/a.spec.ts", "main.go"),
@@ -24,6 +24,6 @@ def test_what_matters_most_is_asked_first() -> None:
     ]
 
 
-def test_a_latest_file_is_no_test() -> None:
+def test_words_that_contain_test_are_not_tests() -> None:
     paths = ["tests/a.py", "src/latest.py", "src/contest/a.py", "src/attest_key.py"]
     assert order([unit(path) for path in paths])[-1] == 0
