@@ -54,6 +54,7 @@ def review(
     """Review a change: explain it, find defects, suggest fixes.
 
     REVISION is a commit, A..B or A...B is a range, - is a patch on standard input. Without any, what is staged.
+    A merge is reviewed where it differs from all its parents.
     """
     from reviewer.cli import common
     from reviewer.config.repository import from_worktree

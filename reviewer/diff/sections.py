@@ -36,7 +36,7 @@ SUBMODULE_MODE = "160000"
 COMBINED = "a combined diff of a merge, which has more than two sides"
 CONFLICT = "a merge conflict"
 NAMELESS = "its name cannot be read"
-_COMBINED_HINT = "Compare two revisions, for instance a merge with its first parent: git diff MERGE^1 MERGE"
+_COMBINED_HINT = "Review the merge itself: reviewer review MERGE\nCompare it with one parent: git diff MERGE^1 MERGE"
 
 
 @dataclass
