@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reviewer import files
 from reviewer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,14 +72,17 @@ class NativeHook:
                 f"another program replaced {self.path}, and an earlier hook is kept beside it",
                 hint=f"Remove one of them, then install again:\n  {self.path}\n  {self.earlier}",
             )
+        replaced = self.exists and not self.is_ours
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            aside = self.path.with_name(f".{self.name}.{os.getpid()}.tmp")
-            aside.write_bytes(script(self.name, program, options).encode())
-            aside.chmod(0o755)
-            if self.exists and not self.is_ours:
+            if replaced:
                 self.path.rename(self.earlier)
-            aside.replace(self.path)
+            try:
+                files.write(self.path, script(self.name, program, options), mode=0o755)
+            except OSError:
+                if replaced:
+                    self.earlier.rename(self.path)
+                raise
         except OSError as problem:
             raise UsageError(f"cannot write {self.path}: {problem.strerror}") from problem
         return os.path.lexists(self.earlier)

@@ -95,6 +95,22 @@ def test_a_hook_put_over_ours_is_left_alone(tmp_path: Path, fake: Path) -> None:
     assert "first" in hook.earlier.read_text()
 
 
+def test_a_failed_installation_restores_the_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = NativeHook(tmp_path / "hooks", "pre-commit")
+    hook.folder.mkdir()
+    program(hook.path, "echo first")
+    before = hook.path.read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(hooks.files, "write", full)
+    with pytest.raises(UsageError, match="No space left"):
+        hook.install(tmp_path / "reviewer")
+    assert [path.name for path in hook.folder.iterdir()] == ["pre-commit"]
+    assert hook.path.read_bytes() == before
+
+
 def test_a_new_installation_replaces_the_path(tmp_path: Path, fake: Path) -> None:
     hook = NativeHook(tmp_path / "hooks", "pre-commit")
     hook.install(Path("/gone/reviewer"), "--fail-on error")
