@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reviewer.diff.change import FileChange, FileStatus, Hunk, LineKind, SourceLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 _CONTEXT = 3
 
@@ -18,7 +18,8 @@ def resolved(parents: Sequence[Sequence[FileChange]]) -> tuple[FileChange, ...]:
     """Reduce the differences from each parent to what differs from all of them.
 
     The result is based on the first parent that has the file. Its added lines that come from another parent become
-    context, without a number in the old side; its removed lines that another parent does not have are left out.
+    context, without a number in the old side; its removed lines that another parent does not have are left out. Where
+    the lines of several parents were only put together, in a place that all of them changed, they stay.
 
     Args:
         parents: For each parent the files that differ from it, with the same new side.
@@ -37,12 +38,16 @@ def _file(sides: Sequence[FileChange]) -> FileChange | None:
         return unread or sides[0]
     base = next((side for side in sides if side.status is not FileStatus.ADDED), sides[0])
     others = [_Side(side) for side in sides if side is not base]
-    hunks = tuple(part for hunk in base.hunks for part in _parts(hunk, _reduced(hunk, others)))
+    mixed = _mixed([_Side(base), *others])
+    hunks = tuple(part for hunk in base.hunks for part in _parts(hunk, _reduced(hunk, others, mixed)))
     return dataclasses.replace(base, hunks=hunks) if hunks else None
 
 
 class _Side:
-    """The lines that one parent lacks, and those that only it has, by the new-side number of the line after them."""
+    """The lines that one parent lacks, and those that only it has, by the new-side number of the line after them.
+
+    ``slots`` are the places that differ: ``2 * n`` is line ``n`` of the new side, ``2 * n - 1`` the place before it.
+    """
 
     def __init__(self, file: FileChange) -> None:
         self.added = {number for hunk in file.hunks for number in hunk.added}
@@ -52,6 +57,25 @@ class _Side:
             for position, line in _positions(hunk)
             if line.kind is LineKind.REMOVED
         )
+        self.slots = {2 * number for number in self.added} | {2 * position - 1 for position, _ in self.removed}
+
+
+def _mixed(sides: Sequence[_Side]) -> frozenset[int]:
+    """Return the slots of places that differ from every parent without a line that does."""
+    found: set[int] = set()
+    place: list[int] = []
+    for slot in [*sorted(set().union(*(side.slots for side in sides))), None]:
+        # One place ends where a line that is the same everywhere follows.
+        if place and (slot is None or slot - place[-1] > (1 if place[-1] % 2 else 2)):
+            differs = all(not side.slots.isdisjoint(place) for side in sides)
+            if differs and not any(
+                all(one in side.added for side in sides) for one in (at // 2 for at in place if not at % 2)
+            ):
+                found.update(place)
+            place = []
+        if slot is not None:
+            place.append(slot)
+    return frozenset(found)
 
 
 def _positions(hunk: Hunk) -> Iterator[tuple[int, SourceLine]]:
@@ -61,26 +85,30 @@ def _positions(hunk: Hunk) -> Iterator[tuple[int, SourceLine]]:
         position += line.new is not None
 
 
-def _reduced(hunk: Hunk, others: Sequence[_Side]) -> list[SourceLine]:
+def _reduced(hunk: Hunk, others: Sequence[_Side], mixed: Collection[int]) -> list[SourceLine]:
     found: list[SourceLine] = []
     run: list[tuple[int, SourceLine]] = []
     for position, line in _positions(hunk):
         if line.kind is LineKind.CONTEXT:
-            found += _reduced_run(run, others)
+            found += _reduced_run(run, others, mixed)
             run = []
             found.append(line)
         else:
             run.append((position, line))
-    return found + list(_reduced_run(run, others))
+    return found + list(_reduced_run(run, others, mixed))
 
 
-def _reduced_run(run: Sequence[tuple[int, SourceLine]], others: Sequence[_Side]) -> Iterator[SourceLine]:
+def _reduced_run(
+    run: Sequence[tuple[int, SourceLine]], others: Sequence[_Side], mixed: Collection[int]
+) -> Iterator[SourceLine]:
     def is_new(line: SourceLine) -> bool:
         return line.kind is LineKind.ADDED and all(line.new in side.added for side in others)
 
     rewritten = any(is_new(line) for _, line in run)
     for position, line in run:
-        if line.kind is LineKind.ADDED:
+        if 2 * position - (line.kind is LineKind.REMOVED) in mixed:
+            yield line
+        elif line.kind is LineKind.ADDED:
             yield line if is_new(line) else dataclasses.replace(line, kind=LineKind.CONTEXT)
         elif rewritten or all(side.removed[position, line.text] for side in others):
             yield line

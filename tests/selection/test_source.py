@@ -349,6 +349,20 @@ def test_lines_that_a_merge_removes_from_both_sides(repo: Repo) -> None:
     assert hunk.anchors == (22,)
 
 
+def test_a_resolution_that_keeps_both_sides_is_reviewed(repo: Repo) -> None:
+    repo.commit("base", {"a.py": "".join(MERGED)})
+    repo.git("switch", "-q", "-c", "topic")
+    repo.commit("topic", {"a.py": "".join([*MERGED[:5], "theirs\n", *MERGED[6:20], "theirs 20\n", *MERGED[21:]])})
+    repo.git("switch", "-q", "main")
+    repo.commit("main", {"a.py": "".join([*MERGED[:5], "ours\n", *MERGED[6:30], "ours 30\n", *MERGED[31:]])})
+    repo.git("merge", "-q", "topic", check=False)
+    both = [*MERGED[:5], "ours\n", "theirs\n", *MERGED[6:20], "theirs 20\n", *MERGED[21:30], "ours 30\n", *MERGED[31:]]
+    repo.stage({"a.py": "".join(both)})
+    assert added(read(repo, staged=True)) == {"a.py": ["theirs"]}
+    repo.stage({"a.py": "".join([*both[:5], *both[6:]])})
+    assert read(repo, staged=True).change.files == (), "the resolution is that of one side"
+
+
 def test_a_clean_merge_leaves_nothing_to_review(repo: Repo) -> None:
     repo.commit("base", {"a.py": "1\n"})
     repo.git("switch", "-q", "-c", "topic")
