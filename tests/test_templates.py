@@ -265,7 +265,7 @@ def test_a_long_template_is_refused() -> None:
 
 
 def test_a_large_prompt_still_renders() -> None:
-    lines = tuple(SimpleNamespace(label=str(number), kind="+", text="x" * 80) for number in range(1, 10_001))
+    lines = tuple(SimpleNamespace(number=str(number), kind="+", text="x" * 80) for number in range(1, 10_001))
     text = Templates().render("base/unit.j2", path="a", scope="", marker="m", context="", lines=lines)
     assert 800_000 < len(text) < MAX_OUTPUT
 
