@@ -87,15 +87,16 @@ def requests(text: str) -> dict[str, Sequence[Message]]:
     (found,) = find("python", "def f():\n    pass\n", [1, 2])
     gap = Gap("a.py", LANGUAGES["python"], found, code, f"print('{text}')", "    pass", "f")
     prefilled = Prompts(ModelProfile("m", "d", 4096, prefill=True), {})
+    point = {"place": text, "scope": text, "added": 1, "removed": 0, "explanation": text, "remarks": []}
+    points = {"listed": [point], "more": 0, "unread": 0, "skimmed": [text]}
     return {
         "review": prompts.review(unit).messages,
         "complete": prompts.complete(gap).messages,
         "prefilled": prefilled.complete(gap).messages,
         "explain": tasks.explain_messages(code, text, "python"),
-        "message": [{"role": "user", "content": prompts.render("base/points.j2", marker="M", points={
-            "listed": [{"place": text, "scope": text, "added": 1, "removed": 0, "explanation": text, "remarks": []}]})}],
+        "message": [{"role": "user", "content": prompts.render("base/points.j2", marker="M", points=points)}],
         "free": tasks.text_messages(text),
-    }  # fmt: skip
+    }
 
 
 def test_no_text_becomes_a_special_token(special_ids: Any, model: Path) -> None:
