@@ -52,7 +52,7 @@ def test_every_language_has_every_task(task: str, name: str) -> None:
 
 def test_every_template_belongs_to_a_language() -> None:
     assert {path.stem for path in (PROMPTS / "languages").iterdir()} == set(LANGUAGES)
-    own = {"unit.j2", "summary.j2", "points.j2"}  # for all languages
+    own = {"unit.j2", "summary.j2", "points.j2", "fix.j2", "fix_unit.j2"}  # for all languages
     assert {path.name for path in (PROMPTS / "base").glob("*.j2")} == {*own, *(f"{task}.j2" for task in TASKS)}
 
 
@@ -64,6 +64,14 @@ def test_languages_differ() -> None:
 def test_the_review_prompt_names_every_part_of_the_reply_that_a_schema_cannot_explain() -> None:
     text = render("review", "generic")
     assert all(f"{part}:" in text for part in ("explanation", "findings", "message", "fix"))
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_a_model_that_only_explains_is_asked_for_no_findings(name: str) -> None:
+    text = render("review", name, finds=False)
+    assert "at most two short sentences" in text
+    assert not any(word in text for word in ("findings", "Look for", "Fixes use", "\n\n"))
+    assert len(text) <= MAX_REVIEW_CHARS
 
 
 def test_rules_come_last_and_only_where_there_are_some() -> None:
