@@ -12,6 +12,7 @@ from reviewer.checking.grounding import Source, is_echo, is_ungrounded, says_not
 from reviewer.checking.nits import is_nit
 from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Suggestion
 from reviewer.finding import SuggestionKind as Kind
+from reviewer.unfinished.filling import fills_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,14 +84,17 @@ def completion(gap: Gap, code: str | None, text: str) -> Finding:
         Kind.COMPLETION,
     )
     checked = suggestions.check(proposed, text, gap.language.name)
-    if checked.shown and _still_unfinished(gap, checked, text):
-        checked = dataclasses.replace(checked, marks=frozenset({Mark.NO_CHANGE}))
+    if checked.shown:
+        after = suggestions.apply(text, checked) or ""
+        if _still_unfinished(gap, checked, after):
+            checked = dataclasses.replace(checked, marks=frozenset({Mark.NO_CHANGE}))
+        elif not fills_only(gap.language.name, gap.found, text, after):
+            checked = dataclasses.replace(checked, marks=frozenset({Mark.CHANGES_MORE}))
     return dataclasses.replace(finding, suggestion=checked)
 
 
-def _still_unfinished(gap: Gap, checked: Suggestion, text: str) -> bool:
-    """Whether a placeholder was only given for a placeholder."""
-    after = suggestions.apply(text, checked) or ""
+def _still_unfinished(gap: Gap, checked: Suggestion, after: str) -> bool:
+    """Whether a placeholder was only replaced by another."""
     lines = range(checked.start, checked.start + checked.replacement.count("\n") + 1)
     return bool(unfinished.find(gap.language.name, after, lines, path=gap.path))
 

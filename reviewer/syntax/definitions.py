@@ -79,6 +79,7 @@ class Function:
         end: Last line.
         body_start: First line of the body, on which its opening brace stands.
         body_end: Last line of the body; its closing brace counts.
+        body_bytes: Where the body with its braces begins and ends, in bytes of the encoded text.
         body_text: The body without its braces, stripped.
         body_code: The same without comments and, in Python, without the docstring; empty where nothing is done.
         indent: White space before the line on which the function begins.
@@ -96,6 +97,7 @@ class Function:
     body_code: str
     indent: str
     signature: str
+    body_bytes: tuple[int, int] = (0, 0)
     decorators: tuple[str, ...] = ()
     owner: str = ""
 
@@ -203,6 +205,7 @@ class _Reader:
             body_code=self._code(start, end),
             indent=_leading_space(self._text(line_start, whole.start_byte)),
             signature=signature,
+            body_bytes=body,
             decorators=tuple(self._text(child.start_byte, child.end_byte) for child in decorators),
             owner=owner,
         )

@@ -153,6 +153,12 @@ def comment_of(language: str, line: str) -> str | None:
     return next((text.removesuffix(end) for end in ("*/", "-->") if text.endswith(end)), text).strip()
 
 
+def without_comment(language: str, line: str) -> str:
+    """A line up to its comment."""
+    match = _comment(language).search(line)
+    return line if match is None else line[: match.start()]
+
+
 def stands_alone(language: str, line: str) -> bool:
     """Whether a line is only a comment."""
     match = _comment(language).search(line)
