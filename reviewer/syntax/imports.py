@@ -1,7 +1,6 @@
-"""What a file imports: which name stands for what, and where that may be found.
+"""Finds a file's imports: the names that they bind, and the modules that these come from.
 
-One reading serves all grammars, because they say it in much the same words: a path of names with a separator between
-them leads to what is imported, and a name that leads to nothing further is the one that the file can use.
+One reader serves most grammars: an import is a path of names with separators, and the last name of a path is bound.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node, Tree
 
-# What leads from one name of a path to the next. In Python ``import`` does: ``from a.b import c``.
+# Separators between the names of a path. ``import`` is one in Python: ``from a.b import c``.
 _JOINS = frozenset((".", "::", "\\", "import", "?."))
 _RENAMES = frozenset(("as", ":"))
 _NAMES = frozenset(
@@ -41,9 +40,9 @@ class Import:
 
     Attributes:
         start, end: Its lines, 1-based.
-        names: What it lets the file say, with the path of names that each stands for: ``{"np": ("numpy",)}``. Empty
-            where that cannot be told, as for ``#include``.
-        modules: Paths of names under which its files may lie; the last part is a file, a folder or a name in one.
+        names: The names that it binds, each with the path that it stands for: ``("np", ("numpy",))``. Empty if unknown,
+            as for ``#include``.
+        modules: Paths where its files may be; the last part is a file, a folder or a name in one.
     """
 
     start: int
@@ -62,7 +61,7 @@ def read(grammar: str, tree: Tree, data: bytes) -> Iterator[Import]:
 
 
 def _paths(node: Node, data: bytes) -> Import | None:
-    """Read an import that is written as paths of names, in any grammar."""
+    """Read an import that consists of paths of names."""
     words = [*((leaf.type, _text(leaf, data)) for leaf in _leaves(node)), ("", "")]
     reading = _Reading()
     for (kind, text), (_, following) in pairwise(words):
@@ -76,18 +75,18 @@ def _paths(node: Node, data: bytes) -> Import | None:
 
 
 class _Reading:
-    """One import, word by word.
+    """The state while reading one import word by word.
 
     Attributes:
-        module: What a text of it says.
-        bound: Each name that leads to nothing further, with the path to what it stands for.
+        module: The module that a string names.
+        bound: The names that are bound, each with the path that it stands for.
     """
 
     def __init__(self) -> None:
         self.module: tuple[str, ...] = ()
         self.bound: list[tuple[str, tuple[str, ...]]] = []
         self._opened: list[tuple[str, ...]] = []
-        self._base: tuple[str, ...] = ()  # what all names of a list have in front of them
+        self._base: tuple[str, ...] = ()  # the common path of all names in a list
         self._path: list[str] = []
         self._renamed = False
 
@@ -116,7 +115,7 @@ class _Reading:
 
 
 def _made(node: Node, module: tuple[str, ...], bound: list[tuple[str, tuple[str, ...]]]) -> Import:
-    """Put the module that a string names in front of the names that are taken from it."""
+    """Prefix the names with the module that a string names."""
     full = [(name, (*module, *path) if module else path) for name, path in bound]
     modules = (module,) if module else tuple(dict.fromkeys(path for _, path in full))
     names = tuple((name, path) for name, path in full if name != "*")
@@ -124,7 +123,7 @@ def _made(node: Node, module: tuple[str, ...], bound: list[tuple[str, tuple[str,
 
 
 def _dotted(node: Node, data: bytes) -> Import | None:
-    """Python's ``import a.b`` lets the file say ``a``."""
+    """Python's ``import a.b`` binds ``a``."""
     found = _paths(node, data)
     if found is None or node.type != "import_statement":
         return found
@@ -150,7 +149,7 @@ def _included(node: Node, data: bytes) -> Import | None:
 
 
 def _aliased(node: Node, data: bytes) -> Import | None:
-    """C#'s ``using`` binds a name only where it renames one; else it names a folder of names."""
+    """C#'s ``using`` binds a name only if it renames one; otherwise it opens a namespace."""
     own = node.child_by_field_name("name")
     path = [_text(part, data) for part in _leaves(node) if part.type in _NAMES and part != own]
     if not path:
@@ -176,7 +175,7 @@ def _required(node: Node, data: bytes) -> Import | None:
 
 
 def _called(node: Node, data: bytes) -> Import | None:
-    """Ruby's ``require`` and the shell's ``source`` are calls like any other."""
+    """Ruby's ``require`` and the shell's ``source`` are ordinary calls."""
     word = node.child_by_field_name("method") or node.child_by_field_name("name")
     wanted = _REQUIRES if node.type == "call" else _SOURCES
     if word is None or _text(word, data) not in wanted or node.child_by_field_name("receiver") is not None:
@@ -187,7 +186,7 @@ def _called(node: Node, data: bytes) -> Import | None:
 
 
 def _leaves(node: Node) -> list[Node]:
-    """The tokens of a node in their order; an import is small, and one that is not is cut."""
+    """The tokens of a node in order, up to a limit."""
     found: list[Node] = []
     waiting = [node]
     while waiting and len(found) < _MOST_WORDS:
@@ -200,7 +199,7 @@ def _leaves(node: Node) -> list[Node]:
 
 
 def _parts(path: str) -> tuple[str, ...]:
-    """Split a module's name or a file's path at its separators; endings of files and ``..`` say nothing."""
+    """Split a module's name or a file's path at its separators, without file endings and ``..``."""
     path = _ENDING.sub("", path.strip())
     return tuple(part for part in _PARTS.findall(path) if part.strip("."))
 
@@ -210,7 +209,7 @@ def _text(node: Node, data: bytes) -> str:
 
 
 def _last_row(node: Node) -> int:
-    """The last row that a node stands on; C's ``#include`` takes its line feed in."""
+    """The last row of a node; C's ``#include`` includes its line feed."""
     end = node.end_point
     return end.row - 1 if end.column == 0 and end.row > node.start_point.row else int(end.row)
 
