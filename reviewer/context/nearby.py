@@ -88,11 +88,6 @@ class File:
         return {(one.scope.start, one.scope.name): one for ones in self.outlines.values() for one in ones}
 
     @cached_property
-    def by_signature(self) -> dict[int, Outline]:
-        """The innermost definition whose signature is on each line."""
-        return {row: one for one in self.by_start.values() for row in one.signature}
-
-    @cached_property
     def call_starts(self) -> tuple[int, ...]:
         """The first lines of its calls, ascending."""
         return tuple(call.start for call in self.references.calls)
@@ -163,7 +158,7 @@ def imports(place: Place) -> Iterator[Piece]:
     """The imports that bind a name of the added lines."""
     rows: set[int] = set()
     for one in place.file.imports:
-        used = {name for name, _ in one.names} & place.said
+        used = place.said.intersection(one.names)
         if not used:
             continue
         span = range(one.start, one.end + 1)
@@ -224,7 +219,7 @@ def _named(place: Place) -> Iterator[Outline]:
 
 
 def _imported(place: Place, call: Call) -> bool:
-    return any(call.receiver[0] == name for one in place.file.imports for name, _ in one.names)
+    return any(call.receiver[0] in one.names for one in place.file.imports)
 
 
 def _overlaps(call: Call, added: tuple[int, ...]) -> bool:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from reviewer.languages import LANGUAGES, Language
 from reviewer.syntax import comments as _comments
-from reviewer.syntax import definitions, outline, references
 from reviewer.syntax import imports as _imports
+from reviewer.syntax import outline, references
 from reviewer.syntax.comments import Comment
 from reviewer.syntax.definitions import Definition, Function, Scope, read
 from reviewer.syntax.imports import Import
 from reviewer.syntax.outline import Outline, excerpt
 from reviewer.syntax.references import Call, References
-from reviewer.syntax.tree import MAX_BYTES, count_errors, encoded, nodes, parse
+from reviewer.syntax.tree import MAX_BYTES, count_errors, encoded, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Tree
@@ -41,7 +41,6 @@ __all__ = [
     "new_errors",
     "outlines",
     "references_of",
-    "survey",
 ]
 
 _NO_NAMES = References((), {})
@@ -99,18 +98,6 @@ def imports(language: Language | str, text: str) -> tuple[Import, ...]:
 def references_of(language: Language | str, text: str) -> References:
     """The names that a file's lines use and call."""
     return _references(_grammar(language), text)
-
-
-def survey(language: Language | str, text: str) -> tuple[tuple[Outline, ...], frozenset[str]]:
-    """The definitions of a file and the names that it calls; nothing is cached."""
-    grammar = _grammar(language)
-    tree, data = _tree(grammar, text)
-    if grammar is None or tree is None:
-        return (), frozenset()
-    found = nodes(tree, definitions.node_types(grammar) | references.NODE_TYPES)
-    defined = tuple(definitions.from_nodes(grammar, found, data))
-    outlined = outline.read(defined, text.split("\n"), python=_is_python(grammar))
-    return tuple(outlined), references.called(found, data)
 
 
 def _grammar(language: Language | str) -> str | None:

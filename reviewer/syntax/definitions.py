@@ -11,7 +11,7 @@ from reviewer.syntax.names import name_of
 from reviewer.syntax.tree import decoded, nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from tree_sitter import Node, Tree
 
@@ -113,18 +113,7 @@ class Definition:
 
 def read(grammar: str, tree: Tree, data: bytes) -> Iterator[Definition]:
     """Yield every definition of a tree, outer ones first."""
-    return from_nodes(grammar, nodes(tree, node_types(grammar)), data)
-
-
-def node_types(grammar: str) -> frozenset[str]:
-    """The types of the nodes that definitions are read from."""
-    # Only JavaScript's family names functions by holding them.
-    return _DEFINITIONS | _COMMENTS | (_HOLDERS if "script" in grammar else frozenset())
-
-
-def from_nodes(grammar: str, found: Iterable[Node], data: bytes) -> Iterator[Definition]:
-    """Yield the definitions among some nodes of a tree, in the tree's order."""
-    return _Reader(grammar, found, data).read()
+    return _Reader(grammar, tree, data).read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,17 +127,18 @@ class _Around:
 
 
 class _Reader:
-    def __init__(self, grammar: str, found: Iterable[Node], data: bytes) -> None:
+    def __init__(self, grammar: str, tree: Tree, data: bytes) -> None:
         self._data = data
         self._python = grammar == _PYTHON
         self._ruby = grammar == _RUBY
-        wanted = node_types(grammar) - _COMMENTS
+        # Only JavaScript's family names functions by holding them.
+        wanted = _DEFINITIONS | (_HOLDERS if "script" in grammar else frozenset())
         self._definitions: list[Node] = []
         self._comments: list[tuple[int, int]] = []
-        for node in found:
+        for node in nodes(tree, wanted | _COMMENTS):
             if node.type in _COMMENTS:
                 self._comments.append((node.start_byte, node.end_byte))
-            elif node.type in wanted:
+            else:
                 self._definitions.append(node)
         self._line_ends = [found.start() for found in _LINE_END.finditer(data)]
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from reviewer.syntax.tree import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tree_sitter import Node, Tree
 
 # The fields of a call that name the callee, by node type; the first child if a grammar has no field for it.
@@ -32,9 +30,6 @@ _CALLEES: dict[str, tuple[str, ...]] = {
     "scoped_call_expression": ("name",),
     "struct_expression": ("name",),
 }
-NODE_TYPES = frozenset(_CALLEES)
-"""The types of the nodes that calls are read from."""
-
 _RECEIVERS = ("receiver", "object", "scope")
 _SAYS = frozenset(
     (
@@ -104,12 +99,6 @@ def _is_member(data: bytes, start: int) -> bool:
     """Whether a name follows a dot, as in ``a.b`` but not in ``...b``."""
     before = data[max(0, start - 2) : start]
     return before in (b"->", b"::") or (before.endswith(b".") and before != b"..")
-
-
-def called(found: Iterable[Node], data: bytes) -> frozenset[str]:
-    """The names that some nodes call; nodes of other types than ``NODE_TYPES`` are ignored."""
-    calls = (_call(node, data) for node in found if node.type in NODE_TYPES)
-    return frozenset(call.name for call in calls if call is not None)
 
 
 def _call(node: Node, data: bytes) -> Call | None:
