@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from reviewer.checking.claims import completion
-from reviewer.finding import Mark
 from reviewer.languages import LANGUAGES
 from reviewer.unfinished import find
 from reviewer.unfinished.gaps import Gap
+
+if TYPE_CHECKING:
+    from reviewer.finding import Mark
 
 PY = "import os\n\n\nclass A:\n    def f(self, a):\n        pass\n\n    def g(self):\n        return 1\n"
 PY_LINE = "def f(a): pass\n\n\ndef g():\n    return 1\n"
