@@ -60,6 +60,7 @@ class Mark(StrEnum):
     DOES_NOT_APPLY = "does-not-apply"  # suggestion: its lines are not there
     DOES_NOT_PARSE = "does-not-parse"  # suggestion: the file has new syntax errors with it
     NO_CHANGE = "no-change"  # suggestion: the text stays the same
+    CHANGES_MORE = "changes-more"  # suggestion: a completion changes more than the body that is missing
     GIVES_ORDERS = "gives-orders"  # commit message: it would do something, such as close an issue or skip the tests
 
 

@@ -13,7 +13,6 @@ class Snippet:
         text: The whole file.
         changed: The text of the line that is under review.
         imported: The lines of the imports that this line uses.
-        modules: For each import of the file, the paths under which its files may lie.
         calls: What the line calls, each with what stands before it.
         header: The header of what the line stands in.
         definition: What is shown of the definition in the same file that the line calls.
@@ -22,7 +21,6 @@ class Snippet:
     text: str
     changed: str
     imported: str
-    modules: tuple[tuple[str, ...], ...]
     calls: tuple[tuple[str, str], ...]
     header: str
     definition: str
@@ -59,7 +57,6 @@ def filtered(lines):
 ''',
         "    goods = filtered(lines)",
         "",
-        (("os", "path"), ("sys",), ("json",), ("shop", "tax", "rate"), ("shop", "tax", "VAT"), ("models",)),
         (("filtered", ""),),
         '@cached(maxsize=8)\ndef total(basket, country):\n    """Sum up a basket.',
         "def filtered(lines):\n    # Gifts cost nothing.\n    return [line for line in lines if not line.gift]",
@@ -89,7 +86,6 @@ const rounded = (value) => Math.round(value * 100) / 100;
 """,
         "  return rounded(tax.gross(net, VAT)) + new cart.Fee(rest).value;",
         "import cart, { price as priceOf, VAT } from './shop/prices.js';\nimport * as tax from '../tax';",
-        (("shop", "prices"), ("tax",), ("node", "path")),
         (("rounded", ""), ("gross", "tax"), ("Fee", "cart")),
         " * Adds up a basket.\n\u2026\nexport async function total(basket) {",
         "const rounded = (value) => Math.round(value * 100) / 100;",
@@ -123,7 +119,6 @@ export class Till {
 """,
         "    return this.rounded(fs.sum<number>(basket as Basket));",
         "import type { Basket } from '@shop/types';\nimport fs = require('fs');",
-        (("@shop", "types"), ("fs",)),
         (("rounded", "this"), ("sum", "fs")),
         "export class Till {\n  \u2026\n  /** Adds up a basket. */\n  total(basket: Basket): number {",
         "  private rounded(value: number): number {\n    return Math.round(value);\n  }",
@@ -142,7 +137,6 @@ function label(props: Props) {
 """,
         "  return <Row first={label(props)} />;",
         "import { Row } from './Row';",
-        (("Row",),),
         (("Row", ""), ("label", "")),
         "export function Table(props: Props) {",
         "function label(props: Props) {\n  return props.label;\n}",
@@ -174,7 +168,6 @@ func rounded(value float64) float64 {
 """,
         '	value := rounded(pricing.Net(basket) * tax.Rate{Country: "de"}.Value())',
         '	pricing "example.org/shop/prices/v2"\n	"example.org/shop/tax"',
-        (("fmt",), ("example.org", "shop", "prices"), ("example.org", "shop", "tax")),
         (("rounded", ""), ("Net", "pricing"), ("Value", "tax.Rate"), ("Rate", "tax")),
         "// Total adds up a basket.\n\u2026\nfunc (t *Till[T]) Total(basket Basket) (float64, error) {",
         "func rounded(value float64) float64 {\n	return value\n}",
@@ -201,14 +194,6 @@ fn rounded(value: f64) -> f64 {
 """,
         "    rounded(net(basket) * rate::<u8>(a)) + Fee::new(b).value() + fmt::len(c) + mac!(d)",
         "use crate::prices::{net, tax as rate, fmt::{self, Write}};",
-        (
-            ("prices", "net"),
-            ("prices", "tax"),
-            ("prices", "fmt"),
-            ("prices", "fmt", "Write"),
-            ("std", "collections", "HashMap"),
-            ("all",),
-        ),
         (
             ("rounded", ""),
             ("net", ""),
@@ -251,7 +236,6 @@ class Till {
 """,
         "    return rounded(net(rest) + new Fee(2).value() + Tax.of(List.of()));",
         "import java.util.List;\nimport static shop.prices.Prices.net;",
-        (("java", "util", "List"), ("shop", "prices", "Prices", "net"), ("shop", "tax")),
         (("rounded", ""), ("net", ""), ("value", "new.Fee"), ("Fee", ""), ("of", "Tax"), ("of", "List")),
         "class Till {\n   \u2026\n   * Adds up a basket.\n   * <p>Gross.\n   */\n  @Override\n"
         "  public double total(List<Item> basket) {",
@@ -275,7 +259,6 @@ fun rounded(value: Double): Double = value
 """,
         "    return rounded(net(basket) * TaxRate(1).of(basket))",
         "import shop.prices.net\nimport shop.tax.Rate as TaxRate",
-        (("shop", "prices", "net"), ("shop", "tax", "Rate"), ("shop", "all")),
         (("rounded", ""), ("net", ""), ("of", "TaxRate"), ("TaxRate", "")),
         "/** Adds up a basket. */\n@JvmStatic\nfun total(basket: Basket): Double {",
         "fun rounded(value: Double): Double = value",
@@ -298,7 +281,6 @@ static double rounded(double value)
 """,
         "    return rounded(net(b) * b->rate(1));",
         "",
-        (("stdio",), ("shop", "prices")),
         (("rounded", ""), ("net", ""), ("rate", "b")),
         "/* Adds up a basket. */\nstatic double total(const struct basket *b)\n{",
         "static double rounded(double value)\n{\n    return value;\n}",
@@ -320,7 +302,6 @@ double rounded(double value) { return value; }
 """,
         "  return rounded(net(basket) * tax::rate<int>(1)) + (new Fee(2))->value();",
         "using shop::net;",
-        (("shop", "prices"), ("shop", "net")),
         (("rounded", ""), ("net", ""), ("rate", "tax"), ("value", ""), ("Fee", "")),
         "namespace till {\n\u2026\ndouble total(const Basket<T>& basket) {",
         "double rounded(double value) { return value; }",
@@ -349,7 +330,6 @@ class Till
 """,
         "        return Rounded(basket.Net(1) * Rate.Of<int>() + new Fee(2).Value);",
         "using Rate = Shop.Tax.Rate;",
-        (("System", "Text"), ("Shop", "Tax", "Rate"), ("Shop", "Prices")),
         (("Rounded", ""), ("Net", "basket"), ("Of", "Rate"), ("Fee", "")),
         "class Till\n{\n    /// <summary>Adds up a basket.</summary>\n    [Pure]\n"
         "    public double Total(Basket basket)\n    {",
@@ -379,7 +359,6 @@ end
 """,
         "    rounded(basket.net(1)) * Tax::Rate.new(2).value + nil_safe?(basket)",
         "",
-        (("json",), ("lib", "prices")),
         (
             ("rounded", ""),
             ("net", "basket"),
@@ -413,7 +392,6 @@ function rounded(float $value): float
 """,
         "    return rounded(net($basket) * TaxRate::of($basket->lines(1))) + (new Fee(2))->value;",
         "use Shop\\Tax\\Rate as TaxRate;\nuse function Shop\\Prices\\net;\nuse Shop\\{Fee, Gift as Present};",
-        (("Shop", "Tax", "Rate"), ("Shop", "Prices", "net"), ("Shop", "Fee"), ("Shop", "Gift")),
         (("rounded", ""), ("net", ""), ("of", "TaxRate"), ("lines", "basket"), ("Fee", "")),
         "/** Adds up a basket. */\n#[Pure]\nfunction total(Basket $basket): float\n{",
         "function rounded(float $value): float\n{\n    return $value;\n}",
@@ -436,7 +414,6 @@ rounded() {
 """,
         '  net "$basket" | rounded "$(rate 2)"',
         "",
-        (("lib", "prices"), ("tax",)),
         (("net", ""), ("rounded", ""), ("rate", "")),
         "# Adds up a basket.\ntotal() {",
         "rounded() {\n  cat\n}",

@@ -229,6 +229,14 @@ def test_the_patch_of_a_merge_is_against_its_first_parent(two: Repo) -> None:
     assert b"a.txt" not in patch
 
 
+def test_a_carriage_return_in_a_header_starts_no_line(two: Repo) -> None:
+    first, tree = (two.git("rev-parse", name).decode().strip() for name in ("HEAD~1", "HEAD^{tree}"))
+    people = f"author A\rparent {first} <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\n\nx\n"
+    raw = f"tree {tree}\n{people}".encode()
+    root = two.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", data=raw).decode().strip()
+    assert of(two, root).count(b"\nnew file") == len(two.git("ls-files").split())
+
+
 def test_first_commit_of_a_repository(repo: Repo) -> None:
     repository = Repository.discover(repo.root)
     assert not repository.has_staged_changes()

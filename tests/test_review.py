@@ -32,7 +32,7 @@ BEFORE = "def average(values):\n    total = sum(values)\n    return total / len(
 AFTER = "def average(values):\n    total = sum(values)\n    return total / len(values)\n"
 
 
-def finding(line: int = 1, **changes: Any) -> dict[str, Any]:
+def finding(line: int = 3, **changes: Any) -> dict[str, Any]:
     return {
         "line": line,
         "severity": "error",
@@ -73,7 +73,7 @@ async def test_a_finding_arrives_with_its_line_and_a_fix_that_applies(repo: Repo
     assert unit.explanation is not None
     assert unit.explanation.text == "Drops the guard for an empty list of values."
     schema = request["body"]["response_format"]["json_schema"]["schema"]
-    assert schema["properties"]["findings"]["items"]["properties"]["line"]["enum"] == [1]
+    assert schema["properties"]["findings"]["items"]["properties"]["line"]["enum"] == [3]
     assert review.usage.requests == 1
 
 

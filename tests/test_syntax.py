@@ -151,6 +151,7 @@ def test_a_python_method_in_full() -> None:
             body_code="return 1",
             indent="    ",
             signature="def area( self, ) -> int:",
+            body_bytes=(96, 113),
             decorators=("@cached", "@abstractmethod"),
             owner="class Shape(Protocol):",
         ),

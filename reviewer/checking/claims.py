@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING
 
 from reviewer import unfinished
@@ -13,6 +12,7 @@ from reviewer.checking.grounding import Source, is_echo, is_ungrounded, says_not
 from reviewer.checking.nits import is_nit
 from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Suggestion
 from reviewer.finding import SuggestionKind as Kind
+from reviewer.unfinished.filling import fills_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from reviewer.unfinished.gaps import Gap
 
 
-_LINE_LABEL = re.compile(r"\b(lines?\s+)(\d{1,7})\b", re.IGNORECASE)
-
-
-def explanation(reply: Reply, unit: ReviewUnit, examples: Sequence[str], pieces: Sequence[Piece] = ()) -> Explanation:
-    """Check one unit's explanation.
+def explanation(
+    reply: Reply, unit: ReviewUnit, examples: Sequence[str], pieces: Sequence[Piece] = ()
+) -> Explanation | None:
+    """Check one unit's explanation; None if the model had nothing to add to the diff.
 
     Args:
         reply: What the model wrote.
@@ -35,7 +34,9 @@ def explanation(reply: Reply, unit: ReviewUnit, examples: Sequence[str], pieces:
         examples: The sentences of the prompt's own examples, to catch their echo.
         pieces: What it was shown beside the unit.
     """
-    text = _with_real_lines(whole_sentences(reply.explanation), unit)
+    text = whole_sentences(reply.explanation)
+    if not text:
+        return None
     return Explanation(text, _sentence_marks(text, _source(unit, pieces), examples))
 
 
@@ -83,22 +84,25 @@ def completion(gap: Gap, code: str | None, text: str) -> Finding:
         Kind.COMPLETION,
     )
     checked = suggestions.check(proposed, text, gap.language.name)
-    if checked.shown and _still_unfinished(gap, checked, text):
-        checked = dataclasses.replace(checked, marks=frozenset({Mark.NO_CHANGE}))
+    if checked.shown:
+        after = suggestions.apply(text, checked) or ""
+        if _still_unfinished(gap, checked, after):
+            checked = dataclasses.replace(checked, marks=frozenset({Mark.NO_CHANGE}))
+        elif not fills_only(gap.language.name, gap.found, text, after):
+            checked = dataclasses.replace(checked, marks=frozenset({Mark.CHANGES_MORE}))
     return dataclasses.replace(finding, suggestion=checked)
 
 
-def _still_unfinished(gap: Gap, checked: Suggestion, text: str) -> bool:
-    """Whether a placeholder was only given for a placeholder."""
-    after = suggestions.apply(text, checked) or ""
+def _still_unfinished(gap: Gap, checked: Suggestion, after: str) -> bool:
+    """Whether a placeholder was only replaced by another."""
     lines = range(checked.start, checked.start + checked.replacement.count("\n") + 1)
     return bool(unfinished.find(gap.language.name, after, lines, path=gap.path))
 
 
 def _finding(raw: RawFinding, unit: ReviewUnit, text: str, source: Source, examples: Sequence[str]) -> Finding:
-    message = _with_real_lines(whole_sentences(raw.message), unit)
+    message = whole_sentences(raw.message)
     marks = _sentence_marks(message, source, examples)
-    line = unit.anchors[raw.line - 1] if 1 <= raw.line <= len(unit.anchors) else 0
+    line = raw.line if raw.line in unit.anchors else 0
     line_text = unit.line_text(line)
     quoted = None if raw.quote is None or not line else quote.agrees(raw.quote, line_text)
     if not line:
@@ -131,16 +135,6 @@ def whole_sentences(text: str) -> str:
         return text
     end = max(text.rfind(mark) for mark in (". ", "! ", "? "))
     return text[: end + 1] if end > 0 else f"{text}\u2026"
-
-
-def _with_real_lines(text: str, unit: ReviewUnit) -> str:
-    """Put the file's line numbers where the model names lines by the labels that it was shown."""
-
-    def real(match: re.Match[str]) -> str:
-        label = int(match.group(2))
-        return f"{match.group(1)}{unit.anchors[label - 1]}" if 1 <= label <= len(unit.anchors) else match.group()
-
-    return _LINE_LABEL.sub(real, text)
 
 
 def _sentence_marks(sentence: str, source: Source, examples: Sequence[str]) -> frozenset[Mark]:

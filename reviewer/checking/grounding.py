@@ -101,7 +101,7 @@ def says_nothing(sentence: str, source: Source) -> bool:
     words = _WORD.findall(sentence.lower())
     if len(words) < 2 or _runs_in_circles(words):  # noqa: PLR2004 - one word is no statement
         return True
-    return any(normal in "".join(line.split()) for line in (*source.text.splitlines(), *source.around.splitlines()))
+    return any(normal in "".join(line.split()) for line in (*source.text.split("\n"), *source.around.split("\n")))
 
 
 def _runs_in_circles(words: list[str]) -> bool:

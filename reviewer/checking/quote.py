@@ -29,7 +29,7 @@ def agrees(quote: str, line: str) -> bool:
 
 def _readings(quote: str) -> tuple[str, ...]:
     """What may be meant: the text itself, without Markdown's ticks, without the label and sign of the prompt."""
-    first = next((line for line in quote.splitlines() if line.strip()), "").strip()
+    first = next((line for line in quote.split("\n") if line.strip()), "").strip()
     ticked = first.strip("`")
     return (first, ticked, _LABEL.sub("", ticked, count=1))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from reviewer.checking.indentation import adapt
+from reviewer.diff import source_lines
 from reviewer.finding import Mark, Suggestion
 from reviewer.syntax import new_errors
 
@@ -47,7 +48,7 @@ def check(suggestion: Suggestion, text: str, language: str) -> Suggestion:
 
 def apply(text: str, suggestion: Suggestion) -> str | None:
     """Replace the suggestion's lines in ``text``, keeping its line endings; None where they are not there."""
-    lines = _split_keeping(text)
+    lines = source_lines(text)
     start, end = suggestion.start - 1, suggestion.end
     if not 0 <= start < end <= len(lines):
         return None
@@ -72,14 +73,7 @@ def _marked(suggestion: Suggestion, mark: Mark) -> Suggestion:
 
 
 def _lines(text: str) -> list[str]:
-    return [_bare(line) for line in _split_keeping(text)]
-
-
-def _split_keeping(text: str) -> list[str]:
-    """Split at line feeds alone, as git does; ``str.splitlines`` would also split at form feeds and U+2028."""
-    parts = text.split("\n")
-    lines = [part + "\n" for part in parts[:-1]]
-    return [*lines, parts[-1]] if parts[-1] else lines
+    return [_bare(line) for line in source_lines(text)]
 
 
 def _bare(line: str) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from reviewer.diff import source_lines
 from reviewer.errors import UsageError
 
 _LINES = re.compile(r"(?P<path>.+?)(?::L?(?P<first>\d+)(?:-L?(?P<last>\d+))?)?", re.DOTALL)
@@ -28,7 +29,7 @@ class Lines:
         """
         if self.first is None or self.last is None:
             return text
-        lines = text.splitlines(keepends=True)
+        lines = source_lines(text)
         if not 1 <= self.first <= self.last <= len(lines):
             raise UsageError(f"{self.path} has {len(lines)} lines, so there is no {self.first}-{self.last}")
         return "".join(lines[self.first - 1 : self.last])
@@ -48,12 +49,12 @@ class Cursor:
         Raises:
             UsageError: The file has no such place.
         """
-        lines = text.splitlines(keepends=True)
-        if not text or text.endswith(("\n", "\r")):
+        lines = source_lines(text)
+        if not text or text.endswith("\n"):
             lines.append("")  # the empty line after the last line ending is a place to write at
         if not 1 <= self.line <= len(lines):
             raise UsageError(f"{self.path} has {len(lines)} lines, so there is no line {self.line}")
-        room = len(lines[self.line - 1].rstrip("\r\n"))
+        room = len(lines[self.line - 1].removesuffix("\r\n").removesuffix("\n"))
         column = room + 1 if self.column is None else self.column
         if not 1 <= column <= room + 1:
             raise UsageError(f"line {self.line} of {self.path} has {room} characters, so there is no column {column}")

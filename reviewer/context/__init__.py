@@ -1,8 +1,7 @@
-"""What a reviewer of a unit would look up first: pieces of code around it, the most telling ones first.
+"""Chooses the code that is shown beside a unit, the most useful pieces first.
 
-The changed lines themselves are always shown whole; what is around them gets the room that they leave. Pieces repeat
-nothing that the unit shows, and each names its place. What cannot be told for certain is left out: a wrong definition
-is worse than none.
+The changed lines are always shown whole; the pieces get the room that they leave, and repeat none of them. A name whose
+definition is uncertain has no piece, because a wrong definition is worse than none.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
 
 from reviewer.context import nearby
-from reviewer.context.piece import Piece, Role
+from reviewer.context.nearby import Piece, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,17 +23,17 @@ Extent = Literal["none", "scope", "file"]
 _EXTENTS: tuple[Extent, ...] = ("none", "scope", "file")
 
 _MOST_DEFINITIONS = 8  # in the file itself
-_LEAST = 40  # characters; no piece is smaller
-_MOST_FILES = 64  # kept at once
+_LEAST = 40  # characters of the smallest piece
+_MOST_FILES = 64  # cached at once
 
 
 class Surroundings:
-    """Finds what belongs around the units of one change.
+    """Finds the code to show beside the units of one change.
 
     Args:
-        extent: How far to look: ``"scope"`` is the enclosing signatures and the imports used, ``"file"`` also the
-            definitions in the file.
-        read: Gives the new side's text of a path.
+        extent: What to show: ``"scope"`` is the enclosing signatures and the imports used, ``"file"`` also definitions
+            in the file.
+        read: Returns the new text of a path.
     """
 
     def __init__(self, extent: Extent, read: ReadText) -> None:
@@ -46,7 +45,7 @@ class Surroundings:
         """Choose the pieces for one unit.
 
         Args:
-            unit: What is under review.
+            unit: The unit under review.
             room: Characters that all pieces together may take.
         """
         if not self._level or room <= 0 or not unit.language.grammar:
@@ -58,7 +57,7 @@ class Surroundings:
         return tuple(_fitting(self._pieces(nearby.Place(unit, file, shown)), room))
 
     def _pieces(self, place: nearby.Place) -> Iterator[Piece]:
-        """Every piece in the order of its value; lazily, so that what has no room is not looked up."""
+        """Every piece, the most useful first; lazily, because most have no room."""
         found: list[Iterable[Piece]] = [nearby.scope(place), nearby.imports(place)]
         if self._level >= _EXTENTS.index("file"):
             found.append(islice(nearby.definitions(place), _MOST_DEFINITIONS))
@@ -75,7 +74,7 @@ class Surroundings:
 
 
 def _fitting(pieces: Iterable[Piece], room: int) -> Iterator[Piece]:
-    """Take what fits; one that does not is left out whole, and a smaller one after it may still fit."""
+    """Take the pieces that fit, whole; a smaller one may fit after one that does not."""
     for piece in pieces:
         if piece.chars <= room:
             room -= piece.chars

@@ -1,15 +1,15 @@
-"""What the file itself says about a unit: the scope's header, the imports it uses, the definitions that it names."""
+"""Finds the code around a unit in its file: the scope's header, the imports it uses, the definitions that it names."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from reviewer import syntax
-from reviewer.context.piece import Piece, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,20 +18,45 @@ if TYPE_CHECKING:
     from reviewer.selection.units import ReviewUnit
     from reviewer.syntax import Call, Outline
 
-_CALL_LINES = 10  # a call that spans more lines is about what stands in it
-_IMPORT_LINES = 4  # of one import; of a longer one only the lines that say a name
-_AMBIGUOUS = 2  # a name that more definitions bear says too little about which is meant
+_CALL_LINES = 10  # a call of more lines counts only for its first
+_IMPORT_LINES = 4  # of a longer import only the lines with a used name are shown
+_AMBIGUOUS = 2  # a name with more definitions is skipped
 _OWN = ("self", "this", "cls", "super", "Self", "base")
+_OVERHEAD = 24  # characters of a piece's heading and margin
+
+
+class Role(StrEnum):
+    """What a piece is to the changed lines, the most useful first."""
+
+    SCOPE = "scope"
+    IMPORT = "import"
+    DEFINITION = "definition"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some unchanged lines of the new side, shown beside a unit.
+
+    Attributes:
+        line: The first line of ``text``, 1-based.
+        name: The qualified name of what it is in or defines; may be empty.
+        text: The lines, with an ellipsis where others are left out.
+    """
+
+    role: Role
+    path: str
+    line: int
+    name: str
+    text: str
+
+    @property
+    def chars(self) -> int:
+        """About how many characters it takes in a prompt."""
+        return len(self.text) + len(self.path) + len(self.name) + 2 * self.text.count("\n") + _OVERHEAD
 
 
 class File:
-    """The new side of one file, read once for all of its units.
-
-    Args:
-        path: For people.
-        language: Its language.
-        text: The whole of it.
-    """
+    """The new side of one file, analyzed once for all of its units."""
 
     def __init__(self, path: str, language: Language, text: str) -> None:
         self.path = path
@@ -41,17 +66,17 @@ class File:
 
     @cached_property
     def references(self) -> syntax.References:
-        """Which names its lines say and call."""
+        """The names that its lines use and call."""
         return syntax.references_of(self.language, self.text)
 
     @cached_property
     def imports(self) -> tuple[syntax.Import, ...]:
-        """What it imports."""
+        """Its imports."""
         return syntax.imports(self.language, self.text)
 
     @cached_property
     def outlines(self) -> dict[str, tuple[Outline, ...]]:
-        """Its definitions by their own name."""
+        """Its definitions by unqualified name."""
         found: dict[str, list[Outline]] = {}
         for one in syntax.outlines(self.language, self.text):
             found.setdefault(one.name, []).append(one)
@@ -63,17 +88,12 @@ class File:
         return {(one.scope.start, one.scope.name): one for ones in self.outlines.values() for one in ones}
 
     @cached_property
-    def by_signature(self) -> dict[int, Outline]:
-        """The definition that each line of a signature belongs to, the innermost where several share a line."""
-        return {row: one for one in self.by_start.values() for row in one.signature}
-
-    @cached_property
     def call_starts(self) -> tuple[int, ...]:
-        """The first lines of its calls, rising."""
+        """The first lines of its calls, ascending."""
         return tuple(call.start for call in self.references.calls)
 
     def piece(self, role: Role, name: str, rows: Sequence[int], hidden: frozenset[int]) -> Piece | None:
-        """Show some lines, without those that the unit shows anyway; None where nothing is left."""
+        """Show some lines except hidden ones; None if nothing is left."""
         left = [row for row in rows if row not in hidden and 0 < row <= len(self.lines)]
         if not any(self.lines[row - 1].strip() for row in left):
             return None
@@ -85,7 +105,7 @@ class Place:
     """One unit in its file.
 
     Attributes:
-        shown: The new side's lines that the unit shows.
+        shown: The new lines that the unit shows.
     """
 
     unit: ReviewUnit
@@ -100,7 +120,7 @@ class Place:
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
-        """The calls that an added line is part of, in the file's order."""
+        """The calls that contain an added line, in the file's order."""
         added = self.unit.added
         if not added:
             return ()
@@ -112,7 +132,7 @@ class Place:
 
     @cached_property
     def scope_rows(self) -> tuple[int, ...]:
-        """The signatures of what is around the change; of the innermost one also what it says of itself."""
+        """The lines of the enclosing signatures, and the documentation of the innermost one."""
         rows: set[int] = set()
         for one in self.scopes:
             outline = self.file.by_start.get((one.start, one.name))
@@ -122,7 +142,7 @@ class Place:
 
     @cached_property
     def scopes(self) -> tuple[syntax.Scope, ...]:
-        """What is around the first change, the outermost first."""
+        """The scopes around the first change, the outermost first."""
         told = (line for line in self.unit.anchors if self.unit.line_text(line).strip())
         return syntax.enclosing_all(self.file.language, self.file.text, next(told, self.unit.anchors[0]))
 
@@ -138,7 +158,7 @@ def imports(place: Place) -> Iterator[Piece]:
     """The imports that bind a name of the added lines."""
     rows: set[int] = set()
     for one in place.file.imports:
-        used = {name for name, _ in one.names} & place.said
+        used = place.said.intersection(one.names)
         if not used:
             continue
         span = range(one.start, one.end + 1)
@@ -157,7 +177,7 @@ def definitions(place: Place) -> Iterator[Piece]:
     around = {(one.start, one.name) for one in place.scopes}
     hidden = place.shown.union(place.scope_rows)
     for one in chain(_called(place), _named(place)):
-        # One whose signature is in sight needs no second showing.
+        # Its signature is shown already.
         if (one.scope.start, one.scope.name) in around or not hidden.isdisjoint(one.signature):
             continue
         piece = place.file.piece(Role.DEFINITION, one.scope.name, one.rows, hidden)
@@ -167,12 +187,12 @@ def definitions(place: Place) -> Iterator[Piece]:
 
 
 def resolved(place: Place, call: Call) -> tuple[Outline, ...]:
-    """What a call may mean in this file: the class's own for ``self.f()``, the type's for ``T.f()``, else all."""
+    """The definitions that a call may mean: the class's own for ``self.f()``, the type's for ``T.f()``, else all."""
     candidates = place.file.outlines.get(call.name, ())
     if call.name == "new" and call.receiver and not candidates:
         return place.file.outlines.get(call.receiver[-1], ())
     if not call.receiver:
-        # A bare name calls no method in a language where a method needs its object.
+        # A bare name does not call a method.
         plain = tuple(one for one in candidates if one.scope.kind != "method")
         return plain or candidates
     if call.receiver[-1] in _OWN:
@@ -199,7 +219,7 @@ def _named(place: Place) -> Iterator[Outline]:
 
 
 def _imported(place: Place, call: Call) -> bool:
-    return any(call.receiver[0] == name for one in place.file.imports for name, _ in one.names)
+    return any(call.receiver[0] in one.names for one in place.file.imports)
 
 
 def _overlaps(call: Call, added: tuple[int, ...]) -> bool:

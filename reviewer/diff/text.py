@@ -23,6 +23,14 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+def source_lines(text: str) -> list[str]:
+    """Split at line feeds alone, as git and editors do, and keep them.
+
+    ``str.splitlines`` also splits at form feeds, lone carriage returns, U+0085, U+2028 and others.
+    """
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
 def printable(text: str) -> str:
     """Make text safe for a terminal or a page: invisible characters become visible, undecodable bytes U+FFFD.
 

@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer.engine import special_tokens
 from reviewer.engine.client.health import EndpointState, EngineFacts
 from reviewer.engine.config import EMBEDDED_MODEL
 from reviewer.engine.models import catalog
@@ -166,6 +167,7 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
         )
     digest = _digest(model.digest, serving.quantization, serving.dtype)
     profile = _profile(model.id, digest, serving.context_tokens, serving.max_num_seqs)
+    profile = dataclasses.replace(profile, special_tokens=special_tokens.read(model.path))
     return OwnEngine(config, model, serving, profile, Server(spec), plan)
 
 

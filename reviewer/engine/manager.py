@@ -17,6 +17,7 @@ from reviewer.engine.client import health
 from reviewer.engine.config import ModelConfig, check_numbers
 from reviewer.engine.holder import Holder
 from reviewer.engine.performance import Performance
+from reviewer.engine.special_tokens import SpecialTokens
 from reviewer.errors import EngineDiedError, PromptTooLongError
 from reviewer.terminal.progress import SILENT, Progress
 
@@ -148,8 +149,9 @@ class AIModelManager:
         """Ask for one answer to a conversation; see ``Sampling`` for the options."""
         check_numbers(max_tokens=max_tokens, temperature=temperature, seed=seed)
         async with self._request(timeout) as pool:
+            special = self._special_tokens()
             completion = await pool.chat(
-                messages,
+                special.messages(messages),
                 timeout=timeout,
                 max_tokens=max_tokens,
                 temperature=self.config.temperature if temperature is None else temperature,
@@ -160,7 +162,7 @@ class AIModelManager:
                 extra={**self._extra(), **(extra or {})} or None,
             )
         self._performance.answered(completion)
-        return completion
+        return dataclasses.replace(completion, text=special.restored(completion.text))
 
     async def generate_text(self, prompt: str, timeout: float | None = None) -> str:
         """Answer a prompt; whether it is about code, and in which language, is guessed from the prompt."""
@@ -171,21 +173,19 @@ class AIModelManager:
         messages = tasks.text_messages(prompt)
         limit = self._reply_cap(messages)
         began, pieces = time.perf_counter(), 0
-        async with (
-            self._request(timeout) as pool,
-            contextlib.aclosing(
-                pool.stream(
-                    messages,
-                    timeout=timeout,
-                    max_tokens=limit,
-                    temperature=self.config.temperature,
-                    extra=self._extra(),
-                )
-            ) as stream,
-        ):
-            async for piece in stream:
-                pieces += 1
-                yield piece
+        async with self._request(timeout) as pool:
+            special = self._special_tokens()
+            stream = pool.stream(
+                special.messages(messages),
+                timeout=timeout,
+                max_tokens=limit,
+                temperature=self.config.temperature,
+                extra=self._extra(),
+            )
+            async with contextlib.aclosing(special.stream(stream)) as restored:
+                async for piece in restored:
+                    pieces += 1
+                    yield piece
         self._performance.streamed(time.perf_counter() - began, pieces)
 
     async def generate_code_completion(
@@ -210,15 +210,16 @@ class AIModelManager:
         if profile.fim is not None:
             limit = self._reply_cap([{"role": "user", "content": code_context}], profile.bounds.code_chars)
             async with self._request(timeout) as pool:
+                special = self._special_tokens()
                 done = await pool.complete(
-                    tasks.fim_prompt(task, profile.fim),
+                    tasks.fim_prompt(task, profile.fim, special),
                     timeout=timeout,
                     max_tokens=limit,
                     temperature=COMPLETION_TEMPERATURE,
                     stop=tasks.fim_stops(profile.fim),
                 )
             self._performance.answered(done)
-            return tasks.inserted_code(done.text, task)
+            return tasks.inserted_code(special.restored(done.text), task)
         messages = tasks.completion_messages(task, prefill=profile.prefill)
         answer = await self.chat(
             messages,
@@ -302,6 +303,9 @@ class AIModelManager:
             )
         wanted = self.config.max_tokens or profile.reply_tokens(chars or profile.bounds.text_chars)
         return min(wanted, room)
+
+    def _special_tokens(self) -> SpecialTokens:
+        return SpecialTokens(self._held.loaded().profile.special_tokens)
 
     def _extra(self) -> dict[str, Any]:
         profile = self._held.loaded().profile

@@ -56,6 +56,7 @@ class ModelProfile:
         summaries: Whether its summaries of a whole change are useful.
         reasoning: Whether it writes an analysis before its answer, which needs room in ``max_tokens``.
         sampling: Fields of the request that improve this model's answers, such as ``repetition_penalty``.
+        special_tokens: Spellings of its tokenizer's special tokens; empty if they are not known.
         embedded: Whether it is the small embedded model.
     """
 
@@ -71,6 +72,7 @@ class ModelProfile:
     bounds: ReplyBounds = field(default_factory=ReplyBounds)
     fim: FimTokens | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    special_tokens: tuple[str, ...] = ()
 
     def prompt_tokens(self, chars: int) -> int:
         """Estimate the tokens of a prompt of ``chars`` characters, on the high side."""

@@ -13,6 +13,7 @@ from reviewer.templates import Templates
 if TYPE_CHECKING:
     from reviewer.engine.client.wire import Message
     from reviewer.engine.profile import FimTokens
+    from reviewer.engine.special_tokens import SpecialTokens
 
 _FENCED = re.compile(r"```[^\n`]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _CODE_SYSTEM = (
@@ -105,9 +106,9 @@ def completion_messages(
     return (*messages, {"role": "assistant", "content": f"```{kind.name}\n{code}"})
 
 
-def fim_prompt(task: CompletionTask, tokens: FimTokens) -> str:
-    """The raw prompt for fill-in-the-middle; the tokens are removed from the code."""
-    before, after = (_without(text, tokens) for text in (task.before, task.after))
+def fim_prompt(task: CompletionTask, tokens: FimTokens, special: SpecialTokens) -> str:
+    """The raw prompt for fill-in-the-middle; special tokens in the code are broken."""
+    before, after = (special.broken(text) for text in (task.before, task.after))
     return f"{tokens.prefix}{before}{tokens.suffix}{after}{tokens.middle}"
 
 
@@ -169,12 +170,6 @@ def _fence(code: str, language: Language) -> str:
     longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
     ticks = "`" * max(3, longest + 1)
     return f"{ticks}{'' if language is GENERIC else language.name}\n{code}\n{ticks}"
-
-
-def _without(text: str, tokens: FimTokens) -> str:
-    for token in (tokens.prefix, tokens.suffix, tokens.middle):
-        text = text.replace(token, "")
-    return text
 
 
 def _without_repeated_start(code: str, before: str) -> str:

@@ -143,7 +143,7 @@ def _file_patch(file: Mapping[str, Any]) -> str:
     import difflib
 
     path = _get(file, "path", str)
-    before, after = (str(file.get(side, "")).splitlines(keepends=True) for side in ("before", "after"))
+    before, after = (diff.source_lines(str(file.get(side, ""))) for side in ("before", "after"))
     old = f"a/{path}" if "before" in file else "/dev/null"
     new = f"b/{path}" if "after" in file else "/dev/null"
     return "".join(difflib.unified_diff(before, after, old, new))
@@ -152,7 +152,7 @@ def _file_patch(file: Mapping[str, Any]) -> str:
 def _place(case: Case, label: object) -> Place:
     """Find the changed line that a label quotes: by its text, since numbers go wrong with the first edit above."""
     wanted = str(label).strip()
-    found = [place for place in case.anchors if case.texts[place[0]].splitlines()[place[1] - 1].strip() == wanted]
+    found = [place for place in case.anchors if case.texts[place[0]].split("\n")[place[1] - 1].strip() == wanted]
     if len(found) != 1:
         raise _WrongCaseError(f"{wanted!r} is the text of {len(found)} changed lines, not of one")
     return found[0]
@@ -168,7 +168,7 @@ def _defects(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 def _from_lines(file: Path) -> Iterator[Case]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as problem:
         raise UsageError(f"{file} cannot be read: {problem}") from problem
     for number, line in enumerate(lines, 1):

@@ -1,8 +1,8 @@
-"""Which language a file, or a prompt without a file, is written in.
+"""Detects the language of a file, or of a prompt without a file.
 
-Each language is one value of ``LANGUAGES``: how files are recognized, how comments look, which grammar parses it and
-which prompt template knows its pitfalls. Detection goes by name first and content second, and never guesses prose to be
-code: a wrong language costs more than none, since it picks the wrong template and grammar.
+Each language is one value of ``LANGUAGES``: its file names, comments, grammar and prompt template. Detection looks at
+the name first and the content second. Where it is unsure it returns no language, because a wrong one selects the wrong
+template and grammar.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reviewer.languages.table import ALL, Language
 __all__ = ["GENERIC", "LANGUAGES", "Language", "detect", "guess"]
 
 LANGUAGES: dict[str, Language] = {language.name: language for language in ALL}
-"""Every language by name; ``generic`` stands for all others."""
+"""All languages by name; ``generic`` stands for every other one."""
 
 GENERIC = LANGUAGES["generic"]
 
@@ -24,7 +24,7 @@ _BY_FILENAME = {filename: language for language in ALL for filename in language.
 _BY_SHEBANG = {shebang: language for language in ALL for shebang in language.shebangs}
 _BY_TAG = {tag: language for language in ALL for tag in (language.name, *language.tags)}
 
-# Names whose suffix says what the file is for, not what it is: Dockerfile.dev, Containerfile.test.
+# The suffix of these names is not a file type: Dockerfile.dev, Containerfile.test.
 _STEMS = ("dockerfile", "containerfile")
 
 _CONTENT_LIMIT = 64 * 1024
@@ -34,11 +34,11 @@ def detect(path: str, text: str = "") -> Language:
     """Return the language of a file.
 
     Args:
-        path: Path with ``/`` between parts; only its last part counts.
-        text: The file's text or its first line. Read for the ``#!`` line, and to tell a C++ header from a C one.
+        path: Path with ``/`` between parts; only the last part is used.
+        text: The file's text or its first line, for the ``#!`` line and to distinguish C++ headers from C headers.
 
     Returns:
-        ``GENERIC`` where nothing is recognized.
+        ``GENERIC`` if the language is not recognized.
     """
     name = PurePosixPath(path).name.lower()
     language = _by_name(name) or _by_shebang(text)
@@ -50,9 +50,9 @@ def detect(path: str, text: str = "") -> Language:
 
 
 def guess(text: str) -> Language | None:
-    """Return the language of text that has no path, such as a prompt; None for prose and where evidence is thin.
+    """Return the language of text that has no path, such as a prompt; None for prose and when unsure.
 
-    The tag of the first fenced code block decides, then a ``#!`` line, then constructs that prose does not contain.
+    In this order: the tag of the first fenced code block, a ``#!`` line, constructs that prose does not contain.
     """
     text = text[:_CONTENT_LIMIT]
     fence = _FENCE.search(text)
@@ -61,8 +61,8 @@ def guess(text: str) -> Language | None:
     by_shebang = _by_shebang(text)
     if by_shebang is not None:
         return by_shebang
-    # Its patterns take longer to compile than a hook with nothing to do may run.
-    from reviewer.languages.evidence import strongest
+    # Compiling its patterns is too slow for a hook that has nothing to do.
+    from reviewer.languages.guessing import strongest
 
     name = strongest(text)
     return None if name is None else LANGUAGES[name]
@@ -91,7 +91,7 @@ def _by_shebang(text: str) -> Language | None:
         return None
     words = [match["program"], *(match["arguments"] or "").split()]
     if PurePosixPath(words[0]).name == "env":
-        # `env -S VAR=1 python3 -u`: options and assignments come before the program.
+        # `env -S VAR=1 python3 -u`: skip options and assignments.
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
     if not words:
         return None

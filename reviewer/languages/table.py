@@ -1,8 +1,9 @@
-"""The table of languages: one value each, so that adding a language is adding a row and its template."""
+"""The table of languages. To add a language, add a row and a template under ``prompts/languages``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,15 +11,15 @@ class Language:
     """One language.
 
     Attributes:
-        name: Key in ``LANGUAGES``, lower case.
-        title: The name that people write.
+        name: Key in ``LANGUAGES`` and stem of the prompt template, lower case.
+        title: Name in prose.
         extensions: File name endings, lower case, with the dot.
         filenames: Whole file names, lower case; ``dockerfile`` also matches ``dockerfile.dev``.
         shebangs: Interpreter names of a ``#!`` line, without version and folder.
-        line_comment: What starts a comment up to the line's end; None where there is none.
-        block_comment: Opening and closing token; None where there is none.
-        grammar: ``module:function`` of the tree-sitter grammar; None where none is packaged.
-        tags: Further names on a fenced code block.
+        line_comment: Start of a comment that ends with the line; None if the language has none.
+        block_comment: Opening and closing token; None if the language has none.
+        grammar: ``module:function`` of the tree-sitter grammar; None if none is packaged.
+        tags: Other names for it on a fenced code block.
     """
 
     name: str
@@ -31,14 +32,11 @@ class Language:
     grammar: str | None = None
     tags: tuple[str, ...] = ()
 
-    @property
-    def template(self) -> str:
-        """Stem of the prompt template under ``prompts/languages``."""
-        return self.name
-
 
 _C_BLOCK = ("/*", "*/")
 _MARKUP_BLOCK = ("<!--", "-->")
+
+_c_like = partial(Language, line_comment="//", block_comment=_C_BLOCK)
 
 ALL = (
     Language(
@@ -51,82 +49,45 @@ ALL = (
         grammar="tree_sitter_python:language",
         tags=("py", "python3", "pycon"),
     ),
-    Language(
+    _c_like(
         "javascript",
         "JavaScript",
         extensions=(".js", ".mjs", ".cjs", ".jsx"),
         filenames=("jakefile",),
         shebangs=("node", "nodejs", "bun"),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         grammar="tree_sitter_javascript:language",
         tags=("js", "jsx", "node"),
     ),
-    Language(
+    _c_like(
         "typescript",
         "TypeScript",
         extensions=(".ts", ".mts", ".cts"),
         shebangs=("deno", "ts-node", "tsx"),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         grammar="tree_sitter_typescript:language_typescript",
         tags=("ts",),
     ),
-    # A language of its own because its grammar is: `<T>value` is a cast in one and an element in the other.
-    Language(
-        "tsx",
-        "TypeScript JSX",
-        extensions=(".tsx",),
-        line_comment="//",
-        block_comment=_C_BLOCK,
-        grammar="tree_sitter_typescript:language_tsx",
-    ),
-    Language(
-        "go",
-        "Go",
-        extensions=(".go",),
-        line_comment="//",
-        block_comment=_C_BLOCK,
-        grammar="tree_sitter_go:language",
-        tags=("golang",),
-    ),
-    Language(
+    # Separate because its grammar is: `<T>value` is a cast in TypeScript and an element in TSX.
+    _c_like("tsx", "TypeScript JSX", extensions=(".tsx",), grammar="tree_sitter_typescript:language_tsx"),
+    _c_like("go", "Go", extensions=(".go",), grammar="tree_sitter_go:language", tags=("golang",)),
+    _c_like(
         "rust",
         "Rust",
         extensions=(".rs",),
         shebangs=("rust-script",),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         grammar="tree_sitter_rust:language",
         tags=("rs",),
     ),
-    Language(
-        "java",
-        "Java",
-        extensions=(".java",),
-        line_comment="//",
-        block_comment=_C_BLOCK,
-        grammar="tree_sitter_java:language",
-    ),
-    Language(
+    _c_like("java", "Java", extensions=(".java",), grammar="tree_sitter_java:language"),
+    _c_like(
         "kotlin",
         "Kotlin",
         extensions=(".kt", ".kts"),
         shebangs=("kotlin", "kotlinc"),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         grammar="tree_sitter_kotlin:language",
         tags=("kt",),
     ),
-    Language(
-        "c",
-        "C",
-        extensions=(".c", ".h"),
-        line_comment="//",
-        block_comment=_C_BLOCK,
-        grammar="tree_sitter_c:language",
-    ),
-    Language(
+    _c_like("c", "C", extensions=(".c", ".h"), grammar="tree_sitter_c:language"),
+    _c_like(
         "cpp",
         "C++",
         extensions=(
@@ -144,20 +105,10 @@ ALL = (
             ".cu",
             ".cuh",
         ),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         grammar="tree_sitter_cpp:language",
         tags=("c++", "cxx"),
     ),
-    Language(
-        "csharp",
-        "C#",
-        extensions=(".cs", ".csx"),
-        line_comment="//",
-        block_comment=_C_BLOCK,
-        grammar="tree_sitter_c_sharp:language",
-        tags=("c#", "cs"),
-    ),
+    _c_like("csharp", "C#", extensions=(".cs", ".csx"), grammar="tree_sitter_c_sharp:language", tags=("c#", "cs")),
     Language(
         "ruby",
         "Ruby",
@@ -169,23 +120,14 @@ ALL = (
         grammar="tree_sitter_ruby:language",
         tags=("rb",),
     ),
-    Language(
+    _c_like(
         "php",
         "PHP",
         extensions=(".php", ".phtml", ".php5", ".php7"),
         shebangs=("php",),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         grammar="tree_sitter_php:language_php",
     ),
-    Language(
-        "swift",
-        "Swift",
-        extensions=(".swift",),
-        shebangs=("swift",),
-        line_comment="//",
-        block_comment=_C_BLOCK,
-    ),
+    _c_like("swift", "Swift", extensions=(".swift",), shebangs=("swift",)),
     Language(
         "shell",
         "shell",
@@ -215,13 +157,7 @@ ALL = (
         block_comment=_MARKUP_BLOCK,
         tags=("htm", "xhtml", "vue", "svelte"),
     ),
-    Language(
-        "css",
-        "CSS",
-        extensions=(".css", ".scss", ".less"),
-        block_comment=_C_BLOCK,
-        tags=("scss", "less"),
-    ),
+    Language("css", "CSS", extensions=(".css", ".scss", ".less"), block_comment=_C_BLOCK, tags=("scss", "less")),
     Language(
         "yaml",
         "YAML",

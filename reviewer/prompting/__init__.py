@@ -1,1 +1,1 @@
-"""Writes requests: prompts, reply schemas, rules and fences."""
+"""Writes the requests of a review and the format of the replies."""

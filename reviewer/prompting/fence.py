@@ -1,7 +1,7 @@
-"""A secret of this machine, made once, for markers that the author of a diff cannot foresee.
+"""Markers around untrusted text in a prompt, which its author cannot predict.
 
-A marker drawn anew for each request would do as well, but then no request would ever be the same twice and nothing
-could be cached. Keyed with a secret, the same unit gets the same marker, and nobody else can tell which.
+They are derived from the text with a secret of this machine. Random markers would make every request different, and
+its answer could not be cached.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import contextlib
 import functools
 import hashlib
 import hmac
-import os
 import secrets
 from typing import TYPE_CHECKING
 
-from reviewer import paths
+from reviewer import files, paths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,18 +29,14 @@ def marker(*parts: str) -> str:
 
 @functools.cache
 def _secret(path: Path) -> bytes:
-    """Read the secret, or write a fresh one; kept in memory alone where the folder cannot be written."""
+    """Read the secret, or make one; it is only kept in memory if the folder is not private or not writable."""
     with contextlib.suppress(OSError):
-        known = path.read_bytes()
+        known = files.read_private(path)
         if len(known) == _BYTES:
             return known
     fresh = secrets.token_bytes(_BYTES)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Written aside and renamed: a half-written secret is never read.
-        aside = path.with_name(f"{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(fresh)
-        aside.replace(path)
-        return path.read_bytes()
+        files.write(path, fresh)
+        return files.read_private(path)
     return fresh

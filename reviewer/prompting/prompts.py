@@ -1,7 +1,7 @@
-"""Writes the requests: what is sent for one unit, for a finding of it, for a piece of unfinished code.
+"""Writes the requests of a review, one for each unit and one for each piece of unfinished code.
 
-The part that all units of a language share comes first and never varies, so that the engine's prefix cache serves it;
-the unit comes last, fenced by a marker that its author cannot know.
+The part that all units of a language share comes first, so that the engine's prefix cache serves it. The unit comes
+last, between markers that its author cannot predict.
 """
 
 from __future__ import annotations
@@ -32,13 +32,12 @@ if TYPE_CHECKING:
     from reviewer.selection.units import ReviewUnit
     from reviewer.unfinished.gaps import Gap
 
-SHOTS = "prompts/base/shots.toml"
-# Two empty lines end a body; what a small model writes after them is chatter, at 40 ms a token.
+_SHOTS = "prompts/base/shots.toml"
+# Two empty lines end a body: what a small model writes after them is of no use.
 _AFTER_BODY = "\n\n\n"
-# A unit may fill the context, but no unit is read well at any length: a model's attention thins out.
+# Even where the context has room for more: a model overlooks defects in a long unit.
 _MAX_UNIT_CHARS = 12_000
 _MAX_UNIT_CHARS_SMALL = 3_500
-# What is around a unit is never most of what is read.
 _MAX_CONTEXT_SHARE = 0.4
 
 
@@ -47,12 +46,12 @@ class UnitLine:
     """One line as a template prints it.
 
     Attributes:
-        label: What a finding names the line by: 1, 2, … along the unit's anchors; empty for every other line.
+        number: The line's number in the new file if a finding may name it, else empty.
         kind: The sign.
-        text: Without control characters.
+        text: The text, without control characters.
     """
 
-    label: str
+    number: str
     kind: LineKind
     text: str
 
@@ -61,13 +60,13 @@ class Prompts:
     """Writes the requests of one review.
 
     Args:
-        profile: The model that will read them.
+        profile: The model to ask.
         overrides: The repository's own templates by name.
-        rules: What the repository's authors ask reviewers to watch for; each holds for some of the files.
-        finds: Whether the model is asked for defects of its own, besides an explanation.
+        rules: The repository's own rules.
+        finds: Whether to ask the model for findings, besides an explanation.
 
     Raises:
-        TemplateError: An override does not compile; it names file and line.
+        TemplateError: An override does not compile; the message names file and line.
     """
 
     def __init__(
@@ -78,19 +77,18 @@ class Prompts:
         self._rules = tuple(rules)
         self._templates = Templates(overrides)
         self._templates.check()
-        # Units that share their rules share their beginning, and so the engine's prefix cache.
         self._systems: dict[tuple[str, str, tuple[Rule, ...]], str] = {}
 
     @property
     def profile(self) -> ModelProfile:
-        """The model that will read them."""
+        """The model to ask."""
         return self._profile
 
     def render(self, name: str, **values: object) -> str:
         """Render a template of a request that is not about a unit.
 
         Raises:
-            TemplateError: It is wrong; the message names file and line.
+            TemplateError: The template is wrong; the message names file and line.
         """
         return self._templates.render(name, **values).strip()
 
@@ -102,19 +100,19 @@ class Prompts:
 
     @property
     def extent(self) -> Extent:
-        """How far this model is shown the surroundings of a unit where nothing else is asked for."""
-        # Measured (docs/evaluation.md): a model that needs examples to stay on topic is led away from it by more code.
+        """How much code around a unit this model is shown by default."""
+        # Measured (docs/evaluation.md): more code distracts a model that needs examples to stay on topic.
         return "none" if self._profile.few_shot else "scope"
 
     def room_beside(self, unit: ReviewUnit) -> int:
-        """Characters that the unit's own lines leave for what is around it."""
+        """Characters that the unit's lines leave for the code beside it."""
         return max(0, min(int(_MAX_CONTEXT_SHARE * self.unit_chars), self._free_chars - unit.chars))
 
     @property
     def _free_chars(self) -> int:
-        """What the prompt's own words leave of the model's context length."""
+        """Characters that the fixed parts of a prompt leave of the model's context."""
         fixed = sum(len(message["content"]) for message in self._shots) + 1_500
-        # As if all held at once, so that every unit has room for those that hold for it.
+        # As if all rules applied to every unit.
         return self._profile.prompt_chars - fixed - min(MAX_TOGETHER, len(together(self._rules)))
 
     @property
@@ -123,7 +121,7 @@ class Prompts:
 
     @cached_property
     def examples(self) -> tuple[str, ...]:
-        """Every sentence that a reply could have copied from the prompt."""
+        """The sentences of the examples, to recognize a reply that copies them."""
         return tuple(
             sentence
             for shot in self._shot_data
@@ -135,11 +133,11 @@ class Prompts:
 
         Args:
             unit: The lines under review.
-            pieces: What is shown beside them.
+            pieces: The code to show beside them.
         """
         return Request(
             messages=(*self._prefix("review", unit), self._unit_message(unit, pieces)),
-            schema=review_schema(len(unit.anchors), self._profile.bounds, finds=self._finds),
+            schema=review_schema(unit.anchors, self._profile.bounds, finds=self._finds),
             max_tokens=self._profile.review_reply_tokens if self._finds else self._profile.explanation_reply_tokens,
             read=read_review if self._finds else read_explanation,
         )
@@ -161,12 +159,11 @@ class Prompts:
 
     @cached_property
     def _shot_data(self) -> list[dict[str, Any]]:
-        """The worked examples, for a model that needs them."""
-        return list(tomllib.loads(assets.read(SHOTS))["shot"]) if self._profile.few_shot else []
+        return list(tomllib.loads(assets.read(_SHOTS))["shot"]) if self._profile.few_shot else []
 
     @cached_property
     def _shots(self) -> tuple[Message, ...]:
-        """The worked examples as turns of a conversation, written as a real unit and its reply are."""
+        """The worked examples as turns of a conversation."""
         turns: list[Message] = []
         for shot in self._shot_data:
             lines = tuple(_shot_line(text) for text in shot["lines"])
@@ -190,9 +187,9 @@ class Prompts:
         return ({"role": "system", "content": system.strip()}, *self._shots)
 
     def _unit_message(self, unit: ReviewUnit, pieces: Sequence[Piece]) -> Message:
-        labels = {number: str(label) for label, number in enumerate(unit.anchors, 1)}
+        anchors = frozenset(unit.anchors)
         lines = tuple(
-            UnitLine("" if line.new is None else labels.get(line.new, ""), line.kind, printable(line.text))
+            UnitLine(str(line.new) if line.new in anchors else "", line.kind, printable(line.text))
             for line in unit.lines
         )
         around = "\n".join(_written(piece) for piece in pieces)
@@ -208,23 +205,23 @@ class Prompts:
 
 
 def _written(piece: Piece) -> str:
-    """Write one piece; the bar keeps its lines apart from those under review, whatever they hold."""
+    """Write one piece; a bar distinguishes its lines from those under review."""
     within = f", {printable(piece.name)}" if piece.name else ""
     lines = printable(piece.text).split("\n")
     return "\n".join((f"{printable(piece.path)}:{piece.line}{within}", *(f"| {line}".rstrip() for line in lines)))
 
 
 def _shot_line(text: str) -> UnitLine:
-    """Read one line of an example: label, sign and text, as in ``"1 +    return 0"``."""
-    label, _, rest = text.partition(" ")
-    return UnitLine(label, LineKind(rest[0]), rest[1:])
+    """Read one line of an example: number, sign and text, as in ``"27 +    return 0"``."""
+    number, _, rest = text.partition(" ")
+    return UnitLine(number, LineKind(rest[0]), rest[1:])
 
 
 def _shot_reply(reply: dict[str, Any], lines: tuple[UnitLine, ...], *, quotes: bool, finds: bool) -> dict[str, Any]:
-    """The reply of an example, in the order of the schema, with the quotes where they are asked for."""
+    """The reply of an example, in the schema's order, with the parts that the schema has."""
     if not finds:
         return {"explanation": reply["explanation"]}
     if not quotes:
         return reply
-    texts = {line.label: line.text.strip() for line in lines}
+    texts = {line.number: line.text.strip() for line in lines}
     return {**reply, "findings": [{"quote": texts[str(one["line"])], **one} for one in reply["findings"]]}

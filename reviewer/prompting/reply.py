@@ -1,10 +1,7 @@
-"""The reply's format: one JSON schema per request, and the strict reading of what came back.
+"""The format of a unit's reply: its JSON schema, and a strict reader.
 
-The schema's ``line`` is an enum of the unit's own changed lines, so that a wrong line cannot be decoded, and every
-string is bounded, so that a reply has an end. The lines are counted along the unit, 1 to n, and not by their numbers in
-the file: so all units with n changed lines have one schema, whose grammar the engine compiles and keeps once, and a
-line costs one token instead of one for each digit. The engine enforces the schema while it decodes; the reader trusts
-none of that and checks again.
+The schema's ``line`` is an enum of the file's own line numbers, so that the model cannot name another line, and every
+string is bounded, so that the reply ends. The engine enforces the schema while it decodes; the reader checks again.
 """
 
 from __future__ import annotations
@@ -16,18 +13,20 @@ from typing import TYPE_CHECKING, Any
 from reviewer.finding import Category, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reviewer.engine.profile import ReplyBounds
 
-# Bumped whenever a cached reply could be read differently.
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
+"""Part of the cache's key; changed with the prompts and with the meaning of a reply."""
 
-# "Unfinished" is told by a parser, not by the model.
+# Unfinished code is found by a parser.
 ASKED_CATEGORIES = tuple(category for category in Category if category is not Category.UNFINISHED)
 _MAX_REPLY_CHARS = 200_000
 
 
 class InvalidReplyError(ValueError):
-    """A reply that is not what the schema asks for; the text says how."""
+    """A reply does not follow the schema; the text says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,9 @@ class RawFinding:
     """One finding as the model wrote it.
 
     Attributes:
-        line: The line's label, 1 for the first of the unit's anchors.
-        fix: Replacement for that one line, without its line ending; None where none was offered.
-        quote: What the model copied of the line; None where it was not asked to.
+        line: The line's number in the new file.
+        fix: Replacement for that one line, without its line ending; None if there is none.
+        quote: The line as the model copied it; None if it was not asked to.
     """
 
     line: int
@@ -56,11 +55,11 @@ class Reply:
     findings: tuple[RawFinding, ...]
 
 
-def review_schema(labels: int, bounds: ReplyBounds, *, finds: bool = True) -> dict[str, Any]:
+def review_schema(lines: Sequence[int], bounds: ReplyBounds, *, finds: bool = True) -> dict[str, Any]:
     """Build the JSON schema of one unit's reply (draft 2020-12, the subset that xgrammar compiles).
 
     Args:
-        labels: How many lines a finding may name; they are called 1 to ``labels``.
+        lines: Numbers of the lines that a finding may name.
         bounds: How long each part may be.
         finds: Whether it asks for findings, besides an explanation.
     """
@@ -73,13 +72,13 @@ def review_schema(labels: int, bounds: ReplyBounds, *, finds: bool = True) -> di
             "additionalProperties": False,
         }
     properties: dict[str, Any] = {
-        "line": {"type": "integer", "enum": list(range(1, labels + 1))},
+        "line": {"type": "integer", "enum": list(lines)},
         "severity": {"type": "string", "enum": [str(severity) for severity in Severity]},
         "category": {"type": "string", "enum": [str(category) for category in ASKED_CATEGORIES]},
         "message": {"type": "string", "minLength": 1, "maxLength": bounds.message_chars},
     }
     if bounds.quote_chars:
-        # Before the label: the line is found by copying it, and its label is then read off.
+        # Before the number, which the model finds by copying the line.
         properties = {"quote": {"type": "string", "maxLength": bounds.quote_chars}, **properties}
     if bounds.fix_chars:
         properties["fix"] = {"type": "string", "maxLength": bounds.fix_chars}
@@ -92,7 +91,7 @@ def review_schema(labels: int, bounds: ReplyBounds, *, finds: bool = True) -> di
     return {
         "type": "object",
         "properties": {
-            "explanation": {"minLength": 1, **explanation},
+            "explanation": explanation,
             "findings": {"type": "array", "items": finding, "maxItems": bounds.max_findings},
         },
         "required": ["explanation", "findings"],
@@ -104,7 +103,7 @@ def read_review(text: str, *, truncated: bool) -> Reply:
     """Read one unit's reply.
 
     Raises:
-        InvalidReplyError: It was cut, is not JSON, or lacks something.
+        InvalidReplyError: It was cut off, is not JSON or is incomplete.
     """
     data = read_object(text, truncated=truncated)
     findings = data.get("findings")
@@ -126,10 +125,10 @@ def read_object(text: str, *, truncated: bool) -> dict[str, Any]:
     """Read a reply that is one JSON object.
 
     Raises:
-        InvalidReplyError: It was cut, or is none.
+        InvalidReplyError: It was cut off, or is something else.
     """
     if truncated:
-        raise InvalidReplyError("the reply was cut at its longest length")
+        raise InvalidReplyError("the reply was cut off at its length limit")
     if not text.strip():
         raise InvalidReplyError("the reply was empty")
     if len(text) > _MAX_REPLY_CHARS:
@@ -166,10 +165,10 @@ def _optional(item: dict[str, Any], name: str) -> str | None:
 
 
 def read_string(data: dict[str, Any], name: str) -> str:
-    """Read one text of a reply, without white space around it.
+    """Read one string of a reply, without white space around it.
 
     Raises:
-        InvalidReplyError: It is missing, or no text.
+        InvalidReplyError: It is missing, or not a string.
     """
     value = data.get(name)
     if not isinstance(value, str):

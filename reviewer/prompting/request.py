@@ -1,4 +1,4 @@
-"""One request to the model as a value: what is sent, how it is decoded, and how its reply is read."""
+"""One request to the model: the messages, how the reply is decoded, and how it is read."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ if TYPE_CHECKING:
 
 
 class ReadReply(Protocol):
-    """Reads a reply's text; raises ``InvalidReplyError`` where it is not what was asked for."""
+    """Reads a reply's text; raises ``InvalidReplyError`` if it has another format."""
 
     def __call__(self, text: str, *, truncated: bool) -> Any:
-        """Read ``text``; ``truncated`` says that the engine cut it at its longest length."""
+        """Read ``text``; if ``truncated``, the engine cut it off at its length limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to the model, with the reader for its reply.
+    """One request to the model, with the reader of its reply.
 
     Attributes:
-        read: Reads what the model wrote.
-        draw: Which of several samples of one answer this asks for; it tells them apart in the cache.
+        draw: Number of this sample where one request has several; part of the cache's key.
     """
 
     messages: tuple[Message, ...]
@@ -42,17 +41,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class CompletionReader:
-    """Reads a completion: plain code, since code inside JSON costs a small model its thread.
+    """Reads a completion. It is plain code, because small models write worse code inside JSON.
 
     Attributes:
-        indent: Of the body that a prefilled reply goes on with; None where the reply stands alone.
+        indent: Indentation of the body that a prefilled reply continues; None if the reply is not prefilled.
     """
 
     task: tasks.CompletionTask
     indent: str | None
 
     def __call__(self, text: str, *, truncated: bool) -> str:
-        """Bring the reply down to code; InvalidReplyError where it was cut or is empty."""
+        """Return the code in the reply; raises InvalidReplyError if it was cut off or is empty."""
         if self.indent is None:
             code = tasks.inserted_code(text, self.task)
             ended = not truncated
@@ -60,7 +59,7 @@ class CompletionReader:
             code = tasks.continued_body(text, self.indent)
             ended = not truncated or len(code) < len(text.strip())
         if not ended:
-            raise InvalidReplyError("the completion was cut at its longest length")
+            raise InvalidReplyError("the completion was cut off at its length limit")
         if not code.strip():
             raise InvalidReplyError("the completion was empty")
         return code

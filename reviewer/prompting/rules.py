@@ -1,7 +1,7 @@
-"""A repository's own rules for its reviews: Markdown files that say what to watch for, each for some of the files.
+"""A repository's own rules for reviews: Markdown files, each for some of the code.
 
-A rule begins with YAML between two lines of ``---`` that says where it holds; what follows is added to the prompt of
-the matching units, word for word::
+A rule starts with YAML between two lines of ``---`` that selects paths and languages. The text below is added
+unchanged to the prompts of the matching units::
 
     ---
     paths: ["src/api/**", "*.sql"]
@@ -9,8 +9,8 @@ the matching units, word for word::
     ---
     Every query goes through `db.query`, never through string formatting.
 
-Without ``paths`` a rule holds for every path, without ``languages`` for every language, without both (or without any
-front matter) for everything. Rules only add to what is asked: what a model makes of them is checked like all it says.
+Without ``paths`` a rule applies to every path, without ``languages`` to every language. Rules only add to a prompt:
+findings about them are checked like all others.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MAX_CHARS = 2_000
-"""Longest text of one rule: it is read with every matching unit, and a model heeds few words better than many."""
+"""Longest text of one rule; it is part of the prompt of every matching unit."""
 
 MAX_TOGETHER = 6_000
-"""Longest text of all the rules that hold for one file."""
+"""Longest text of all the rules that apply to one file."""
 
 _MAX_FRONT = 4_000
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*$\n?(.*)\Z", re.DOTALL | re.MULTILINE)
@@ -44,10 +44,10 @@ class Rule:
     """One rule.
 
     Attributes:
-        name: Its file's name, without the suffix.
-        text: What the model is told.
-        paths: Globs of which a path must match one; empty matches all.
-        languages: Names of which the unit's language must be one; empty matches all.
+        name: The file's name, without the suffix.
+        text: The text for the prompt.
+        paths: Globs; a path must match one of them. Empty matches every path.
+        languages: Names of languages. Empty matches every language.
     """
 
     name: str
@@ -56,26 +56,26 @@ class Rule:
     languages: tuple[str, ...] = ()
 
     def holds_for(self, path: str, language: str) -> bool:
-        """Whether it is for a file of that path and language."""
+        """Whether it applies to a file of that path and language."""
         return (not self.paths or any(matches(path, pattern) for pattern in self.paths)) and (
             not self.languages or language in self.languages
         )
 
 
 def read(files: Mapping[str, str]) -> tuple[Rule, ...]:
-    """Read all rules, in order of their names.
+    """Read all rules, in the order of their names.
 
     Args:
-        files: Texts by path below the rules' folder; those that do not end in ``.md`` are left alone.
+        files: Texts by path below the rules' folder; only ``.md`` files are rules.
 
     Raises:
-        ConfigError: One is wrong; the message names the file and what is accepted.
+        ConfigError: A rule is not valid.
     """
     return tuple(_read(name, files[name]) for name in sorted(files) if name.lower().endswith(".md"))
 
 
 def holding(rules: Sequence[Rule], path: str, language: str) -> tuple[Rule, ...]:
-    """The rules for one file, in their order.
+    """The rules that apply to one file.
 
     Raises:
         ConfigError: Together they are too long for a prompt.
@@ -85,14 +85,14 @@ def holding(rules: Sequence[Rule], path: str, language: str) -> tuple[Rule, ...]
     if length > MAX_TOGETHER:
         names = ", ".join(rule.name for rule in found)
         raise ConfigError(
-            f"the rules for {path} have {length} characters together, at most {MAX_TOGETHER} fit: {names}",
-            hint="shorten them, or give them narrower paths",
+            f"the rules for {path} have {length} characters together; the limit is {MAX_TOGETHER}: {names}",
+            hint="shorten them, or narrow their paths",
         )
     return found
 
 
 def together(rules: Sequence[Rule]) -> str:
-    """The text of several rules as a prompt has it; empty for none."""
+    """The text of several rules for a prompt."""
     return "\n".join(rule.text for rule in rules)
 
 
@@ -110,9 +110,11 @@ def _read(name: str, text: str) -> Rule:
         raise ConfigError(f"{place}: unknown language {unknown!r:.60}", hint="known: " + ", ".join(sorted(LANGUAGES)))
     body = body.strip()
     if not body:
-        raise ConfigError(f"{place} says nothing", hint="write the rule below the second line of ---")
+        raise ConfigError(f"{place} has no text", hint="write the rule below the second line of ---")
     if len(body) > MAX_CHARS:
-        raise ConfigError(f"{place} has {len(body)} characters, at most {MAX_CHARS} fit", hint="make two rules of it")
+        raise ConfigError(
+            f"{place} has {len(body)} characters; the limit is {MAX_CHARS}", hint="split it into two rules"
+        )
     return Rule(name.rsplit(".", 1)[0], body, _texts(front, "paths", place), languages)
 
 
@@ -121,7 +123,7 @@ def _parts(text: str, place: str) -> tuple[Mapping[str, Any], str]:
     found = _FRONT.match(text)
     if found is None:
         if text.startswith("---"):
-            raise ConfigError(f"{place}: the front matter has no end", hint="close it with a line of ---")
+            raise ConfigError(f"{place}: the front matter is not closed", hint="close it with a line of ---")
         return {}, text
     front, body = found.groups()
     if len(front) > _MAX_FRONT:
@@ -133,12 +135,12 @@ def _parts(text: str, place: str) -> tuple[Mapping[str, Any], str]:
     except (yaml.YAMLError, RecursionError, ValueError) as problem:
         mark = getattr(problem, "problem_mark", None)
         where = f", line {mark.line + 2}" if mark is not None else ""
-        what = getattr(problem, "problem", None) or "no YAML"
-        raise ConfigError(f"{place}{where}: {what}", hint='for instance: paths: ["src/**/*.py"]') from problem
+        what = getattr(problem, "problem", None) or "not valid YAML"
+        raise ConfigError(f"{place}{where}: {what}", hint='for example: paths: ["src/**/*.py"]') from problem
     if data is None:
         return {}, body
     if not isinstance(data, dict):
-        raise ConfigError(f"{place}: the front matter is no list of keys", hint='for instance: paths: ["src/**/*.py"]')
+        raise ConfigError(f"{place}: the front matter is not a mapping", hint='for example: paths: ["src/**/*.py"]')
     return data, body
 
 
@@ -147,5 +149,5 @@ def _texts(front: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
     value = front.get(key, [])
     found = [value] if isinstance(value, str) else value
     if not isinstance(found, list) or not all(isinstance(one, str) and one.strip() for one in found):
-        raise ConfigError(f"{place}: {key} is no list of texts", hint=f'for instance: {key}: ["a", "b"]')
+        raise ConfigError(f"{place}: {key} is not a list of strings", hint=f'for example: {key}: ["a", "b"]')
     return tuple(one.strip() for one in found)

@@ -82,7 +82,7 @@ class Dismissals:
             UsageError: The log cannot be read.
         """
         try:
-            lines = self._path.read_bytes().splitlines()
+            lines = self._path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return ()
         except OSError as problem:

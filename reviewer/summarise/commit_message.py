@@ -76,7 +76,7 @@ def comment_of(file: bytes, configured: str) -> str:
 def has_text(file: bytes, comment: str) -> bool:
     """Whether a message file holds more than comments, blank lines and the diff of ``git commit --verbose``."""
     cut = _SCISSORS.search(file)
-    lines = (file[: cut.start()] if cut else file).splitlines()
+    lines = (file[: cut.start()] if cut else file).split(b"\n")
     return any(line.strip() and not line.startswith(comment.encode()) for line in lines)
 
 
@@ -96,7 +96,7 @@ def placed(file: bytes, message: str, comment: str, *, remark: str = "", encodin
         LookupError: Python does not know the encoding.
     """
     top = message
-    if remark and any(line.startswith(comment.encode()) for line in file.splitlines()):
+    if remark and any(line.startswith(comment.encode()) for line in file.split(b"\n")):
         top += f"\n{comment} {remark}\n"
     apart = b"\n" if file.strip() and not file.startswith((b"\n", b"\r\n")) else b""
     return top.encode(encoding) + apart + file

@@ -1,7 +1,7 @@
-"""What a file's syntax tree says: new syntax errors, scopes, functions, imports, comments, and the names lines use.
+"""Answers questions about a file from its syntax tree: errors, scopes, functions, imports, comments, names.
 
-Every question answers "nothing known" rather than failing: for a language without a packaged grammar, and for a text
-too large to parse while somebody waits. Lines are counted from 1 and split at line feeds alone, as git does.
+Every function returns its "unknown" value for a language without a grammar and for a text that is too large to parse.
+Lines are 1-based and end at line feeds alone, as in git.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from reviewer.languages import LANGUAGES, Language
 from reviewer.syntax import comments as _comments
-from reviewer.syntax import definitions, outline, references
 from reviewer.syntax import imports as _imports
+from reviewer.syntax import outline, references
 from reviewer.syntax.comments import Comment
 from reviewer.syntax.definitions import Definition, Function, Scope, read
 from reviewer.syntax.imports import Import
 from reviewer.syntax.outline import Outline, excerpt
 from reviewer.syntax.references import Call, References
-from reviewer.syntax.tree import MAX_BYTES, count_errors, encoded, nodes, parse
+from reviewer.syntax.tree import MAX_BYTES, count_errors, encoded, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Tree
@@ -41,17 +41,13 @@ __all__ = [
     "new_errors",
     "outlines",
     "references_of",
-    "survey",
 ]
 
 _NO_NAMES = References((), {})
 
 
 def new_errors(language: Language | str, before: str, after: str) -> int | None:
-    """Return how many syntax errors ``after`` has more than ``before``, at least 0.
-
-    None where it cannot be known: no grammar, or a text larger than ``MAX_BYTES``.
-    """
+    """The number of syntax errors that ``after`` has more than ``before``, at least 0; None if unknown."""
     grammar = _grammar(language)
     if grammar is None:
         return None
@@ -62,7 +58,7 @@ def new_errors(language: Language | str, before: str, after: str) -> int | None:
 
 
 def enclosing(language: Language | str, text: str, line: int) -> Scope | None:
-    """Return the innermost function, method or class around a line; None outside of all, or where it is not known.
+    """The innermost function, method or class around a line; None if there is none.
 
     Args:
         language: The text's language, or its name.
@@ -74,66 +70,53 @@ def enclosing(language: Language | str, text: str, line: int) -> Scope | None:
 
 
 def enclosing_all(language: Language | str, text: str, line: int) -> tuple[Scope, ...]:
-    """Return every function, method and class around a line, the outermost first."""
+    """All functions, methods and classes around a line, the outermost first."""
     return tuple(definition.scope for definition in _around(_grammar(language), text).get(line, ()))
 
 
 def functions(language: Language | str, text: str) -> tuple[Function, ...]:
-    """Return every function and method that has a body, nested ones too, in order of their first line."""
+    """All functions and methods with a body, nested ones too, in order of their first line."""
     return tuple(d.function for d in _definitions(_grammar(language), text) if d.function is not None)
 
 
 def comments(language: Language | str, text: str) -> tuple[Comment, ...] | None:
-    """Return every comment, in order; None where it cannot be known."""
-    grammar = _grammar(language)
-    data = encoded(text)
-    tree = None if grammar is None else parse(grammar, data)
+    """All comments in order; None if unknown."""
+    tree, data = _tree(_grammar(language), text)
     return None if tree is None else _comments.read(tree, data)
 
 
 def outlines(language: Language | str, text: str) -> tuple[Outline, ...]:
-    """Return every definition with the lines that show it to somebody who does not see the whole of it."""
+    """All definitions with the lines that document them."""
     return _outlines(_grammar(language), text)
 
 
 def imports(language: Language | str, text: str) -> tuple[Import, ...]:
-    """Return what a file imports, in its order."""
+    """The imports of a file, in order."""
     return _imported(_grammar(language), text)
 
 
 def references_of(language: Language | str, text: str) -> References:
-    """Return which names a file's lines say and call."""
+    """The names that a file's lines use and call."""
     return _references(_grammar(language), text)
-
-
-def survey(language: Language | str, text: str) -> tuple[tuple[Outline, ...], frozenset[str]]:
-    """Return a file's definitions and the names that it calls; for reading many files once, so nothing is kept."""
-    grammar = _grammar(language)
-    data = encoded(text)
-    tree = None if grammar is None else parse(grammar, data)
-    if grammar is None or tree is None:
-        return (), frozenset()
-    found = nodes(tree, definitions.node_types(grammar) | references.NODE_TYPES)
-    defined = tuple(definitions.from_nodes(grammar, found, data))
-    outlined = outline.read(defined, text.split("\n"), python=_is_python(grammar))
-    return tuple(outlined), references.called(found, data)
 
 
 def _grammar(language: Language | str) -> str | None:
     return (LANGUAGES[language] if isinstance(language, str) else language).grammar
 
 
-# A tree is asked several questions in a row, and takes many times the room of its text.
-@lru_cache(maxsize=2)
-def _parsed(grammar: str | None, text: str) -> tuple[Tree | None, bytes]:
+def _tree(grammar: str | None, text: str) -> tuple[Tree | None, bytes]:
     data = encoded(text)
     return (None if grammar is None else parse(grammar, data)), data
 
 
-# One file is asked about once per hunk, so the last few are kept; a table, since a file may have thousands of hunks.
+# Few, because a tree takes many times the memory of its text.
+_parsed = lru_cache(maxsize=2)(_tree)
+
+
+# The answers are used for each hunk of a file, of which there may be thousands.
 @lru_cache(maxsize=32)
 def _around(grammar: str | None, text: str) -> dict[int, tuple[Definition, ...]]:
-    """The definitions around each line that is inside of one, the outermost first; one of each depth."""
+    """The definitions around each line, the outermost first; one of each depth."""
     found: dict[int, tuple[Definition, ...]] = {}
     for definition in sorted(_definitions(grammar, text), key=lambda definition: definition.depth):
         for number in range(definition.scope.start, definition.scope.end + 1):

@@ -1,4 +1,4 @@
-"""Where a text's comments stand, as its grammar has it: what looks like one inside a string literal is none."""
+"""Finds comments with the grammar, which knows that a string literal contains none."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ class Comment:
     """One comment.
 
     Attributes:
-        start: Its first line, 1-based.
-        end: Its last line.
-        text: All of it, its tokens included, without a final line feed.
-        before: What stands before it on its first line.
-        after: What stands behind it on its last line.
+        start, end: Its first and last line, 1-based.
+        text: The whole comment with its tokens, without a final line feed.
+        before: The text before it on its first line.
+        after: The text after it on its last line.
     """
 
     start: int
@@ -33,17 +32,12 @@ class Comment:
 
 
 def read(tree: Tree, data: bytes) -> tuple[Comment, ...]:
-    """Return every comment of a parsed text, in order.
-
-    Args:
-        tree: The text's tree.
-        data: What was parsed.
-    """
+    """Return every comment of a parsed text, in order."""
     return tuple(_comment(node, data) for node in nodes(tree, _TYPES))
 
 
 def _comment(node: Node, data: bytes) -> Comment:
-    # Some grammars count the line feed that ends a comment as a part of it.
+    # In some grammars the line feed that ends a comment is part of it.
     text = decoded(data[node.start_byte : node.end_byte]).rstrip("\r\n")
     start = node.start_point.row + 1
     line_start = data.rfind(b"\n", 0, node.start_byte) + 1

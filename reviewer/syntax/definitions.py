@@ -1,4 +1,4 @@
-"""The functions, methods and classes of one syntax tree."""
+"""Finds the functions, methods and classes of a syntax tree."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from reviewer.syntax.names import name_of
 from reviewer.syntax.tree import decoded, nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from tree_sitter import Node, Tree
 
-# Node types of all grammars together: none of them means something else in another one.
+# Node types of all grammars; none has another meaning in another grammar.
 _CLASSES = frozenset(
     (
         *("class_definition", "class_declaration", "abstract_class_declaration", "class_specifier", "class"),
@@ -33,7 +33,7 @@ _FUNCTIONS = frozenset(
         *("operator_declaration", "secondary_constructor"),
     )
 )
-# What names a nameless function: `const f = () => …`, `exports.f = function () …`, `{f: () => …}`.
+# These give a function a name: `const f = () => …`, `exports.f = function () …`, `{f: () => …}`.
 _HOLDERS = frozenset(
     ("variable_declarator", "field_definition", "public_field_definition", "assignment_expression", "pair")
 )
@@ -46,7 +46,7 @@ _DEFINITIONS = _CLASSES | _FUNCTIONS | {_DECORATED}
 _PYTHON = "tree_sitter_python:language"
 _RUBY = "tree_sitter_ruby:language"
 
-# Real code nests a few deep; without a bound, names joined along a hostile nesting would fill the memory.
+# Qualified names along a hostile nesting would fill the memory.
 _MAX_DEPTH = 32
 
 
@@ -59,7 +59,7 @@ class Scope:
         name: Qualified with ``.``, such as ``Stack.pop``.
         start: First line, 1-based; decorators count.
         end: Last line.
-        signature_end: The line on which the signature ends and the body may begin.
+        signature_end: The line on which the signature ends.
     """
 
     kind: str
@@ -71,19 +71,20 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function or method that has a body; declarations without one are left out.
+    """A function or method with a body.
 
     Attributes:
         name: Qualified with ``.``, such as ``Stack.pop``.
         start: First line, 1-based; decorators count.
         end: Last line.
-        body_start: First line of the body, on which its opening brace stands.
-        body_end: Last line of the body; its closing brace counts.
+        body_start: First line of the body, with its opening brace.
+        body_end: Last line of the body, with its closing brace.
+        body_bytes: Where the body with its braces begins and ends, in bytes of the encoded text.
         body_text: The body without its braces, stripped.
-        body_code: The same without comments and, in Python, without the docstring; empty where nothing is done.
-        indent: White space before the line on which the function begins.
-        signature: What stands before the body, in one line, without decorators.
-        decorators: Python's, as written, ``@`` included.
+        body_code: The same without comments and, in Python, without the docstring.
+        indent: Indentation of the function's first line.
+        signature: The text before the body, in one line, without decorators.
+        decorators: Python's decorators, with ``@``.
         owner: Signature of the enclosing class or function, such as ``class Shape(Protocol):``; may be empty.
     """
 
@@ -96,13 +97,14 @@ class Function:
     body_code: str
     indent: str
     signature: str
+    body_bytes: tuple[int, int] = (0, 0)
     decorators: tuple[str, ...] = ()
     owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A scope, how many others are around it, and the function that it is, where it is one with a body."""
+    """A scope, the number of scopes around it, and its function if it is one with a body."""
 
     scope: Scope
     depth: int
@@ -110,24 +112,13 @@ class Definition:
 
 
 def read(grammar: str, tree: Tree, data: bytes) -> Iterator[Definition]:
-    """Yield every definition of a tree, an outer one before those in it."""
-    return from_nodes(grammar, nodes(tree, node_types(grammar)), data)
-
-
-def node_types(grammar: str) -> frozenset[str]:
-    """The types of the nodes that definitions are read from."""
-    # Only JavaScript's family names functions by holding them.
-    return _DEFINITIONS | _COMMENTS | (_HOLDERS if "script" in grammar else frozenset())
-
-
-def from_nodes(grammar: str, found: Iterable[Node], data: bytes) -> Iterator[Definition]:
-    """Yield the definitions among some nodes, for a caller who walks the tree for more than these."""
-    return _Reader(grammar, found, data).read()
+    """Yield every definition of a tree, outer ones first."""
+    return _Reader(grammar, tree, data).read()
 
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """A definition that is still open where the next one begins."""
+    """A definition around the next one."""
 
     end_byte: int
     name: str
@@ -136,17 +127,18 @@ class _Around:
 
 
 class _Reader:
-    def __init__(self, grammar: str, found: Iterable[Node], data: bytes) -> None:
+    def __init__(self, grammar: str, tree: Tree, data: bytes) -> None:
         self._data = data
         self._python = grammar == _PYTHON
         self._ruby = grammar == _RUBY
-        wanted = node_types(grammar) - _COMMENTS
+        # Only JavaScript's family names functions by holding them.
+        wanted = _DEFINITIONS | (_HOLDERS if "script" in grammar else frozenset())
         self._definitions: list[Node] = []
         self._comments: list[tuple[int, int]] = []
-        for node in found:
+        for node in nodes(tree, wanted | _COMMENTS):
             if node.type in _COMMENTS:
                 self._comments.append((node.start_byte, node.end_byte))
-            elif node.type in wanted:
+            else:
                 self._definitions.append(node)
         self._line_ends = [found.start() for found in _LINE_END.finditer(data)]
 
@@ -203,15 +195,16 @@ class _Reader:
             body_code=self._code(start, end),
             indent=_leading_space(self._text(line_start, whole.start_byte)),
             signature=signature,
+            body_bytes=body,
             decorators=tuple(self._text(child.start_byte, child.end_byte) for child in decorators),
             owner=owner,
         )
 
     def _body(self, node: Node) -> tuple[int, int] | None:
-        """The first and last byte of a body.
+        """Where a body begins and ends, in bytes.
 
-        Where no brace begins it, it begins right after what ends the signature, because comments before the first
-        statement stand outside the tree's own body.
+        A body without braces begins right after the signature, because comments before the first statement are not
+        part of the tree's body.
         """
         if self._ruby:
             return _ruby_body(node)
@@ -232,7 +225,7 @@ class _Reader:
         return _without_docstring(code) if self._python else code
 
     def _inside(self, body: str) -> str:
-        """Drop a body's braces, or the sign before an expression that is one."""
+        """Remove a body's braces, or the sign before an expression body."""
         text = body.strip().removeprefix(";").strip() if self._ruby else body.strip()
         if self._python or self._ruby:
             return text
@@ -247,7 +240,7 @@ class _Reader:
 
 
 def _value(node: Node) -> Node | None:
-    """The function that a holder names; None where it holds something else."""
+    """The function that a holder names; None if it holds something else."""
     value = node.child_by_field_name("value") or node.child_by_field_name("right")
     return value if value is not None and value.type in _VALUES else None
 
@@ -257,7 +250,7 @@ def _first(node: Node, types: frozenset[str]) -> Node | None:
 
 
 def _ruby_body(node: Node) -> tuple[int, int]:
-    """Ruby declares nothing: a method without a tree's body is an empty one, up to its ``end``."""
+    """Ruby has no declarations: a method without a body node is empty, up to its ``end``."""
     head = node.child_by_field_name("parameters") or node.child_by_field_name("superclass")
     head = head or node.child_by_field_name("name") or node
     equals = [child.end_byte for child in node.children if child.type == "="]

@@ -1,7 +1,6 @@
-"""What a file imports: which name stands for what, and where that may be found.
+"""Finds the names that a file's imports bind.
 
-One reading serves all grammars, because they say it in much the same words: a path of names with a separator between
-them leads to what is imported, and a name that leads to nothing further is the one that the file can use.
+One reader serves most grammars: an import is a path of names with separators, and the last name of a path is bound.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node, Tree
 
-# What leads from one name of a path to the next. In Python ``import`` does: ``from a.b import c``.
+# Separators between the names of a path. ``import`` is one in Python: ``from a.b import c``.
 _JOINS = frozenset((".", "::", "\\", "import", "?."))
 _RENAMES = frozenset(("as", ":"))
 _NAMES = frozenset(
@@ -27,12 +26,9 @@ _NAMES = frozenset(
         *("shorthand_property_identifier_pattern", "name"),
     )
 )
-_TEXTS = frozenset(("string_fragment", "string_content", "interpreted_string_literal_content", "system_lib_string"))
-_PARTS = re.compile(r"[\w$@-]+(?:\.[\w-]+)*")
+_PARTS = re.compile(r"[\w$@.-]+")
 _GO_VERSION = re.compile(r"v\d+")
-_ENDING = re.compile(r"\.(?:h|hh|hpp|hxx|js|mjs|cjs|jsx|ts|tsx|php|rb|sh|bash)$")
-_REQUIRES = frozenset(("require", "require_relative", "load", "autoload"))
-_SOURCES = frozenset(("source", "."))
+_MOST_WORDS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,53 +37,44 @@ class Import:
 
     Attributes:
         start, end: Its lines, 1-based.
-        names: What it lets the file say, with the path of names that each stands for: ``{"np": ("numpy",)}``. Empty
-            where that cannot be told, as for ``#include``.
-        modules: Paths of names under which its files may lie; the last part is a file, a folder or a name in one.
+        names: The names that it binds; empty if unknown, as for ``import a.b.*``.
     """
 
     start: int
     end: int
-    names: tuple[tuple[str, tuple[str, ...]], ...]
-    modules: tuple[tuple[str, ...], ...]
+    names: tuple[str, ...]
 
 
 def read(grammar: str, tree: Tree, data: bytes) -> Iterator[Import]:
-    """Yield the imports of a tree in its order."""
+    """Yield the imports of a tree that bind names, in order."""
     special = _GRAMMARS.get(grammar.partition(":")[0], {})
     for node in nodes(tree, frozenset(special)):
-        found = special[node.type](node, data)
-        if found is not None:
-            yield found
+        names = special[node.type](node, data)
+        if names:
+            yield Import(_first_row(node) + 1, node.end_point.row + 1, tuple(names))
 
 
-def _paths(node: Node, data: bytes) -> Import | None:
-    """Read an import that is written as paths of names, in any grammar."""
+def _paths(node: Node, data: bytes) -> list[str]:
+    """Read an import that consists of paths of names."""
     words = [*((leaf.type, _text(leaf, data)) for leaf in _leaves(node)), ("", "")]
-    reading = _Reading()
+    # Python's `import a.b` binds `a`.
+    reading = _Reading(binds_first=node.type == "import_statement" and words[0][1] == "import")
     for (kind, text), (_, following) in pairwise(words):
-        if kind in _TEXTS:
-            reading.module = _parts(text)
-        elif kind in _NAMES:
+        if kind in _NAMES:
             reading.name(text, following)
         else:
             reading.sign(kind, text)
-    return _made(node, reading.module, reading.bound)
+    return reading.bound
 
 
 class _Reading:
-    """One import, word by word.
+    """The state while reading one import word by word; ``bound`` are the names found."""
 
-    Attributes:
-        module: What a text of it says.
-        bound: Each name that leads to nothing further, with the path to what it stands for.
-    """
-
-    def __init__(self) -> None:
-        self.module: tuple[str, ...] = ()
-        self.bound: list[tuple[str, tuple[str, ...]]] = []
+    def __init__(self, *, binds_first: bool) -> None:
+        self.bound: list[str] = []
+        self._binds_first = binds_first
         self._opened: list[tuple[str, ...]] = []
-        self._base: tuple[str, ...] = ()  # what all names of a list have in front of them
+        self._base: tuple[str, ...] = ()  # the common path of all names in a list
         self._path: list[str] = []
         self._renamed = False
 
@@ -96,7 +83,7 @@ class _Reading:
         if renames or following in _JOINS:
             self._path.append(text)
         else:
-            self.bound.append((text, tuple(self._path) if self._renamed else (*self._path, text)))
+            self.bound.append(self._path[0] if self._binds_first and self._path and not self._renamed else text)
         self._renamed = renames
 
     def sign(self, kind: str, text: str) -> None:
@@ -109,85 +96,35 @@ class _Reading:
             self._base = self._opened.pop()
         elif text == "," or kind == "self":
             if kind == "self" and self._opened and self._base:  # Rust's `use std::fmt::{self, Write}`
-                self.bound.append((self._base[-1], self._base))
+                self.bound.append(self._base[-1])
             self._path, self._renamed = list(self._base), False
-        elif text == "*":
-            self.bound.append(("*", tuple(self._path)))
 
 
-def _made(node: Node, module: tuple[str, ...], bound: list[tuple[str, tuple[str, ...]]]) -> Import:
-    """Put the module that a string names in front of the names that are taken from it."""
-    full = [(name, (*module, *path) if module else path) for name, path in bound]
-    modules = (module,) if module else tuple(dict.fromkeys(path for _, path in full))
-    names = tuple((name, path) for name, path in full if name != "*")
-    return Import(node.start_point.row + 1, _last_row(node) + 1, names, modules)
+def _go(node: Node, data: bytes) -> list[str]:
+    own, path = node.child_by_field_name("name"), node.child_by_field_name("path")
+    if own is not None:
+        return [_text(own, data)] if _text(own, data) not in "._" else []
+    parts = [] if path is None else _PARTS.findall(_text(path, data).strip('"`'))
+    if len(parts) > 1 and _GO_VERSION.fullmatch(parts[-1]):
+        parts.pop()
+    return parts[-1:]
 
 
-def _dotted(node: Node, data: bytes) -> Import | None:
-    """Python's ``import a.b`` lets the file say ``a``."""
-    found = _paths(node, data)
-    if found is None or node.type != "import_statement":
-        return found
-    names = tuple((path[0], path[:1]) if name == path[-1] else (name, path) for name, path in found.names)
-    return Import(found.start, found.end, names, found.modules)
-
-
-def _go(node: Node, data: bytes) -> Import | None:
-    path = node.child_by_field_name("path")
-    parts = () if path is None else _parts(_text(path, data).strip('"`'))
-    if not parts:
-        return None
+def _aliased(node: Node, data: bytes) -> list[str]:
+    """C#'s ``using`` binds a name only if it renames one; otherwise it opens a namespace."""
     own = node.child_by_field_name("name")
-    last = parts[:-1] if len(parts) > 1 and _GO_VERSION.fullmatch(parts[-1]) else parts
-    name = last[-1] if own is None else _text(own, data)
-    return _made(node, (), [("*" if name in "._" else name, last)])
+    return [] if own is None else [_text(own, data)]
 
 
-def _included(node: Node, data: bytes) -> Import | None:
-    path = node.child_by_field_name("path")
-    parts = () if path is None else _parts(_text(path, data).strip('"<>'))
-    return _made(node, parts, []) if parts else None
-
-
-def _aliased(node: Node, data: bytes) -> Import | None:
-    """C#'s ``using`` binds a name only where it renames one; else it names a folder of names."""
-    own = node.child_by_field_name("name")
-    path = [_text(part, data) for part in _leaves(node) if part.type in _NAMES and part != own]
-    if not path:
-        return None
-    return _made(node, (), [("*" if own is None else _text(own, data), tuple(path))])
-
-
-def _required(node: Node, data: bytes) -> Import | None:
+def _required(node: Node, data: bytes) -> list[str]:
     """JavaScript's ``const a = require("b")``."""
-    value = node.child_by_field_name("value")
-    names = node.child_by_field_name("name")
+    names, value = node.child_by_field_name("name"), node.child_by_field_name("value")
     called = value.child_by_field_name("function") if value is not None and value.type == "call_expression" else None
-    if value is None or names is None or called is None or _text(called, data) != "require":
-        return None
-    left, right = _paths(names, data), _paths(value, data)
-    if left is None or right is None or not right.modules:
-        return None
-    module = right.modules[0]
-    whole = names.type == "identifier"
-    bound = [(name, module if whole else (*module, *path)) for name, path in left.names]
-    start = node.parent.start_point.row if node.parent is not None else node.start_point.row
-    return Import(start + 1, _last_row(node) + 1, tuple(bound), (module,))
-
-
-def _called(node: Node, data: bytes) -> Import | None:
-    """Ruby's ``require`` and the shell's ``source`` are calls like any other."""
-    word = node.child_by_field_name("method") or node.child_by_field_name("name")
-    wanted = _REQUIRES if node.type == "call" else _SOURCES
-    if word is None or _text(word, data) not in wanted or node.child_by_field_name("receiver") is not None:
-        return None
-    rest = decoded(data[word.end_byte : node.end_byte]).strip(" ()")
-    parts = _parts(rest.split("\n", 1)[0].replace('"', " ").replace("'", " "))
-    return _made(node, parts, []) if parts else None
+    return _paths(names, data) if names is not None and called is not None and _text(called, data) == "require" else []
 
 
 def _leaves(node: Node) -> list[Node]:
-    """The tokens of a node in their order; an import is small, and one that is not is cut."""
+    """The tokens of a node in order, up to a limit."""
     found: list[Node] = []
     waiting = [node]
     while waiting and len(found) < _MOST_WORDS:
@@ -199,40 +136,26 @@ def _leaves(node: Node) -> list[Node]:
     return found
 
 
-def _parts(path: str) -> tuple[str, ...]:
-    """Split a module's name or a file's path at its separators; endings of files and ``..`` say nothing."""
-    path = _ENDING.sub("", path.strip())
-    return tuple(part for part in _PARTS.findall(path) if part.strip("."))
+def _first_row(node: Node) -> int:
+    """The first row of an import; of JavaScript's ``require`` that of its declaration."""
+    whole = node.parent if node.type == "variable_declarator" and node.parent is not None else node
+    return int(whole.start_point.row)
 
 
 def _text(node: Node, data: bytes) -> str:
     return decoded(data[node.start_byte : node.end_byte])
 
 
-def _last_row(node: Node) -> int:
-    """The last row that a node stands on; C's ``#include`` takes its line feed in."""
-    end = node.end_point
-    return end.row - 1 if end.column == 0 and end.row > node.start_point.row else int(end.row)
-
-
-_MOST_WORDS = 2_000
-_SCRIPT: dict[str, Callable[[Node, bytes], Import | None]] = {
-    "import_statement": _paths,
-    "variable_declarator": _required,
-}
-_C: dict[str, Callable[[Node, bytes], Import | None]] = {"preproc_include": _included, "using_declaration": _paths}
-_GRAMMARS: dict[str, dict[str, Callable[[Node, bytes], Import | None]]] = {
-    "tree_sitter_python": {"import_statement": _dotted, "import_from_statement": _dotted},
+_SCRIPT: dict[str, Callable[[Node, bytes], list[str]]] = {"import_statement": _paths, "variable_declarator": _required}
+_GRAMMARS: dict[str, dict[str, Callable[[Node, bytes], list[str]]]] = {
+    "tree_sitter_python": {"import_statement": _paths, "import_from_statement": _paths},
     "tree_sitter_javascript": _SCRIPT,
     "tree_sitter_typescript": _SCRIPT,
     "tree_sitter_go": {"import_spec": _go},
     "tree_sitter_rust": {"use_declaration": _paths},
     "tree_sitter_java": {"import_declaration": _paths},
     "tree_sitter_kotlin": {"import": _paths},
-    "tree_sitter_c": _C,
-    "tree_sitter_cpp": _C,
+    "tree_sitter_cpp": {"using_declaration": _paths},
     "tree_sitter_c_sharp": {"using_directive": _aliased},
-    "tree_sitter_ruby": {"call": _called},
     "tree_sitter_php": {"namespace_use_declaration": _paths},
-    "tree_sitter_bash": {"command": _called},
 }

@@ -1,4 +1,4 @@
-"""What a definition is called: each grammar puts a name somewhere else."""
+"""Finds the name of a definition, which each grammar puts elsewhere."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _DECLARED = frozenset(
 
 
 def name_of(node: Node, data: bytes) -> str:
-    """Return a definition's own name, with its type's in front where the definition names one (``Stack.Pop`` in Go).
+    """Return a definition's name, after that of its type if it names one (``Stack.Pop`` in Go).
 
-    Empty where it has none, or defines nothing: ``struct point *p`` in C only uses a type.
+    Empty if it has no name or defines nothing: ``struct point *p`` in C only uses a type.
 
     Args:
         node: The definition.
-        data: What was parsed; a node's own ``text`` is read byte by byte after parsing in chunks.
+        data: The parsed text; a node's own ``text`` is slow after parsing in chunks.
     """
     names = _Names(data)
     special = _SPECIAL.get(node.type)
@@ -49,7 +49,7 @@ class _Names:
         return self.field(node, "name") if kind is not None and kind.type in ("struct_type", "interface_type") else ""
 
     def method(self, node: Node) -> str:
-        """A method; in Go the receiver says whose: ``func (s *Stack[T]) Pop()``."""
+        """A method; in Go with its receiver's type: ``func (s *Stack[T]) Pop()``."""
         words = self.field(node, "receiver").strip("()").partition("[")[0].split()
         return ".".join((*(word.lstrip("*") for word in words[-1:]), self.field(node, "name")))
 

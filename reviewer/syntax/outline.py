@@ -1,4 +1,4 @@
-"""What a reader needs to see of a definition that stands elsewhere: its signature and what it says of itself."""
+"""Outlines of definitions: the signature and the documentation, for readers of code elsewhere."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ if TYPE_CHECKING:
 
     from reviewer.syntax.definitions import Definition, Scope
 
-# A definition of so many lines is shown whole: its body says more than any comment.
-_WHOLE = 8
-_SIGNATURE = 10  # lines of a signature; a longer one is cut
-_WORDS = 5  # lines of a docstring or of a comment
-_ABOVE = 40  # lines that are looked through for where a comment begins
-# What stands before a definition without being part of it in its tree.
+_WHOLE = 8  # lines of a definition that is shown whole
+_SIGNATURE = 10  # lines of a signature
+_WORDS = 5  # lines of a docstring or comment
+_ABOVE = 40  # lines that are searched for the start of a comment
+# Attributes that are siblings of the definition in the tree.
 _ATTRIBUTE = re.compile(r"\s*(?:#!?\[|@|\[\w)")
 _LINE_COMMENT = re.compile(r"\s*(?://|#(?!\[|!|include|define|if|endif|el|pragma)|--)")
 _COMMENT_END = re.compile(r"\*/\s*$")
-_EMPTY_COMMENT = re.compile(r"\s*(?:///?|#|\*|/\*\*?|--)?\s*$")
+_EMPTY_COMMENT = re.compile(r"(?:///?|#|\*|/\*\*?|--)?")
 _DOCSTRING = re.compile(r"""\s*[rRuU]?(\"{3}|'{3}|"|')""")
 _CONSTRUCTORS = frozenset(("__init__", "constructor", "initialize", "__construct", "new", "init"))
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """One definition as others see it.
+    """The lines that show one definition, 1-based and ascending.
 
     Attributes:
         scope: The function, method or class.
-        signature: The lines of its signature, decorators included; 1-based and rising, as all lines here.
-        header: The same with what it says of itself: the first paragraph of a docstring or of a comment.
-        rows: What shows it best: the whole of a short one, else the header; of a class its constructor's, too.
+        signature: Its signature, decorators included.
+        header: The signature and the first paragraph of the docstring or comment.
+        rows: The whole of a short definition, else the header; of a class also its constructor's signature.
     """
 
     scope: Scope
@@ -43,17 +42,17 @@ class Outline:
 
     @property
     def name(self) -> str:
-        """Its own name, without those of what is around it."""
+        """Its name, unqualified."""
         return self.scope.name.rpartition(".")[2]
 
 
 def read(definitions: Sequence[Definition], lines: Sequence[str], *, python: bool) -> Iterator[Outline]:
-    """Outline definitions, in their order.
+    """Outline the definitions of a file, in their order.
 
     Args:
-        definitions: Those of one file.
-        lines: That file's lines.
-        python: Whether what a definition says of itself stands in it, and not above it.
+        definitions: The definitions.
+        lines: The file's lines.
+        python: Whether documentation is a docstring, not a comment above.
     """
     for definition in definitions:
         scope = definition.scope
@@ -68,7 +67,7 @@ def read(definitions: Sequence[Definition], lines: Sequence[str], *, python: boo
 
 
 def excerpt(lines: Sequence[str], rows: Sequence[int]) -> str:
-    """Join some lines of a file, with a mark where others are left out between them."""
+    """Join some lines of a file, with an ellipsis where lines between them are left out."""
     shown: list[str] = []
     before = rows[0] - 1 if rows else 0
     for row in rows:
@@ -104,7 +103,7 @@ def _docstring(scope: Scope, lines: Sequence[str]) -> set[int]:
 
 
 def _comment(scope: Scope, lines: Sequence[str]) -> set[int]:
-    """The first paragraph of the comment right above, and the attributes between the two."""
+    """The first paragraph of the comment above, and the attributes in between."""
     row = scope.start - 1
     rows: set[int] = set()
     while row > 0 and _ATTRIBUTE.match(lines[row - 1]) and len(rows) < _WORDS:
@@ -128,7 +127,7 @@ def _comment(scope: Scope, lines: Sequence[str]) -> set[int]:
 def _paragraph(rows: range, lines: Sequence[str]) -> set[int]:
     found: set[int] = set()
     for row in rows:
-        blank = bool(_EMPTY_COMMENT.fullmatch(lines[row - 1]))
+        blank = _EMPTY_COMMENT.fullmatch(lines[row - 1].strip()) is not None
         if (blank and found) or len(found) == _WORDS:
             break
         if not blank:
@@ -137,7 +136,7 @@ def _paragraph(rows: range, lines: Sequence[str]) -> set[int]:
 
 
 def _constructor(scope: Scope, definitions: Sequence[Definition]) -> set[int]:
-    """The signature of what makes an object of a class."""
+    """The signature of a class's constructor."""
     own = scope.name.rpartition(".")[2]
     for other in definitions:
         inner = other.scope

@@ -1,4 +1,4 @@
-"""Which names the lines of a file say, and which of them they call."""
+"""Finds the names that the lines of a file use, and the calls."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING
 from reviewer.syntax.tree import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tree_sitter import Node, Tree
 
-# The part of a call that says what is called: a field, or the first child where the grammar has no field for it.
-# Node types of all grammars together; what one of them calls differently stands beside it.
+# The fields of a call that name the callee, by node type; the first child if a grammar has no field for it.
 _CALLEES: dict[str, tuple[str, ...]] = {
     "call": ("function", "method"),  # Python; Ruby
     "call_expression": ("function",),
@@ -33,9 +30,6 @@ _CALLEES: dict[str, tuple[str, ...]] = {
     "scoped_call_expression": ("name",),
     "struct_expression": ("name",),
 }
-NODE_TYPES = frozenset(_CALLEES)
-"""The types of the nodes that calls are read from."""
-
 _RECEIVERS = ("receiver", "object", "scope")
 _SAYS = frozenset(
     (
@@ -44,10 +38,10 @@ _SAYS = frozenset(
     )
 )
 _BRACKETS = re.compile(r"(?:::)?<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)|\{[^{}]*\}")
-_NESTED = 8  # brackets in brackets that are taken out; more of them say that nothing can be told
-# Ruby's names may end in `?` or `!`; before a dot these are operators of other languages.
+_NESTED = 8  # levels of brackets that are removed; a callee with more is unknown
+# Ruby's names may end in `?` or `!`; before a dot these are operators in other languages.
 _WORD = re.compile(r"\$?[^\W\d][\w$]*(?:[?!](?!\.))?")
-_LONGEST = 2_000  # bytes of a callee; the end of a longer chain says enough
+_LONGEST = 2_000  # bytes of a callee, from its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +49,8 @@ class Call:
     """One call.
 
     Attributes:
-        name: What is called, without what stands before it.
-        receiver: What stands before it, as names: ``("os", "path")`` for ``os.path.join()``.
+        name: The last name of the callee.
+        receiver: The names before it: ``("os", "path")`` for ``os.path.join()``.
         start, end: Its lines, 1-based.
     """
 
@@ -68,11 +62,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """Every name of a file.
+    """The names of a file.
 
     Attributes:
-        calls: In the order of their first lines.
-        said: The names on each line that stand for themselves: not those in comments and texts, nor ``b`` in ``a.b``.
+        calls: The calls, in order of their first lines.
+        said: The names on each line; not those in comments and strings, nor ``b`` in ``a.b``.
     """
 
     calls: tuple[Call, ...]
@@ -102,15 +96,9 @@ def read(tree: Tree, data: bytes) -> References:
 
 
 def _is_member(data: bytes, start: int) -> bool:
-    """Whether a name is that of a part of something, as after the dot of ``a.b`` (but not of ``...b``)."""
+    """Whether a name follows a dot, as in ``a.b`` but not in ``...b``."""
     before = data[max(0, start - 2) : start]
     return before in (b"->", b"::") or (before.endswith(b".") and before != b"..")
-
-
-def called(found: Iterable[Node], data: bytes) -> frozenset[str]:
-    """Read only the names that some nodes call; those of other types than ``NODE_TYPES`` are passed over."""
-    calls = (_call(node, data) for node in found if node.type in NODE_TYPES)
-    return frozenset(call.name for call in calls if call is not None)
 
 
 def _call(node: Node, data: bytes) -> Call | None:
@@ -129,7 +117,7 @@ def _call(node: Node, data: bytes) -> Call | None:
 
 
 def _chain(node: Node, data: bytes) -> tuple[str, ...]:
-    """The names of ``a.b(1).c<T>``, without what stands in brackets."""
+    """The names of ``a.b(1).c<T>``, without the contents of brackets."""
     text = data[max(node.start_byte, node.end_byte - _LONGEST) : node.end_byte].decode("utf-8", "replace")
     for _ in range(_NESTED):
         shorter = _BRACKETS.sub("", text)

@@ -1,7 +1,7 @@
-"""Parsing with tree-sitter, within bounds of size and time.
+"""Parses with tree-sitter, within limits of size and time.
 
-tree-sitter parses broken code too, says where it is broken, and has grammars for every language that matters here as
-wheels; a grammar is imported when the first file of its language turns up.
+tree-sitter also parses broken code and marks where it is broken. A grammar is imported with the first file of its
+language.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from tree_sitter import Language, Node, Parser, Tree
 
 MAX_BYTES = 1024 * 1024
-"""A larger text is not parsed."""
+"""Largest text that is parsed."""
 
 MAX_SECONDS = 2.0
-"""Parsing that takes longer is given up; a real file of ``MAX_BYTES`` takes a tenth of that."""
+"""Longest time to parse a text; a real file of ``MAX_BYTES`` takes a tenth of that."""
 
 _CHUNK = 64 * 1024
 
 
 def encoded(text: str) -> bytes:
-    """Return the bytes that a tree's positions count in."""
-    # Lone surrogates stand for bytes that are no UTF-8; the grammar sees them as the odd characters they are.
+    """Return the bytes that a tree's positions refer to."""
+    # Lone surrogates stand for bytes that are not UTF-8.
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -35,7 +35,7 @@ def decoded(data: bytes) -> str:
 
 
 def parse(grammar: str, data: bytes) -> Tree | None:
-    """Parse a text; None where it is too large, or hostile enough to take too long.
+    """Parse a text; None if it is too large or takes too long.
 
     Args:
         grammar: ``Language.grammar``.
@@ -50,7 +50,7 @@ def parse(grammar: str, data: bytes) -> Tree | None:
             lambda offset, _point: data[offset : offset + _CHUNK],
             progress_callback=lambda _offset, _has_error: time.monotonic() > deadline,
         )
-    except ValueError:  # told to stop
+    except ValueError:  # stopped by the callback
         parser.reset()
         return None
 
@@ -72,10 +72,9 @@ def _parser(grammar: str) -> Parser:
 
 
 def nodes(tree: Tree, types: frozenset[str]) -> list[Node]:
-    """Return the nodes of some types, an outer one before those in it.
+    """Return the nodes of some types, outer ones first.
 
-    A walk rather than tree-sitter's queries: those take quadratic time where a whole file is one long error, and
-    cannot be stopped safely from Python.
+    tree-sitter's queries are not used: they take quadratic time if a whole file is one error, and cannot be stopped.
     """
     found: list[Node] = []
     cursor = tree.walk()
@@ -91,7 +90,7 @@ def nodes(tree: Tree, types: frozenset[str]) -> list[Node]:
 
 
 def count_errors(tree: Tree) -> int:
-    """Count ERROR and MISSING nodes, going only where the tree says that some are."""
+    """Count ERROR and MISSING nodes."""
     count = 0
     waiting = [tree.root_node]
     while waiting:

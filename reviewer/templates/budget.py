@@ -1,8 +1,8 @@
-"""How much one rendering may do: steps, seconds and characters.
+"""Limits the work of one rendering: steps, seconds and characters.
 
-Every loop round, call, filter and template loaded is a step, and every text that grows is measured before it is built.
-Containers may be walked but not printed, compared as text or put into one another by name: printing a list of lists of
-lists that all are the same one takes for ever.
+Every iteration, call, filter, test, comparison and loaded template is a step, and no single step works on more than a
+bounded input. Text is measured before it is built. Containers can be iterated but not printed, converted to text or
+nested by name, because printing deeply shared lists never ends.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_int, do_round
 from jinja2.runtime import Undefined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 MAX_OUTPUT = 2 * 1024 * 1024
-"""Characters of a rendered prompt, and of any text made on the way; far more than a context length holds."""
+"""Characters of a rendered prompt and of any intermediate text; far more than a context length holds."""
 
 MAX_STEPS = 200_000
-"""Loop rounds, calls, filters and loads of one rendering; a diff of 10,000 lines takes some 10,000."""
+"""Steps of one rendering; a diff of 10,000 lines takes about 10,000."""
 
 MAX_SECONDS = 5.0
-"""Time of one rendering, for steps that are few and long; a prompt takes milliseconds."""
+"""Time of one rendering, checked at each step; a prompt takes milliseconds."""
 
 _MAX_ITEMS = 10_000
 _MAX_INTEGER = 2**63
+_MAX_DIGITS = 30
 
 _CONTAINERS = (list, tuple, dict, set, frozenset)
 _PRINTABLE = (str, int, float, Undefined)
 
 
 class TooMuchError(SecurityError):
-    """The template asks for more than a prompt needs."""
+    """The template does more than a prompt needs."""
 
 
 class _Budget:
-    """What is left to one rendering."""
-
     def __init__(self) -> None:
         self.steps = MAX_STEPS
         self.deadline = time.monotonic() + MAX_SECONDS
@@ -59,7 +59,7 @@ _budget: ContextVar[_Budget] = ContextVar("_budget")
 
 @contextmanager
 def fresh() -> Iterator[None]:
-    """Give what runs inside a budget of its own."""
+    """Run the body of a ``with`` statement with a new budget."""
     token = _budget.set(_Budget())
     try:
         yield
@@ -71,16 +71,16 @@ def step() -> None:
     """Take one step.
 
     Raises:
-        TooMuchError: It was one too many.
+        TooMuchError: The steps or the time are used up.
     """
     _budget.get().step()
 
 
 def printed(value: object) -> object:
-    """Pass what may be printed; jinja2 calls this for everything between braces.
+    """Return a value that may be printed; jinja2 calls this for everything between braces.
 
     Raises:
-        TooMuchError: It is a container or another thing whose text may have any size.
+        TooMuchError: It is a container or another object whose text can have any size.
     """
     if value is not None and not isinstance(value, _PRINTABLE):
         raise TooMuchError(f"printing a {type(value).__name__}; walk it, or join it")
@@ -88,29 +88,58 @@ def printed(value: object) -> object:
 
 
 def scalar(value: object) -> object:
-    """Pass what is no container, for the elements of one."""
+    """Return an element of a container, which must not be one itself."""
     if isinstance(value, _CONTAINERS):
         raise TooMuchError("a container inside another one, by name")
     return value
 
 
-def counted(work: Callable[..., object], *, of_text: bool) -> Callable[..., object]:
-    """Make a filter take a step, and refuse containers where it would turn its input into text."""
+def counted(work: Callable[..., object], *, of_text: bool = False, walks: bool = False) -> Callable[..., object]:
+    """Make a filter or a test take a step.
 
-    # wraps() copies the mark by which jinja2 knows that a filter wants its environment.
+    Args:
+        work: The filter.
+        of_text: Refuse containers, which it would convert to text.
+        walks: Refuse a long text, of which it would process each character.
+    """
+
+    # wraps() copies the attribute that makes jinja2 pass the environment.
     @functools.wraps(work)
     def stepping(*args: object, **kwargs: object) -> object:
         step()
-        if of_text:
-            for value in args:
+        for value in args:
+            if of_text:
                 scalar(value)
+            if isinstance(value, (*_CONTAINERS, str) if walks else _CONTAINERS) and len(value) > _MAX_ITEMS:
+                raise TooMuchError(f"a filter on more than {_MAX_ITEMS:,} items")
         return work(*args, **kwargs)
 
     return stepping
 
 
+def passed(value: object) -> object:
+    """Take a step for an operation on ``value``."""
+    step()
+    return value
+
+
+def rounded(value: float, precision: int = 0, method: str = "common") -> float:
+    """The filter ``round``; jinja2's computes a power of ten of any size."""
+    if not (_is_ordinary(value) and abs(precision) <= _MAX_DIGITS):
+        raise TooMuchError(f"rounding to more than {_MAX_DIGITS} digits")
+    return do_round(value, precision, method)  # type: ignore[arg-type]  # it checks the method
+
+
+def whole(value: object, default: int = 0, base: int = 10) -> int:
+    """The filter ``int``, for numbers of ordinary size."""
+    number = do_int(value, default, base)
+    if not _is_ordinary(number):
+        raise TooMuchError("an integer of more than 64 bits")
+    return number
+
+
 def concat(parts: Iterable[str]) -> str:
-    """Join pieces as ``"".join`` does, stopping at the bound instead of after it."""
+    """Join pieces as ``"".join`` does, and stop at the limit."""
     texts: list[str] = []
     total = 0
     for part in parts:
@@ -121,12 +150,13 @@ def concat(parts: Iterable[str]) -> str:
 
 
 def concat_values(values: Iterable[object]) -> str:
-    """What ``~`` does."""
+    """The operator ``~``."""
+    step()
     return concat(str(printed(value)) for value in values)
 
 
 def join(values: Iterable[object], separator: str = "") -> str:
-    """The filter of that name, without its attribute: ``map(attribute=…)`` does that."""
+    """The filter ``join``, without ``attribute``; use ``map(attribute=…)``."""
     texts: list[str] = []
     total = 0
     for value in rounds(values):
@@ -138,14 +168,14 @@ def join(values: Iterable[object], separator: str = "") -> str:
 
 
 def replace(text: object, old: object, new: object, count: int = -1) -> str:
-    """The filter of that name."""
+    """The filter ``replace``."""
     source, before, after = str(text), str(old), str(new)
     _bounded(len(source) + source.count(before) * max(0, len(after) - len(before)))
     return source.replace(before, after, count)
 
 
 def bounded_range(*arguments: int) -> range:
-    """``range``, up to a length that no prompt needs."""
+    """``range`` of a bounded length."""
     numbers = range(*arguments)
     if len(numbers) > _MAX_ITEMS:
         raise TooMuchError(f"a range of more than {_MAX_ITEMS:,}")
@@ -153,7 +183,7 @@ def bounded_range(*arguments: int) -> range:
 
 
 def rounds(values: Iterable[object]) -> Iterator[object]:
-    """Walk values, each one a step."""
+    """Iterate over values; each is a step."""
     budget = _budget.get()
     for value in values:
         budget.step()
@@ -161,10 +191,10 @@ def rounds(values: Iterable[object]) -> Iterator[object]:
 
 
 def check_operation(sign: str, left: object, right: object) -> None:
-    """Let arithmetic on ordinary numbers pass, and ``+`` on texts and lists of bounded length.
+    """Allow arithmetic on ordinary numbers, and ``+`` on text and lists of bounded length.
 
     Raises:
-        TooMuchError: It is none of these.
+        TooMuchError: It is another operation.
     """
     step()
     if sign == "+" and isinstance(left, str) and isinstance(right, str):

@@ -1,4 +1,4 @@
-"""The counters of ``budget.py``, put into a template after it was parsed and before it is compiled."""
+"""Adds the counters of ``budget.py`` to a parsed template before it is compiled."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ FILTERS: dict[str, Callable[..., object]] = {
     "_rounds": budget.rounds,
     "_concat": budget.concat_values,
     "_scalar": budget.scalar,
+    "_step": budget.passed,
 }
-"""What an instrumented template calls."""
+"""The filters that an instrumented template calls."""
 
 
 def instrument(tree: nodes.Template, name: str | None, filename: str | None) -> nodes.Template:
-    """Put the counters into a parsed template.
+    """Add the counters to a parsed template.
 
     Raises:
-        TemplateSyntaxError: It uses what cannot be counted.
+        TemplateSyntaxError: It uses something that cannot be counted.
     """
     counted: nodes.Template = _Instrument(name, filename).visit(tree)
     return counted
 
 
 class _Instrument(NodeTransformer):
-    """Around what ``for`` walks, for each ``~``, and in each container; the visitor finds its methods by name."""
+    """Changes loops, ``~``, comparisons, subscripts and containers; the visitor finds its methods by name."""
 
     def __init__(self, name: str | None, filename: str | None) -> None:
         self._name = name
@@ -48,6 +49,16 @@ class _Instrument(NodeTransformer):
         self.generic_visit(node)
         return _filtered(nodes.Tuple(node.nodes, "load", lineno=node.lineno), "_concat")
 
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.expr = _filtered(node.expr, "_step")
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.node = _filtered(node.node, "_step")
+        return node
+
     def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802
         if node.name in ("varargs", "kwargs"):
             self._refuse(node.name, node)
@@ -60,7 +71,7 @@ class _Instrument(NodeTransformer):
 
     def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        if node.ctx == "load":  # the other kind is what `for a, b in …` stores to
+        if node.ctx == "load":  # not the targets of `for a, b in …`
             node.items = [_element(item) for item in node.items]
         return node
 

@@ -1,13 +1,12 @@
-"""What a template may do, and what its errors say.
+"""Restricts what a template can do, and translates its errors.
 
-Jinja's own sandbox keeps a template from reaching Python. It does not keep one from running for ever or from filling
-the memory, so this one also counts (``budget.py``), and leaves out the filters and methods that make text of any size
-from a number.
+Jinja's sandbox keeps a template away from Python but does not limit its time and memory. This one also counts the work
+(``budget.py``), and omits filters and methods that make text of any size from a number.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from jinja2 import (
     BaseLoader,
@@ -36,27 +35,12 @@ MAX_SOURCE = 64 * 1024
 """Characters of one template."""
 
 _PACKAGED = "packaged/"
-_HINT = "mend that template; a file under .reviewer/prompts may also be deleted, which brings the packaged one back"
+_HINT = "fix the template; to return to the packaged one, delete the file under .reviewer/prompts"
 
 _TEXT_FILTERS = ("capitalize", "lower", "replace", "string", "title", "trim", "truncate", "upper", "wordcount")
-_FILTERS = (
-    *(
-        "abs",
-        "count",
-        "default",
-        "first",
-        "float",
-        "int",
-        "items",
-        "join",
-        "last",
-        "length",
-        "list",
-        "map",
-        "max",
-        "min",
-    ),
-    *("reject", "rejectattr", "reverse", "round", "select", "selectattr", "sort", "unique"),
+_FILTERS = ("abs", "count", "default", "first", "float", "int", "items", "join", "last", "length", "round")
+_WALKING_FILTERS = (
+    *("list", "map", "max", "min", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "unique"),
 )
 # Methods whose result is no larger than what they are called on.
 _METHODS: dict[type, tuple[str, ...]] = {
@@ -73,11 +57,11 @@ _LOOP_METHODS = ("changed", "cycle")
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    intercepted_binops = frozenset(("+", "*", "**", "%"))
+    intercepted_binops = frozenset(("+", "-", "*", "/", "//", "**", "%"))
     concat = staticmethod(budget.concat)
 
     def __init__(self, loader: BaseLoader) -> None:
-        # No autoescape: a prompt is plain text for a model, and escaped code would be other code.
+        # No autoescape: a prompt is plain text, and escaping would change the code in it.
         super().__init__(
             loader=loader,
             undefined=StrictUndefined,
@@ -89,10 +73,12 @@ class _Environment(ImmutableSandboxedEnvironment):
             optimized=False,
             auto_reload=False,
         )
-        known = self.filters | {"join": budget.join, "replace": budget.replace}
-        self.filters = dict(FILTERS)
-        for names, of_text in ((_FILTERS, False), (_TEXT_FILTERS, True)):
-            self.filters |= {name: budget.counted(known[name], of_text=of_text) for name in names}
+        ours = {"int": budget.whole, "join": budget.join, "replace": budget.replace, "round": budget.rounded}
+        known = self.filters | ours
+        self.filters = FILTERS | {name: budget.counted(known[name]) for name in _FILTERS}
+        self.filters |= {name: budget.counted(known[name], of_text=True) for name in _TEXT_FILTERS}
+        self.filters |= {name: budget.counted(known[name], walks=True) for name in _WALKING_FILTERS}
+        self.tests = {name: budget.counted(cast("Callable[..., object]", test)) for name, test in self.tests.items()}
         self.globals = {"range": budget.bounded_range, "namespace": Namespace}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -122,14 +108,14 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 class _Loader(BaseLoader):
-    """Overrides first, then the packaged templates; the latter also as ``packaged/<name>``, so that both can be had."""
+    """Finds an override first, then a packaged template; ``packaged/<name>`` always means the latter."""
 
     def __init__(self, overrides: Mapping[str, str], shown_as: str) -> None:
         self._overrides = overrides
         self._shown_as = shown_as
 
     def shown(self, name: str) -> str:
-        """Where a template lies, for people."""
+        """The path of a template in messages."""
         return f"{self._shown_as}/{name}" if name in self._overrides else f"prompts/{name}"
 
     def get_source(self, _environment: Environment, template: str) -> tuple[str, str, None]:
@@ -153,7 +139,7 @@ class _Loader(BaseLoader):
 
 
 class Sandbox:
-    """Compiles and renders templates; every error of theirs leaves as a ``TemplateError`` with file and line."""
+    """Compiles and renders templates; every error in them becomes a ``TemplateError`` with file and line."""
 
     def __init__(self, overrides: Mapping[str, str], *, shown_as: str) -> None:
         self._loader = _Loader(overrides, shown_as)
@@ -164,7 +150,7 @@ class Sandbox:
         self._guarded(name, lambda: str(self._environment.get_template(name).name))
 
     def render(self, name: str, values: Mapping[str, object]) -> str:
-        """Render a template; white space at both ends is dropped."""
+        """Render a template; white space at both ends is removed."""
         return self._guarded(name, lambda: self._environment.get_template(name).render(values)).strip()
 
     def _guarded(self, name: str, work: Callable[[], str]) -> str:
@@ -185,12 +171,12 @@ class Sandbox:
         except SyntaxError as error:
             _fail(_place(error, shown), f"refused: {error.msg}", error)
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, MemoryError) as error:
-            # What a wrong expression of the template raises: a filter on the wrong type, a division by zero.
+            # Raised by a wrong expression: a filter on the wrong type, a division by zero.
             _fail(_place(error, shown), f"{type(error).__name__}: {error}", error)
 
 
 def _place(error: BaseException, place: str) -> str:
-    """Return ``file:line`` of the innermost template frame, which jinja2 puts into the traceback; else ``place``."""
+    """Return ``file:line`` of the innermost template frame in the traceback; else ``place``."""
     frame = error.__traceback__
     while frame is not None:
         if "__jinja_exception__" in frame.tb_frame.f_globals:

@@ -1,8 +1,7 @@
-"""Code that a change adds but does not finish: empty bodies, placeholders, comments that stand for missing code.
+"""Finds code that a change adds but does not finish: empty bodies, placeholders, comments instead of code.
 
-Found by rules, not by the model, so that it is always found and never invented; the model is only asked to complete
-it. A place is reported where it is plain that code is missing. What a language writes without a body on purpose (an
-abstract method, an overload, an empty constructor, a callback that does nothing) is no gap: see ``intended``.
+It is found by rules; the model is only asked to complete it. Code that is empty on purpose (an abstract method, an
+overload, an empty constructor, a callback that does nothing) is not reported: see ``intended``.
 """
 
 from __future__ import annotations
@@ -33,10 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Kind", "Unfinished", "find", "is_placeholder"]
 
-# Prose and unknown text: a TODO there is a note to people.
+# A TODO in these is a note, not missing code.
 _NO_CODE = frozenset(("generic", "markdown"))
-# Lines of one comment that are taken along with its first.
-_MAX_COMMENT = 8
+_MAX_COMMENT = 8  # further lines of a comment that belong to a gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +42,11 @@ class Unfinished:
     """One gap.
 
     Attributes:
-        start, end: The lines to be replaced, 1-based and inclusive: the placeholder, with the comment above it.
-        kind: What stands there.
-        name: The function that it is in, qualified with ``.``; empty outside of all.
-        signature_start: First line of that function; ``start`` outside of all.
-        whole: The lines hold the signature too (``def f(): pass``), so that a replacement has to repeat it.
+        start, end: The lines to replace, 1-based and inclusive: the placeholder, with the comment above it.
+        kind: The kind of placeholder.
+        name: The function that it is in, qualified with ``.``; empty outside of functions.
+        signature_start: First line of that function; ``start`` outside of functions.
+        whole: Whether the lines contain the signature too (``def f(): pass``), which a replacement must then repeat.
     """
 
     start: int
@@ -60,16 +58,16 @@ class Unfinished:
 
 
 def find(language: str, text: str, added: Iterable[int], *, path: str = "") -> tuple[Unfinished, ...]:
-    """Find the gaps that the added lines make.
+    """Find the gaps that contain an added line.
 
     Args:
         language: ``Language.name``.
         text: The whole file.
-        added: 1-based numbers of the added lines; a gap without one of them is not this change's.
-        path: The file's path, where it is known: stubs (``.pyi``) hold no bodies, tests hold many empty fakes.
+        added: 1-based numbers of the added lines.
+        path: The file's path, if known: stubs (``.pyi``) have no bodies, and tests have many empty fakes.
 
     Returns:
-        In order of their first line, none overlapping another.
+        In order of their first line; they do not overlap.
     """
     lines_added = frozenset(added)
     if language in _NO_CODE or path.endswith((".pyi", ".d.ts")) or not lines_added:
@@ -101,7 +99,7 @@ def _bodies(source: Source, functions: Iterable[Function], added: Sequence[int])
 
 
 def _any_within(numbers: Sequence[int], first: int, last: int) -> bool:
-    """Whether one of the sorted numbers lies in a range."""
+    """Whether one of the sorted numbers is in a range."""
     index = bisect_left(numbers, first)
     return index < len(numbers) and numbers[index] <= last
 
@@ -109,12 +107,14 @@ def _any_within(numbers: Sequence[int], first: int, last: int) -> bool:
 def _lines(
     source: Source, functions: Sequence[Function], numbers: Iterable[int], taken: set[int]
 ) -> Iterator[Unfinished]:
-    """Find single placeholders inside code that is otherwise there."""
+    """Find single placeholders in other code."""
     language, lines = source.language, source.lines
     innermost: dict[int, Function] | None = None
     for number in numbers:
         line = lines[number - 1] if 0 < number <= len(lines) else ""
-        if number in taken or not line.strip() or not _may_be_gap(language, line):
+        if number in taken or not line.strip():
+            continue
+        if not asks_for_code(language, line) and not stands_for_code(language, line):
             continue
         if innermost is None:
             innermost = _innermost(functions)
@@ -130,19 +130,14 @@ def _lines(
         yield Unfinished(number, end, kind, name, signature_start)
 
 
-def _may_be_gap(language: str, line: str) -> bool:
-    """Whether a line is worth a look at what is around it; hardly one in a thousand is."""
-    return asks_for_code(language, line) or stands_for_code(language, line)
-
-
 def _is_gap_in(function: Function, source: Source, line: str) -> bool:
-    """Whether a line stands for code; one of a comment or a docstring does not."""
+    """Whether a line stands for code; not if it is in a comment or a docstring."""
     is_code = line.strip().rstrip(";") in function.body_code
     return is_code and stands_for_code(source.language, line) and not is_fake(function, source.path)
 
 
 def _innermost(functions: Iterable[Function]) -> dict[int, Function]:
-    """The function around each line of a body: the one that begins last."""
+    """The innermost function around each line."""
     found: dict[int, Function] = {}
     for function in sorted(functions, key=lambda function: -function.start):
         for number in range(function.body_start, function.body_end + 1):
@@ -151,7 +146,7 @@ def _innermost(functions: Iterable[Function]) -> dict[int, Function]:
 
 
 def _has_todo_above(language: str, lines: Sequence[str], number: int, taken: Collection[int]) -> bool:
-    """Whether a comment's earlier line has been reported already."""
+    """Whether an earlier line of the same comment has been reported."""
     return number - 1 in taken and stands_alone(language, lines[number - 2])
 
 

@@ -1,4 +1,4 @@
-"""One function's body: what kind of gap it is, and which lines a completion would replace."""
+"""The body of a function: what kind of gap it is, and which lines a completion replaces."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from reviewer.syntax import Function
 
 _QUOTES: Final = re.compile(r"[rRuUbB]{0,2}(?P<quote>\"\"\"|'''|\"|')")
-# These begin a body with an indentation or a keyword; all others with a brace.
+# Bodies of these begin with an indentation or a keyword.
 _WITHOUT_BRACES: Final = frozenset(("python", "ruby"))
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The file that is looked at; its path may be empty."""
+    """The file to search; its path may be empty."""
 
     language: str
     text: str
@@ -30,14 +30,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body as far as it matters here.
+    """The body of a function.
 
     Attributes:
         start, end: The lines that a completion replaces; a docstring stays.
-        whole: Those lines hold the signature too.
-        kind: What stands there; None where the body is finished.
+        whole: Whether those lines contain the signature too.
+        kind: The kind of gap; None if the body is finished.
         comments: The text of its comments.
-        docstring: Python's; empty without one.
+        docstring: Python's docstring; may be empty.
     """
 
     start: int
@@ -49,7 +49,7 @@ class Body:
 
     @classmethod
     def of(cls, source: Source, function: Function) -> Body:
-        """Look at one function of a file."""
+        """The body of one function of a file."""
         language, lines = source.language, source.lines
         docstring = _docstring(function.body_text) if language == "python" else ""
         comments = _comments(language, function.body_text[len(docstring) :])
@@ -80,7 +80,7 @@ def _comments(language: str, body: str) -> tuple[str, ...]:
 
 
 def _span(language: str, function: Function, docstring: str, lines: Sequence[str]) -> tuple[int, int] | None:
-    """The lines inside a body; None where the body has no line to itself."""
+    """The lines inside a body; None if the body shares its lines with the signature."""
     if not function.body_text:
         return None
     if language in _WITHOUT_BRACES:
@@ -91,7 +91,7 @@ def _span(language: str, function: Function, docstring: str, lines: Sequence[str
         start = function.body_start + skipped
         end = function.body_start + function.body_text.count("\n")
         first = (rest.strip() or function.body_text).split("\n")[0].strip()
-        # On one line with the signature (`def f(): pass`), or the `end` on one line with the body.
+        # Not on one line with the signature (`def f(): pass`) or with Ruby's `end`.
         alone = lines[start - 1].strip().startswith(first) and not _ends_here(language, lines[end - 1])
         return (start, end) if alone else None
     start, end = function.body_start + 1, function.body_end - 1

@@ -1,4 +1,4 @@
-"""Functions found by their lines, for a language whose grammar is not packaged."""
+"""Finds functions line by line in Swift, whose grammar is not packaged."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _SWIFT: Final = re.compile(r"^(?P<indent>\s*)(?P<signature>(?:[@\w]+\s+)*func\s+(?P<name>[\w]+).*?)\{\s*(?P<rest>.*)$")
-# A body that is not closed within so many lines is no placeholder.
-_MAX_BODY: Final = 12
+_MAX_BODY: Final = 12  # lines of a placeholder
+_MAX_LINE: Final = 1000
 
 
 def functions_by_line(language: str, lines: Sequence[str]) -> tuple[Function, ...]:
-    """Return the functions that are short enough to be unfinished, in Swift, the one such language with braces."""
+    """Return the functions that are short enough to be unfinished; none in other languages."""
     return tuple(_short_functions(language, lines)) if language == "swift" else ()
 
 
 def _short_functions(language: str, lines: Sequence[str]) -> Iterator[Function]:
     for index, line in enumerate(lines):
-        match = _SWIFT.match(line.rstrip())
+        match = _SWIFT.match(line.rstrip()) if "{" in line and len(line) <= _MAX_LINE else None
         if match is None:
             continue
         end = index if match["rest"].endswith("}") else _closing(lines, index, match["indent"])

@@ -1,4 +1,4 @@
-"""Unfinished code in the added lines, each piece with the text around it, ready to be asked about."""
+"""The unfinished code of a change, each piece with the code around it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reviewer.selection.units import ReviewUnit
     from reviewer.unfinished import Unfinished
 
-# What the model sees on each side of a gap, in lines.
+# Shown on each side of a gap.
 _LINES_BEFORE = 30
 _LINES_AFTER = 10
 
@@ -24,9 +24,9 @@ class Gap:
     """One piece of unfinished code.
 
     Attributes:
-        before, after: The lines around the gap, without it.
-        placeholder: The lines of the gap itself.
-        scope: The function that it is in, or what git's hunk heading says.
+        before, after: The lines before and after the gap.
+        placeholder: The lines of the gap.
+        scope: The function that it is in, or git's hunk heading.
     """
 
     path: str
@@ -39,13 +39,13 @@ class Gap:
 
 
 def find(units: Sequence[ReviewUnit], texts: Mapping[str, str]) -> tuple[Gap, ...]:
-    """Find the unfinished code that the units add, in their order, each gap once.
+    """Find the unfinished code that the units add, in their order.
 
     Args:
-        units: What is reviewed.
-        texts: The new side's whole text of each path.
+        units: The units under review.
+        texts: The whole new text of each path.
     """
-    # By file and not by unit: a file with a thousand hunks is walked through once.
+    # By file, because a file can have thousands of units.
     own: dict[str, list[ReviewUnit]] = {}
     for unit in units:
         own.setdefault(unit.path, []).append(unit)

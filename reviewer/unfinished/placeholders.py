@@ -1,4 +1,7 @@
-"""What a placeholder looks like in each language: statements, and comments that ask for code."""
+"""The placeholders of each language: statements that stand for code, and comments that ask for it.
+
+Input is cut to a bounded length before it is matched, so that no line makes a pattern slow.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from reviewer.languages import LANGUAGES
 
 
 class Kind(StrEnum):
-    """What stands where code should; the value is for people."""
+    """What is there instead of code; the value is shown to people."""
 
     EMPTY = "empty body"
     PASS = "only pass"  # noqa: S105  # the statement
@@ -20,15 +23,15 @@ class Kind(StrEnum):
     TODO = "TODO"
 
 
-# A text in quotes which says that the code is still to come; the second only where it says "yet".
+# A string literal which says that the code is missing. SOON excludes a permanent "not implemented".
 _SOON: Final = r"(?:not[\s_-]+yet[\s_-]+(?:been[\s_-]+)?implemented|not[\s_-]*implemented[\s_-]+yet|to[\s_-]?do\b|fixme\b|implement\s+(?:me|this|it)\b)"  # noqa: E501
 _NEVER: Final = rf"(?:{_SOON}|not[\s_-]*(?:been[\s_-]+)?implemented|unimplemented|not\s+supported\s+yet)"
 _SAYS: Final = rf"""\$?[frub]?["'`](?i:[^"'`\n]*?{_NEVER})"""
 _SAYS_SOON: Final = rf"""\$?[frub]?["'`](?i:[^"'`\n]*?{_SOON})"""
 _ERROR: Final = r"[\w.:\\]*(?:Error|Exception|error|exception)"
 
-# Whole statements that do nothing but say so. Each is matched against one statement, without its semicolon. Python's
-# NotImplementedError with another text is a refusal with a reason, which is an answer.
+# Each is matched against a whole statement without its semicolon. NotImplementedError with another text is left out: it
+# gives a reason for refusing.
 _SAID: Final[dict[str, str]] = {
     "python": rf"raise\s+NotImplementedError\b(?:\s*\(\s*\))?|raise\s+{_ERROR}\(\s*{_SAYS}.*\)",
     "javascript": rf"throw\s+new\s+NotImplemented\w*\(.*\)|throw\s+(?:new\s+)?{_ERROR}\(\s*{_SAYS}.*\)"
@@ -48,8 +51,7 @@ _SAID: Final[dict[str, str]] = {
 _SAID["cpp"] = rf"{_SAID['c']}|throw\s+[\w:]+[({{]\s*{_SAYS}.*[)}}]"
 _SAID["typescript"] = _SAID["tsx"] = _SAID["javascript"]
 
-# Those that also mean missing code in the middle of other code. A branch that raises NotImplementedError, or says that
-# something is "not implemented", may well be all there is to say about it; one that says "yet" is not.
+# Those that mean missing code in the middle of other code too, where "not implemented" without "yet" may be final.
 _PARTIAL: Final[dict[str, str]] = {
     "python": rf"raise\s+{_ERROR}\(\s*{_SAYS_SOON}.*\)",
     "javascript": rf"throw\s+(?:new\s+)?(?:{_ERROR}\(\s*)?{_SAYS_SOON}.*",
@@ -68,7 +70,7 @@ _PARTIAL["typescript"] = _PARTIAL["tsx"] = _PARTIAL["javascript"]
 # Rust's macros are expressions: `let x = todo!();`, `_ => todo!(),`, `None => { unimplemented!() }`.
 _PARTIAL["rust"] = rf"(?:.*(?:=>?|\{{|\breturn)\s*)?(?:{_SAID['rust']})[\s}},]*"
 
-# What a body does that is written only so that it compiles.
+# A body that is only there to compile.
 _TRIVIAL: Final = re.compile(
     r"(?:return|yield)?\s*\(?(?:None|null|NULL|nullptr|nil|undefined|false|False|true|True|0|0\.0|-1|\"\"|''|\[\]|\{\}|\(\)"
     r"|default|Ok\(\(\)\)|Default::default\(\)|String::new\(\)|Vec::new\(\)|Promise\.resolve\(\))\)?"
@@ -86,18 +88,18 @@ _ASKS: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _DOCUMENTATION: Final = ("*", "///", "//!")
-# Longer code is no placeholder.
-_MAX_CHARS: Final = 1000
+_MAX_CHARS: Final = 1000  # of a placeholder
+_MAX_COMMENT: Final = 500  # characters of a comment that are read
 _OPENING: Final = {"(": ")", "[": "]", "{": "}"}
 
 
 def is_placeholder(language: str, code: str) -> bool:
-    """Whether all of some code, comments left out of it, only stands for code."""
+    """Whether some code, without its comments, is only a placeholder."""
     return kind_of(language, code) is not None
 
 
 def kind_of(language: str, code: str) -> Kind | None:
-    """Return what kind of placeholder some code is; None for real code, and for code that merely returns a constant."""
+    """The kind of placeholder that some code is; None for real code and for code that only returns a constant."""
     if not code.strip():
         return Kind.EMPTY
     if len(code) > _MAX_CHARS:
@@ -110,8 +112,8 @@ def kind_of(language: str, code: str) -> Kind | None:
 
 
 def is_trivial(statement: str) -> bool:
-    """Whether a statement is there only so that the body compiles, such as ``return None``."""
-    return _TRIVIAL.fullmatch(statement.strip().rstrip(";").strip()) is not None
+    """Whether a statement is only there to compile, such as ``return None``."""
+    return len(statement) <= _MAX_CHARS and _TRIVIAL.fullmatch(statement.strip().rstrip(";").strip()) is not None
 
 
 def only_trivial(language: str, code: str) -> bool:
@@ -120,39 +122,51 @@ def only_trivial(language: str, code: str) -> bool:
 
 
 def has_todo(text: str) -> bool:
-    """Whether a text holds a TODO mark or asks for code."""
+    """Whether a comment has a TODO mark or asks for code."""
+    text = text[:_MAX_COMMENT]
     return bool(_TODO.search(text) or _ASKS.search(text))
 
 
 def asks_for_code(language: str, line: str) -> bool:
-    """Whether a line has a comment which says that code is missing right there."""
+    """Whether a line has a comment which says that code is missing there."""
     comment = comment_of(language, line)
-    # An example in documentation, a comment within a comment too, may say so of its reader's code.
+    # Documentation, and a comment in a comment, may be about the reader's code.
     if comment is None or line.lstrip().startswith(_DOCUMENTATION) or comment.startswith(("#", "//")):
         return False
-    return _ASKS.search(comment) is not None
+    return _ASKS.search(comment[:_MAX_COMMENT]) is not None
 
 
 def stands_for_code(language: str, line: str) -> bool:
     """Whether a line is a placeholder statement even in the middle of other code."""
-    pattern = _compiled("partial", language)
-    return pattern is not None and pattern.fullmatch(line.strip().rstrip(";").strip()) is not None
+    pattern, statement = _compiled("partial", language), line.strip()
+    if pattern is None or len(statement) > _MAX_CHARS:
+        return False
+    return pattern.fullmatch(statement.rstrip(";").strip()) is not None
 
 
 def comment_of(language: str, line: str) -> str | None:
-    """Return the text of the comment on a line, also inside a block comment; None without one."""
+    """The text of the comment on a line, which may be inside a block comment; None without one."""
     match = _comment(language).search(line)
-    return None if match is None else match["text"].strip()
+    if match is None:
+        return None
+    text = line[match.end() :].rstrip()
+    return next((text.removesuffix(end) for end in ("*/", "-->") if text.endswith(end)), text).strip()
+
+
+def without_comment(language: str, line: str) -> str:
+    """A line up to its comment."""
+    match = _comment(language).search(line)
+    return line if match is None else line[: match.start()]
 
 
 def stands_alone(language: str, line: str) -> bool:
-    """Whether a line is nothing but a comment."""
+    """Whether a line is only a comment."""
     match = _comment(language).search(line)
     return match is not None and not line[: match.start()].strip()
 
 
 def split(language: str, code: str) -> list[str]:
-    """Split code into statements at semicolons and line ends that no bracket or quote encloses."""
+    """Split code into statements at semicolons and line ends outside of brackets and quotes."""
     parts, depth, quote, start = [], [], "", 0
     index = 0
     while index < len(code):
@@ -197,6 +211,5 @@ def _comment(language: str) -> re.Pattern[str]:
         marks.append("#(?!\\[)")
     if value.block_comment:
         marks += [re.escape(value.block_comment[0]), r"^\s*\*(?=\s)"]
-    # A mark within a word or after a colon is no comment: `$#`, `https://`.
-    joined = "|".join(marks) or "(?!)"
-    return re.compile(rf"(?<![\w:$\"'])(?:{joined})[*/!#]*(?P<text>.*?)(?:\*/|-->)?\s*$")
+    # A mark within a word or after a colon does not start a comment: `$#`, `https://`.
+    return re.compile(rf"(?<![\w:$\"'])(?:{'|'.join(marks) or '(?!)'})[*/!#]*")

@@ -26,7 +26,7 @@ UNIT = ReviewUnit(
 )
 
 
-def raw(message: str = "Fails when values is empty.", line: int = 1, fix: str | None = None) -> RawFinding:
+def raw(message: str = "Fails when values is empty.", line: int = 2, fix: str | None = None) -> RawFinding:
     return RawFinding(line, Severity.ERROR, Category.BUG, message, fix)
 
 
@@ -37,15 +37,15 @@ def gap() -> tuple[Gap, str]:
 
 
 def test_nothing_is_dropped() -> None:
-    reply = Reply("Ok then.", (raw(), raw(line=2), raw("`load_config` fails."), raw("x")))
+    reply = Reply("Ok then.", (raw(), raw(line=1), raw("`load_config` fails."), raw("x")))
     checked = findings(reply, UNIT, TEXT, ())
     assert [set(found.marks) for found in checked] == [set(), {Mark.OFF_CHANGE}, {Mark.UNGROUNDED}, {Mark.EMPTY}]
 
 
-def test_a_line_is_called_by_its_number_in_the_file() -> None:
-    (found,) = findings(Reply("", (raw("Line 1 fails when values is empty."),)), UNIT, TEXT, ())
-    assert (found.line, found.message) == (2, "Line 2 fails when values is empty.")
-    assert found.shown
+@pytest.mark.parametrize("where", ["Line 2", "line #2", "L2:", "Lines 1-2", "Zeile 2", "\u7b2c2\u884c"])
+def test_a_message_keeps_the_line_numbers_that_the_model_saw(where: str) -> None:
+    (found,) = findings(Reply("", (raw(f"{where} fails when values is empty."),)), UNIT, TEXT, ())
+    assert (found.line, found.message) == (2, f"{where} fails when values is empty.")
 
 
 def test_a_fix_is_tried_on_the_text() -> None:
@@ -58,8 +58,15 @@ def test_a_fix_is_tried_on_the_text() -> None:
 
 
 def test_the_explanation_is_held_to_the_unit_too() -> None:
-    assert explanation(Reply("Averages the values.", ()), UNIT, ()).shown
-    assert not explanation(Reply("Reads config/loader.yaml first.", ()), UNIT, ()).shown
+    good, bad = (explanation(Reply(text, ()), UNIT, ()) for text in ("Averages values.", "Reads config/loader.yaml."))
+    assert good is not None
+    assert good.shown
+    assert bad is not None
+    assert not bad.shown
+
+
+def test_a_change_that_needs_no_explanation_has_none() -> None:
+    assert explanation(Reply("", ()), UNIT, ()) is None
 
 
 @pytest.mark.parametrize(

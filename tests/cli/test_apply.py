@@ -39,7 +39,7 @@ def answer(line: int, fix: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def engine() -> Iterator[FakeEngine]:
     rules = [
-        Rule(match="def average", json=answer(1, BEFORE.splitlines()[1])),
+        Rule(match="def average", json=answer(2, BEFORE.splitlines()[1])),
         Rule(match="def double", json={"explanation": "Adds double().", "findings": []}, times=0),
         Rule(match="pass$", text="    return 2 * x"),
     ]

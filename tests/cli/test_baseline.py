@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
 AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 FOUND = {
-    "line": 1,
+    "line": 2,
     "severity": "error",
     "category": "bug",
     "message": "ZeroDivisionError when values is empty",
@@ -56,7 +56,7 @@ def test_a_baseline_silences_what_is_there(changed: Repo, env: dict[str, str], e
     done = reviewer(*gate, cwd=changed.root, env=env)
     assert done.returncode == 0
     assert "baseline 1" in done.stdout
-    engine.update(Rule(match="def average", json=REPLY | {"findings": [FOUND | {"line": 4}]}))
+    engine.update(Rule(match="def average", json=REPLY | {"findings": [FOUND | {"line": 5}]}))
     changed.stage({"stats.py": "import math\n\n\n" + AFTER})
     assert reviewer(*gate, cwd=changed.root, env=env).returncode == 0, "it moved"
 

@@ -20,7 +20,7 @@ AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 
 def reply(severity: str) -> dict[str, Any]:
     message = "ZeroDivisionError when values is empty"
-    found = {"line": 1, "severity": severity, "category": "bug", "message": message, "fix": BEFORE.splitlines()[1]}
+    found = {"line": 2, "severity": severity, "category": "bug", "message": message, "fix": BEFORE.splitlines()[1]}
     return {"explanation": "Drops the guard for an empty list.", "findings": [found]}
 
 

@@ -22,7 +22,7 @@ AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[FakeEngine]:
-    found = {"line": 1, "severity": "error", "category": "bug", "message": "ZeroDivisionError when values is empty"}
+    found = {"line": 2, "severity": "error", "category": "bug", "message": "ZeroDivisionError when values is empty"}
     reply = {"explanation": "Drops the guard for an empty list.", "findings": [{**found, "fix": ""}]}
     with FakeEngine(Script(rules=[Rule(match="def average", json=reply)]), tcp=True) as running:
         yield running

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from reviewer.cli.complete import around
 from reviewer.cli.places import Cursor, Lines, parse_cursor, parse_lines, read_text
 from reviewer.errors import UsageError
+
+if TYPE_CHECKING:
+    from tests.repo import Repo
 
 
 @pytest.mark.parametrize(
@@ -49,6 +53,24 @@ def test_cursors(place: str, path: str, line: int, column: int | None) -> None:
 def test_no_cursor(place: str) -> None:
     with pytest.raises(UsageError, match="names no line"):
         parse_cursor(place)
+
+
+SEPARATORS = ("\f", "\v", "\r", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
+
+
+@pytest.mark.parametrize("separator", SEPARATORS, ids=ascii)
+def test_lines_are_those_of_git(repo: Repo, separator: str) -> None:
+    text = f"a = 1\n# x{separator}y\r\n{separator}\nlast{separator}"
+    repo.commit(files={"a.py": text.encode()})
+    count = len(repo.git("blame", "-s", "a.py").rstrip(b"\n").split(b"\n"))
+    for number in range(1, count + 1):
+        shown = repo.git("blame", "-p", f"-L{number},{number}", "a.py").partition(b"\n\t")[2]
+        assert Lines(Path("a.py"), number, number).of(text).rstrip("\n").encode() == shown.removesuffix(b"\n")
+    with pytest.raises(UsageError, match=f"has {count} lines"):
+        Lines(Path("a.py"), count + 1, count + 1).of(text)
+    assert Cursor(Path("a.py"), 2, 5).offset(text) == 10
+    assert Cursor(Path("a.py"), 2).offset(text) == len(f"a = 1\n# x{separator}y")
+    assert Cursor(Path("a.py"), count).offset(text) == len(text)
 
 
 def test_cutting_lines() -> None:

@@ -26,7 +26,7 @@ def answer(*findings: dict[str, Any]) -> dict[str, Any]:
 
 def finding(severity: str) -> dict[str, Any]:
     message = "ZeroDivisionError when values is empty"
-    return {"line": 1, "severity": severity, "category": "bug", "message": message, "fix": BEFORE.splitlines()[1]}
+    return {"line": 2, "severity": severity, "category": "bug", "message": message, "fix": BEFORE.splitlines()[1]}
 
 
 def engine_env(engine: FakeEngine) -> dict[str, str]:

@@ -119,7 +119,7 @@ def make() -> Iterator[Callable[[Script], Own]]:
 
 def request(number: int) -> Request:
     messages = ({"role": "user", "content": f"question {number} of many"},)
-    return Request(messages, review_schema(3, PROFILE.bounds), 100, read_review)
+    return Request(messages, review_schema((1, 2, 3), PROFILE.bounds), 100, read_review)
 
 
 async def ask(manager: AIModelManager, question: str) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from reviewer.engine.profile import FimTokens
+from reviewer.engine.special_tokens import SpecialTokens
 from reviewer.engine.tasks import (
     CompletionTask,
     completion,
@@ -80,9 +81,11 @@ def test_a_fence_cannot_be_closed_by_the_code() -> None:
     assert user["content"].startswith("````python\n")
 
 
-def test_fim_tokens_in_the_code_are_removed() -> None:
+def test_code_cannot_contain_the_tokens_of_the_model() -> None:
     tokens = FimTokens("<P>", "<S>", "<M>")
-    assert fim_prompt(CompletionTask(LANGUAGES["python"], "a<M>b", "c<S>d"), tokens) == "<P>ab<S>cd<M>"
+    task = CompletionTask(LANGUAGES["python"], "a<M>b</end>", "c<S>d")
+    prompt = fim_prompt(task, tokens, SpecialTokens(("<P>", "<S>", "<M>", "</end>")))
+    assert prompt == "<P>a<~M>b<~/end><S>c<~S>d<M>"
 
 
 @pytest.mark.parametrize("cursor", [-1, 6])

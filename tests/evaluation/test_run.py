@@ -53,7 +53,7 @@ def row(name: str) -> str:
 
 @pytest.mark.anyio
 async def test_records_hold_what_the_review_gave(tmp_path: Path) -> None:
-    script = Script(rules=[reply(1, match=IS_BUG), reply()])
+    script = Script(rules=[reply(3, match=IS_BUG), reply()])
     with FakeEngine(script, tcp=True) as engine:
         records = await evaluate([bug(), fix()], Settings(url=engine.endpoint.url), tmp_path / "log.jsonl")
     first, second = records
@@ -203,7 +203,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_the_command_writes_a_table_json_and_a_page(tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text(row("p0"), encoding="utf-8")
-    with FakeEngine(Script(rules=[reply(1)]), tcp=True) as engine:
+    with FakeEngine(Script(rules=[reply(3)]), tcp=True) as engine:
         env = {"REVIEWER_ENGINE_URL": engine.endpoint.url}
         args = ("eval", "pairs.jsonl", "--html", "out/page.html")
         table = reviewer(*args, cwd=tmp_path, env=env)
@@ -232,7 +232,7 @@ def test_bad_input_is_a_usage_error(tmp_path: Path, args: tuple[str, ...]) -> No
 def test_models_of_one_log_stand_side_by_side(tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text(row("p0"), encoding="utf-8")
     outputs = []
-    for name, lines in (("silent", ()), ("loud", (1,))):
+    for name, lines in (("silent", ()), ("loud", (3,))):
         with FakeEngine(Script(rules=[reply(*lines)]), tcp=True, name=name) as engine:
             outputs.append(reviewer("eval", "pairs.jsonl", "--json", "--model", name, cwd=tmp_path,
                                     env={"REVIEWER_ENGINE_URL": engine.endpoint.url}))  # fmt: skip

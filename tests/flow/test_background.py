@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="hook scripts as POSI
 CHAT = "/v1/chat/completions"
 BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
 AFTER = "def average(values):\n    return sum(values) / len(values)\n"
-ERROR = {"line": 1, "severity": "error", "category": "bug", "message": "The division fails without values.", "fix": ""}
+ERROR = {"line": 2, "severity": "error", "category": "bug", "message": "The division fails without values.", "fix": ""}
 SAID = {"explanation": "Drops the guard for an empty list of values.", "findings": [ERROR]}
 DEAD = {"REVIEWER_ENGINE_URL": "http://127.0.0.1:1"}
 

@@ -27,7 +27,7 @@ DEAD = {"REVIEWER_ENGINE_URL": "http://127.0.0.1:1"}
 
 def reply(severity: str) -> dict[str, Any]:
     message = "ZeroDivisionError when values is empty"
-    found = {"line": 1, "severity": severity, "category": "bug", "message": message, "fix": BEFORE.splitlines()[1]}
+    found = {"line": 2, "severity": severity, "category": "bug", "message": message, "fix": BEFORE.splitlines()[1]}
     return {"explanation": "Drops the guard for an empty list.", "findings": [found]}
 
 

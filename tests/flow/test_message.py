@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="hook scripts as POSIX runs them")
 
 CHAT = "/v1/chat/completions"
-WHOLE = "You sum up one code change"
+WHOLE = "Summarize one code change"
 BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
 AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 SUMMARY: dict[str, Any] = {

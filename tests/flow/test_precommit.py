@@ -52,7 +52,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def engine() -> Iterator[FakeEngine]:
     found: dict[str, Any] = {
-        "line": 1,
+        "line": 2,
         "severity": "error",
         "category": "bug",
         "message": "ZeroDivisionError when values is empty",
@@ -158,7 +158,7 @@ def test_a_message_through_pre_commit(
         "commit_subject": "Drop the guard of average", "commit_body": "",
     }  # fmt: skip
     piece = {"explanation": "Drops the guard of average for values that are empty.", "findings": []}
-    engine.update(Rule(match="You sum up one code change", json=summary), Rule(json=piece))
+    engine.update(Rule(match="Summarize one code change", json=summary), Rule(json=piece))
     configure(changed, package, "vllm-reviewer\n      - id: vllm-reviewer-commit-message")
     stages = ("--hook-type", "pre-commit", "--hook-type", "prepare-commit-msg")
     assert pre_commit(changed, env, "install", *stages).returncode == 0

@@ -26,7 +26,7 @@ CHAT = "/v1/chat/completions"
 BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
 AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 OTHER = "def median(values):\n    return sorted(values)[len(values) // 2]\n"
-ERROR = {"line": 1, "severity": "error", "category": "bug", "message": "The division fails without values.", "fix": ""}
+ERROR = {"line": 2, "severity": "error", "category": "bug", "message": "The division fails without values.", "fix": ""}
 SAID = {"explanation": "Drops the guard for an empty list of values.", "findings": [ERROR]}
 
 

@@ -23,6 +23,18 @@ def prompts(tokens: int = 8192, *, few_shot: bool = False) -> Prompts:
     return Prompts(ModelProfile("m", "d", tokens, few_shot=few_shot), {})
 
 
+def test_lines_and_schema_have_the_numbers_of_the_file() -> None:
+    lines = (
+        SourceLine(LineKind.CONTEXT, "def f():", 29, 29),
+        SourceLine(LineKind.REMOVED, "    return 1", 30, None),
+        SourceLine(LineKind.ADDED, "    return 2", None, 30),
+    )
+    request = prompts().review(ReviewUnit("a.py", LANGUAGES["python"], "f", lines, (30,)))
+    assert "\n  def f():\n -    return 1\n30 +    return 2\n" in request.messages[-1]["content"]
+    assert request.schema is not None
+    assert request.schema["properties"]["findings"]["items"]["properties"]["line"]["enum"] == [30]
+
+
 def content(*pieces: Piece) -> str:
     return prompts().review(unit(), pieces).messages[-1]["content"]
 

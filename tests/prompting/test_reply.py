@@ -27,7 +27,7 @@ def reply(**changes: object) -> str:
 
 def test_a_reply_that_obeys_the_schema_reads() -> None:
     text = reply()
-    jsonschema.validate(json.loads(text), review_schema(7, BOUNDS))
+    jsonschema.validate(json.loads(text), review_schema((5, 7), BOUNDS))
     read = read_review(text, truncated=False)
     assert read.explanation == "It adds."
     assert read.findings == (RawFinding(7, Severity.ERROR, Category.BUG, "It fails.", None, "return a + b"),)
@@ -36,7 +36,7 @@ def test_a_reply_that_obeys_the_schema_reads() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"findings": [FINDING | {"line": 8}]},
+        {"findings": [FINDING | {"line": 6}]},
         {"findings": [FINDING, FINDING]},
         {"findings": [FINDING | {"severity": "fatal"}]},
         {"findings": [FINDING | {"category": "unfinished"}]},
@@ -48,7 +48,7 @@ def test_a_reply_that_obeys_the_schema_reads() -> None:
 )
 def test_the_schema_refuses(change: dict[str, object]) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(json.loads(reply(**change)), review_schema(7, BOUNDS))
+        jsonschema.validate(json.loads(reply(**change)), review_schema((5, 7), BOUNDS))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_an_unusable_reply_says_why(text: str, why: str) -> None:
 
 
 def test_what_is_not_asked_for_cannot_be_said() -> None:
-    schema = review_schema(7, dataclasses.replace(BOUNDS, quote_chars=0, fix_chars=0))
+    schema = review_schema((5, 7), dataclasses.replace(BOUNDS, quote_chars=0, fix_chars=0))
     asked = schema["properties"]["findings"]["items"]
     assert not {"quote", "fix"} & set(asked["properties"])
     assert asked["required"] == list(asked["properties"])

@@ -45,16 +45,16 @@ def test_where_it_holds(front: str, paths: tuple[str, ...], languages: tuple[str
     [
         ("---\npath: [a]\n---\nx", r"rules/a\.md: unknown key 'path'"),
         ("---\npaths: [a\n---\nx", r"rules/a\.md, line \d"),
-        ("---\npaths: [1]\n---\nx", r"paths is no list of texts"),
-        ("---\npaths: {a: b}\n---\nx", r"paths is no list of texts"),
-        ("---\n- a\n---\nx", r"no list of keys"),
-        ("---\npaths: [a]\nx", r"has no end"),
+        ("---\npaths: [1]\n---\nx", r"paths is not a list of strings"),
+        ("---\npaths: {a: b}\n---\nx", r"paths is not a list of strings"),
+        ("---\n- a\n---\nx", r"not a mapping"),
+        ("---\npaths: [a]\nx", r"is not closed"),
         ("---\nlanguages: [pyton]\n---\nx", r"unknown language 'pyton'"),
-        ("---\npaths: [a]\n---\n \n", r"says nothing"),
+        ("---\npaths: [a]\n---\n \n", r"has no text"),
         ("---\n" + "#" * 5000 + "\n---\nx", r"longer than 4000"),
         ("---\n" + "[" * 3000 + "\n---\nx", r"rules/a\.md"),
         ("---\n!!python/object/apply:os.system [ls]\n---\nx", r"rules/a\.md"),
-        ("x" * (MAX_CHARS + 1), rf"at most {MAX_CHARS}"),
+        ("x" * (MAX_CHARS + 1), rf"limit is {MAX_CHARS}"),
     ],
 )
 def test_a_wrong_one_is_named(text: str, told: str) -> None:

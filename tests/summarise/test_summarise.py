@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 CHAT = "/v1/chat/completions"
-WHOLE = "You sum up one code change"
+WHOLE = "Summarize one code change"
 BEFORE = {"a.py": "def average(values):\n    return 1\n", "b.py": "def parse(text):\n    return 1\n"}
 AFTER = {"a.py": "def average(values):\n    return 2\n", "b.py": "def parse(text):\n    return 2\n"}
 SUMMARY: dict[str, Any] = {
@@ -37,7 +37,7 @@ SUMMARY: dict[str, Any] = {
     "commit_subject": "Return 2 from average and parse",
     "commit_body": "",
 }
-FINDING = {"line": 1, "severity": "error", "category": "bug", "message": "parse returns 2 for any text.", "fix": ""}
+FINDING = {"line": 2, "severity": "error", "category": "bug", "message": "parse returns 2 for any text.", "fix": ""}
 PIECES = [
     Rule(match="def parse", path=CHAT, json={"explanation": "Makes parse return 2.", "findings": [FINDING]}),
     Rule(match="def average", path=CHAT, json={"explanation": "Makes average return 2.", "findings": []}),

@@ -77,7 +77,7 @@ def _source(spec: Spec, rule: str, url: str = "") -> Source:
 
 
 def _lines(spec: Spec, output: bytes) -> Iterator[Diagnostic]:
-    for line in output.decode("utf-8", "replace").splitlines():
+    for line in output.decode("utf-8", "replace").split("\n"):
         match = _LINE.fullmatch(line.strip()) if len(line) <= _LONGEST_LINE else None
         if match is not None:
             rule, message = _code(match["message"], match["rustc"])
@@ -113,7 +113,7 @@ def _rdjson(spec: Spec, output: bytes) -> Iterator[Diagnostic]:
 
 
 def _rdjsonl(spec: Spec, output: bytes) -> Iterator[Diagnostic]:
-    for line in output.splitlines():
+    for line in output.split(b"\n"):
         if line.strip():
             yield from _rdf(spec, record(_json(line)), "")
 

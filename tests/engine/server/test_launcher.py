@@ -205,7 +205,7 @@ def test_socket_is_opened_after_the_fork_and_a_signal_ends_both(launched: Callab
     order = [name for name in noted if name != "scheduler"]
     assert order == ["configuration", "engine", "socket", "warm-up", "left", "serving"]
     warmed = noted["warm-up"]["structured_outputs"]["json"]["properties"].values()
-    wanted = review_schema(3, bounds)["properties"]
+    wanted = review_schema((1, 2, 3), bounds)["properties"]
     for text in (wanted["explanation"], wanted["findings"]["items"]["properties"]["message"]):
         assert text in warmed, "what a review will be decoded to has been compiled"
     server.process.terminate()

@@ -1,8 +1,7 @@
-"""Which language a text without a path is written in, by constructs that prose does not contain.
+"""Guesses the language of text without a path from constructs that prose does not contain.
 
-Patterns are matched against single lines, stripped and cut, so that no text makes one of them slow. Two points make a
-guess: one construct that stands for itself (a proof), or two different ones that each could stand there by chance
-(hints).
+Patterns are matched against single lines of bounded length, so that no text makes them slow. Two points make a guess:
+one construct that is typical of the language alone (a proof), or two that could occur by chance (hints).
 """
 
 from __future__ import annotations
@@ -189,7 +188,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "markdown": ((r"\[!\[.*\]\(.*\)",), (r"#{1,6} \w.*$", r"[-*] (?:\[[ x]\] )?\S", r".*\[[^\[\]]+\]\([^()]+\)")),
 }
 
-# A text that is enough of the second is not the first, however much of the first it also contains.
+# The first language's constructs also occur in the second, so the second wins if it has enough points.
 _SPECIAL = (("html", "php"), ("javascript", "typescript"), ("c", "cpp"))
 
 
@@ -204,8 +203,8 @@ def _patterns() -> tuple[tuple[str, int, re.Pattern[str]], ...]:
 
 
 def strongest(text: str) -> str | None:
-    """Return the name of the language with most evidence, or None where none has enough."""
-    lines = [line.strip()[:_LINE_LENGTH] for line in text.splitlines()[:_LINES]]
+    """Return the name of the language with the most points; None if none has enough."""
+    lines = [line.strip()[:_LINE_LENGTH] for line in text.split("\n", _LINES)[:_LINES]]
     points: dict[str, int] = {}
     for language, weight, pattern in _patterns():
         if any(pattern.match(line) for line in lines):
