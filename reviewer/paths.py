@@ -12,12 +12,12 @@ GIT_FOLDER = "reviewer"
 
 
 def data_dir() -> Path:
-    """Models and the managed engine environment: large, kept."""
+    """Models and the managed engine environment."""
     return _under("data", "user_data_path")
 
 
 def cache_dir() -> Path:
-    """The answer cache: rebuilt when lost."""
+    """The answer cache, which may be deleted at any time."""
     return _under("cache", "user_cache_path")
 
 
@@ -32,7 +32,7 @@ def config_dir() -> Path:
 
 
 def run_dir() -> Path:
-    """Sockets, locks and state files of running engines; the caller makes it with mode 0700."""
+    """Sockets, locks and state files of running engines; created with mode 0700 by the caller."""
     return _under("run", "user_runtime_path")
 
 

@@ -1,7 +1,7 @@
-"""``reviewer hook``: what a git hook calls, native or through pre-commit.
+"""``reviewer hook``: run by git hooks, native or through pre-commit.
 
-A hook stands between a person and their commit. It never asks anything, needs no terminal, starts fast where there is
-nothing to do, and lets the commit go on where it cannot review, unless it was told to require the review.
+A hook never asks anything, needs no terminal, is quick if there is nothing to do, and lets git continue if it cannot
+review, unless a review is required.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from reviewer.config import Settings
-    from reviewer.errors import EngineError
     from reviewer.git import Repository, Target
 
-# What git itself records in a commit: not what only lies in a submodule, nor what is merely intended to be added.
+# What git records in a commit: no changes inside submodules, no intent-to-add entries.
 _ANYTHING_STAGED = (
     "diff-index",
     "--cached",
@@ -35,37 +34,35 @@ _ANYTHING_STAGED = (
 )
 
 
-_COMMIT = "the commit"
 _WORK = "work"
+_UNREVIEWED = "reviewer: continuing without a review"
 
 
 @click.group()
 @click.pass_context
 def hook(ctx: click.Context) -> None:
-    """Review from a git hook; reviewer install sets one up."""
-    if ctx.invoked_subcommand != _WORK:  # nobody would hear it there
+    """Review from a git hook; set one up with reviewer install."""
+    if ctx.invoked_subcommand != _WORK:  # its output goes to a log
         from reviewer.deferred.worker import tell_news
 
         tell_news()
 
 
 @hook.command("pre-commit")
-@click.option(
-    "--background/--no-background", default=None, help="Let the commit go at once; its review follows as a git note."
-)
+@click.option("--background/--no-background", default=None, help="Do not wait; review the commit in the background.")
 @options.gate_options
 @options.model_options
 @options.review_options
 @click.argument("ignored", nargs=-1, type=click.UNPROCESSED)
-def pre_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 - names of files, where a tool passes them
+def pre_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 - file names, which some tools pass
     """Review what git commit is about to record."""
     if flags["background"] and _gated(flags):
-        raise click.UsageError("--background lets every commit pass; it goes with neither --fail-on nor --require")
+        raise click.UsageError("--background cannot be combined with --fail-on or --require")
     if not _anything_staged():
         return ExitCode.PASSED
     if flags["background"]:
         return _leave_for_later()
-    return _run(flags, _COMMIT, lambda repository: [repository.target(None, staged=True)])
+    return _run(flags, lambda repository: [repository.target(None, staged=True)], is_commit=True)
 
 
 @hook.command("prepare-commit-msg")
@@ -75,9 +72,9 @@ def pre_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 -
 @click.argument("source", required=False)
 @click.argument("ignored", nargs=-1, type=click.UNPROCESSED)
 def prepare_commit_msg(file: Path, source: str | None, ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 - the commit that is amended
-    """Put a suggested message into FILE, which git opens in the editor next.
+    """Write a suggested commit message into FILE, which git then opens in the editor.
 
-    Only for a plain git commit, and only where FILE has no text yet. It stops no commit.
+    Only for a plain git commit, and only if FILE has no text yet. Never stops a commit.
     """
     from reviewer.cli import prepare
     from reviewer.cli.boundary import guarded
@@ -92,23 +89,23 @@ def prepare_commit_msg(file: Path, source: str | None, ignored: tuple[str, ...],
 @options.model_options
 @options.review_options
 @click.argument("ignored", nargs=-1, type=click.UNPROCESSED)
-def post_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 - names of files, where a tool passes them
-    """Begin the review of the commit that was just made, and return at once."""
+def post_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 - file names, which some tools pass
+    """Start the review of the commit that was just made, and return at once."""
     from reviewer.deferred import worker
 
     try:
         commit = worker.queue(options.as_flags(flags))
     except OSError as problem:
-        click.echo(f"reviewer: the review cannot follow: {problem}", err=True)
+        click.echo(f"reviewer: cannot start the background review: {problem}", err=True)
         return ExitCode.PASSED
     if commit is not None:
-        click.echo(f"reviewer: the review of {commit} follows; reviewer show {commit}", err=True)
+        click.echo(f"reviewer: reviewing {commit} in the background (reviewer show {commit})", err=True)
     return ExitCode.PASSED
 
 
 @hook.command(_WORK, hidden=True)
 def work() -> None:
-    """Make the reviews that wait; what post-commit starts."""
+    """Make the waiting reviews; started by post-commit."""
     from reviewer.deferred import worker
 
     worker.work()
@@ -132,11 +129,11 @@ def pre_push(remote: str | None, ignored: tuple[str, ...], **flags: Any) -> int:
     def targets(repository: Repository) -> Iterable[Target]:
         return pushed.targets(repository, refs, remote, os.environ)
 
-    return _run(flags, "the push", targets)
+    return _run(flags, targets)
 
 
 def _anything_staged() -> bool:
-    """Ask git, before anything slow is imported; a refusal (no commit yet, no repository) counts as yes."""
+    """Ask git before anything slow is imported; a failure (no commit yet, no repository) counts as yes."""
     try:
         env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
         done = subprocess.run(("git", *_ANYTHING_STAGED, "--"), check=False, capture_output=True, env=env)
@@ -145,21 +142,23 @@ def _anything_staged() -> bool:
     return done.returncode != 0
 
 
-def _run(flags: Mapping[str, Any], what: str, targets: Callable[[Repository], Iterable[Target]]) -> int:
-    """Review, and let only what was asked for stop git."""
+def _run(
+    flags: Mapping[str, Any], targets: Callable[[Repository], Iterable[Target]], *, is_commit: bool = False
+) -> int:
+    """Review, and stop git only as requested."""
     from reviewer.cli.boundary import guarded
 
-    code = guarded(lambda: _review(options.as_flags(dict(flags)), what, targets))
-    # A broken configuration or a bug of ours stops a hook only where its own command line asks for a gate: what the
-    # configuration asks for is not known then.
+    code = guarded(lambda: _review(options.as_flags(dict(flags)), targets, is_commit=is_commit))
+    # A broken configuration or a bug stops git only if the hook's own command line sets a gate: what the configuration
+    # would set is unknown then.
     if code in (ExitCode.USAGE, ExitCode.BUG) and not _gated(flags):
-        click.echo(f"reviewer: {what} goes on, unreviewed", err=True)
+        click.echo(_UNREVIEWED, err=True)
         return ExitCode.PASSED
     return code
 
 
 def _gated(flags: Mapping[str, Any]) -> bool:
-    """Whether the hook's own command line asks to stop git."""
+    """Whether the hook's own command line sets a gate."""
     return bool(flags["require"]) or flags["fail_on"] not in (None, "never")
 
 
@@ -170,46 +169,37 @@ def _leave_for_later() -> int:
     return ExitCode.PASSED
 
 
-def _review(flags: Mapping[str, object], what: str, targets: Callable[[Repository], Iterable[Target]]) -> int:
+def _review(flags: Mapping[str, object], targets: Callable[[Repository], Iterable[Target]], *, is_commit: bool) -> int:
     from reviewer.cli import common
     from reviewer.git import Repository
 
     repository = Repository.discover()
     settings = common.load_settings(repository, {**flags, "format": "text"})
-    # Where a gate is set, too, the gate counts: it would be off without a word.
-    if what == _COMMIT and settings.background and settings.fail_on is None and not settings.require:
+    # A gate takes precedence; it would be off silently otherwise.
+    if is_commit and settings.background and settings.fail_on is None and not settings.require:
         return _leave_for_later()
     all_targets = list(targets(repository))
-    # Ids mean something while one review is on the screen.
-    codes = [_review_one(repository, one, settings, what, keep=len(all_targets) == 1) for one in all_targets]
-    # What was found outweighs what could not be read, as in the gate.
+    # Finding ids are unique within one review only.
+    codes = [_review_one(repository, one, settings, keep=len(all_targets) == 1) for one in all_targets]
+    # Findings take precedence over an incomplete review, as in the gate.
     return ExitCode.FINDINGS if ExitCode.FINDINGS in codes else max(codes, default=ExitCode.PASSED)
 
 
-def _review_one(repository: Repository, target: Target, settings: Settings, what: str, *, keep: bool) -> int:
+def _review_one(repository: Repository, target: Target, settings: Settings, *, keep: bool) -> int:
     from reviewer.cli import common
-    from reviewer.config.repository import from_worktree
     from reviewer.errors import EngineError
     from reviewer.report.emit import emit
-    from reviewer.review import review as make_review
-    from reviewer.selection.source import from_repository
     from reviewer.terminal import output
 
-    source = from_repository(repository, target)
-    if not source.change.files:
-        return ExitCode.PASSED
+    how = {"wait": settings.hook_budget, "deadline": settings.hook_deadline}
     try:
-        review = make_review(
-            source,
-            settings,
-            from_worktree(repository),
-            wait=settings.hook_budget,
-            deadline=settings.hook_deadline,
-        )
+        source, review = common.review_target(repository, target, settings, **how)
     except EngineError as problem:
         if settings.require:
             raise
-        output.note(f"{_in_one_line(problem)}; {what} goes on, unreviewed")
+        output.note(f"{problem.one_line}; continuing without a review")
+        return ExitCode.PASSED
+    if not source.change.files:
         return ExitCode.PASSED
     if review.unavailable is not None:
         if settings.require:
@@ -219,11 +209,5 @@ def _review_one(repository: Repository, target: Target, settings: Settings, what
     kept = keep and common.keep(repository, target, source, review)
     advisory = settings.fail_on is None and not settings.require
     verdict = emit(review, settings, advisory=advisory, offers=kept)
-    # An engine that is too slow to read everything stops nothing either, unless the review is required.
+    # An incomplete review stops git only if a review is required.
     return ExitCode.PASSED if verdict is ExitCode.INCOMPLETE and not settings.require else verdict
-
-
-def _in_one_line(problem: EngineError) -> str:
-    message = " ".join(problem.message.split())
-    advice = " ".join((problem.hint or "").partition("\n")[0].split())
-    return f"{message} ({advice})" if advice else message

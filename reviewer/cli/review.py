@@ -1,4 +1,4 @@
-"""``reviewer review``: review what is staged, a commit, a range, a patch."""
+"""``reviewer review``: review staged changes, a commit, a range or a patch."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Examples:
-  reviewer review                        what is staged
-  reviewer review --worktree             what is not staged yet
+  reviewer review                        staged changes
+  reviewer review --worktree             unstaged changes
   reviewer review HEAD                   the newest commit
   reviewer review main...HEAD            this branch since it left main
-  git diff v1 v2 | reviewer review -     any patch
+  git diff v1 v2 | reviewer review -     a patch
   reviewer review --format json --output review.json --fail-on error HEAD
 
-Without --fail-on a review is advice, and the exit code is 0.
+Without --fail-on, findings do not change the exit code.
 """
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("revision", required=False, metavar="[REVISION|RANGE|-]")
-@click.option("--staged", is_flag=True, help="What git commit would record.")
-@click.option("--worktree", is_flag=True, help="What is changed and not staged.")
-@click.option("--patch", metavar="FILE", help="A patch from a file; - reads standard input.")
+@click.option("--staged", is_flag=True, help="Review what git commit would record (default).")
+@click.option("--worktree", is_flag=True, help="Review unstaged changes.")
+@click.option("--patch", metavar="FILE", help="Review a patch file; - reads standard input.")
 @options.format_option
 @options.sarif_option
-@click.option("--output", "destination", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option(
+    "--output", "destination", type=click.Path(dir_okay=False, path_type=Path), help="Write the review to this file."
+)
 @options.gate_options
 @options.model_options
 @options.install_option
@@ -53,7 +55,7 @@ def review(
 ) -> int:
     """Review a change: explain it, find defects, suggest fixes.
 
-    REVISION is a commit, A..B or A...B is a range, - is a patch on standard input. Without any, what is staged.
+    REVISION is a commit; A..B and A...B are ranges; - is a patch on standard input. Default: staged changes.
     """
     from reviewer.cli import common
     from reviewer.config.repository import from_worktree
@@ -63,7 +65,7 @@ def review(
     from reviewer.selection.source import from_repository
 
     if sum((revision is not None, staged, worktree, patch is not None)) > 1:
-        raise click.UsageError("REVISION, --staged, --worktree and --patch exclude each other")
+        raise click.UsageError("REVISION, --staged, --worktree and --patch are mutually exclusive")
     patch = "-" if revision == "-" else patch
     repository = _repository() if patch is None else common.here()
     settings = common.load_settings(repository, options.as_flags(flags))
@@ -89,16 +91,16 @@ def _from_patch(name: str) -> tuple[Target, ChangeSource]:
     from reviewer.selection.source import from_patch
 
     if name == "-" and sys.stdin is not None and sys.stdin.isatty():
-        raise UsageError("a patch is expected on standard input", hint="git diff | reviewer review -")
+        raise UsageError("standard input is a terminal, not a patch", hint="git diff | reviewer review -")
     target = Target.of_patch("patch on standard input" if name == "-" else name)
     return target, from_patch(read_patch(name), target.subject)
 
 
 def target_of(repository: Repository, revision: str | None, *, staged: bool = False, worktree: bool = False) -> Target:
-    """What a person means by a revision, or by none: what is staged.
+    """Resolve a revision; without one, staged changes.
 
     Raises:
-        UsageError: Nothing is staged, or a file was named.
+        UsageError: Nothing is staged, or the name is a file.
         GitError: There is no such revision.
     """
     if worktree:
@@ -111,13 +113,13 @@ def target_of(repository: Repository, revision: str | None, *, staged: bool = Fa
         return repository.target(revision, staged=False)
     except GitError as problem:
         if Path(revision).is_file():
-            hint = f"a patch: reviewer review --patch {revision}\nto explain it: reviewer explain {revision}"
+            hint = f"a patch: reviewer review --patch {revision}\nchanges of a file: reviewer review -- {revision}"
             raise UsageError(f"{revision} is a file, not a revision", hint=hint) from problem
         raise
 
 
 _WAYS = """\
-git add FILE                  then: reviewer review
-reviewer review --worktree    what is changed and not staged
-reviewer review HEAD          the newest commit
-reviewer review main...HEAD   this branch"""
+git add FILE                  stage a change
+reviewer review --worktree    review unstaged changes
+reviewer review HEAD          review the newest commit
+reviewer review main...HEAD   review this branch"""

@@ -68,8 +68,8 @@ class NativeHook:
         """
         if self.exists and not self.is_ours and os.path.lexists(self.earlier):
             raise UsageError(
-                f"{self.path} is not ours, and an earlier hook is kept beside it",
-                hint=f"keep one of them, and install again:\n  {self.path}\n  {self.earlier}",
+                f"{self.path} was not installed by reviewer, and an earlier hook is kept beside it",
+                hint=f"remove one of them, then install again:\n  {self.path}\n  {self.earlier}",
             )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

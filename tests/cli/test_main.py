@@ -50,8 +50,8 @@ def test_every_verb_loads_and_explains_itself(verb: str, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["reviw"], "unknown verb 'reviw': did you mean 'review'?"),
-        (["frobnicate"], "unknown verb 'frobnicate': reviewer --help lists the verbs"),
+        (["reviw"], "unknown command 'reviw': did you mean 'review'?"),
+        (["frobnicate"], "unknown command 'frobnicate': reviewer --help lists the commands"),
         (["review", "--stagd"], "--staged"),
         (["review", "--fail-on", "bad"], "'error', 'warning', 'info', 'never'"),
         ([], "Usage: reviewer"),
@@ -91,7 +91,7 @@ def test_a_bug_leaves_a_traceback_and_one_line(capsys: pytest.CaptureFixture[str
     assert guarded(lambda: _raise(ZeroDivisionError("division by\nzero"))) == ExitCode.BUG
     (saved,) = (paths.state_dir() / "crashes").iterdir()
     said = capsys.readouterr().err
-    assert said == f"reviewer: a bug of ours: ZeroDivisionError: division by; the traceback is in {saved}\n"
+    assert said == f"reviewer: internal error: ZeroDivisionError: division by; the traceback is in {saved}\n"
     text = saved.read_text(encoding="utf-8")
     assert __version__ in text
     assert text.endswith("ZeroDivisionError: division by\nzero\n")

@@ -134,8 +134,8 @@ def test_variables_of_others_are_left_alone() -> None:
         ('fail_on = "bad"', ['fail_on must be one of "error", "warning", "info", "never"']),
         ('exclude = "docs"', ["exclude must be a list of patterns"]),
         ("embedded = 1", ["embedded must be true or false, not 1"]),
-        ("model = ''", ["model must be a text that is not empty"]),
-        ("model =\ntimeout = 1", ["no valid TOML", "line 1"]),
+        ("model = ''", ["model must be a non-empty string"]),
+        ("model =\ntimeout = 1", ["not valid TOML", "line 1"]),
         ("[engine]\nurl = []", ["engine.url", "may not be set"]),
         ('[engine]\napi_key = "hush"', ["is a secret", "REVIEWER_ENGINE_API_KEY"]),
     ],
@@ -156,7 +156,7 @@ def test_endpoints_may_be_a_list() -> None:
     assert config.load(None, {}).model_config.engine_url == "http://a:8000, https://b/v1"
     for wrong in ("[]", "[3]", "3", '" , "'):
         path = write_user(f"[engine]\nurl = {wrong}\n")
-        with pytest.raises(ConfigError, match="a URL, or several") as caught:
+        with pytest.raises(ConfigError, match="a URL or several") as caught:
             config.load(None, {})
         assert str(path) in caught.value.message
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
-from tests.repo import Repo
+from tests.repo import AFTER, BEFORE, Repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="hook scripts as POSIX runs them")
 
 CHAT = "/v1/chat/completions"
-BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
-AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 ERROR = {"line": 1, "severity": "error", "category": "bug", "message": "The division fails without values.", "fix": ""}
 SAID = {"explanation": "Drops the guard for an empty list of values.", "findings": [ERROR]}
 DEAD = {"REVIEWER_ENGINE_URL": "http://127.0.0.1:1"}
@@ -35,18 +33,11 @@ def engine() -> Iterator[FakeEngine]:
 
 
 @pytest.fixture
-def env(engine: FakeEngine) -> dict[str, str]:
-    return {"REVIEWER_ENGINE_URL": engine.endpoint.url}
-
-
-@pytest.fixture
-def changed(repo: Repo) -> Iterator[Repo]:
-    repo.commit("first", {"stats.py": BEFORE})
-    repo.stage({"stats.py": AFTER})
-    done = reviewer("install", "--background", cwd=repo.root)
+def changed(changed: Repo) -> Iterator[Repo]:
+    done = reviewer("install", "--background", cwd=changed.root)
     assert done.returncode == 0, done.stderr
-    yield repo
-    settled(repo)  # no worker outlives its test
+    yield changed
+    settled(changed)  # no worker outlives its test
 
 
 def commit(repo: Repo, env: dict[str, str], *args: str, cwd: Path | None = None) -> str:
@@ -85,12 +76,12 @@ def test_the_commit_goes_at_once_and_the_review_follows(changed: Repo, engine: F
     engine.update(Rule(path=CHAT, match="def average", json=SAID, delay=4))
     said = commit(changed, env)
     head = changed.head()
-    assert f"the review of {head[:10]} follows" in said
+    assert f"reviewing {head[:10]} in the background" in said
     assert "error" not in said
     waiting = reviewer("show", cwd=changed.root, env=env)
     assert waiting.returncode == 5
     assert head[:10] in waiting.stderr
-    assert "look again later" in waiting.stderr
+    assert "try again later" in waiting.stderr
     settled(changed)
     told = reviewer("cache", "stats", cwd=changed.root)
     assert told.stderr == f"reviewer: the review of {head[:10]} is ready: 1 error; reviewer show {head[:10]}\n"
@@ -132,7 +123,7 @@ def test_a_stored_review_is_that_of_the_commit(form: str, changed: Repo, env: di
 def test_an_engine_that_is_missing_stops_nothing_and_is_told(changed: Repo, env: dict[str, str]) -> None:
     said = commit(changed, DEAD)
     head = changed.head()
-    assert "follows" in said
+    assert "in the background" in said
     settled(changed)
     told = reviewer("cache", "stats", cwd=changed.root)
     assert f"the review of {head[:10]} failed: " in told.stderr
@@ -146,7 +137,7 @@ def test_an_engine_that_is_missing_stops_nothing_and_is_told(changed: Repo, env:
 def test_a_commit_nobody_reviewed(changed: Repo) -> None:
     done = reviewer("show", "HEAD", cwd=changed.root)
     assert done.returncode == 2
-    assert "no review of" in done.stderr
+    assert "no stored review of" in done.stderr
     assert f"reviewer review {changed.head()[:10]}" in done.stderr
     assert reviewer("show", "nonsense", cwd=changed.root).returncode == 2
 
@@ -251,7 +242,7 @@ def test_a_worker_that_was_killed_is_told_and_taken_up_again(
     (folder / f"{head}.json").write_text(json.dumps(left))
     cut = reviewer("show", cwd=changed.root)
     assert cut.returncode == 5
-    assert "cut short" in cut.stderr
+    assert "interrupted" in cut.stderr
     changed.stage({"more.py": "x = 1\n"})
     commit(changed, env, "-m", "third")
     settled(changed)
@@ -262,7 +253,7 @@ def test_background_in_the_configuration(changed: Repo, env: dict[str, str]) -> 
     assert reviewer("install", cwd=changed.root).stdout.count("post-commit: removed") == 1
     on = env | {"REVIEWER_BACKGROUND": "1"}
     said = commit(changed, on)
-    assert "no post-commit hook; reviewer install --background" in said
+    assert "no post-commit hook (reviewer install --background)" in said
     changed.stage({"stats.py": BEFORE})
     # A gate that is set counts, too.
     gated = reviewer("hook", "pre-commit", cwd=changed.root, env=on | {"REVIEWER_FAIL_ON": "error"})

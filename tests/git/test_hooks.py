@@ -89,7 +89,7 @@ def test_a_hook_put_over_ours_is_left_alone(tmp_path: Path, fake: Path) -> None:
     hook.install(fake)
     program(hook.path, "echo second")
     assert not hook.uninstall()
-    with pytest.raises(UsageError, match="not ours"):
+    with pytest.raises(UsageError, match="not installed by reviewer"):
         hook.install(fake)
     assert "second" in hook.path.read_text()
     assert "first" in hook.earlier.read_text()
