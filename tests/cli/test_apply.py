@@ -134,7 +134,7 @@ def test_chosen_ones_are_written_and_taken_back(reviewed: Repo) -> None:
     assert done.returncode == 0, done.stderr
     assert content(reviewed) == (STUB, BEFORE)
     assert "+    return sum(values) / len(values) if values else 0" in done.stdout
-    assert "to stats.py; nothing was staged\n  undo: reviewer apply --undo" in done.stderr
+    assert "s ago; nothing was staged\n  undo: reviewer apply --undo" in done.stderr
     done = reviewer("apply", "--all", cwd=reviewed.root)
     assert (done.returncode, "r2 is already applied" in done.stderr) == (0, True)
     assert content(reviewed) == (DONE, BEFORE)
@@ -170,7 +170,7 @@ def test_what_cannot_be_written_is_said(reviewed: Repo) -> None:
     assert content(reviewed) == (DONE, AFTER + "# mine\n")
     done = reviewer("apply", "r2", cwd=reviewed.root)
     assert done.returncode == ExitCode.FINDINGS
-    assert "nothing is written of the review of staged changes, made " in done.stderr
+    assert "nothing was applied from the review of staged changes, made " in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,11 @@ def test_all_leaves_out_what_was_dismissed(reviewed: Repo) -> None:
 @pytest.mark.parametrize(
     ("states", "code", "expected"),
     [
-        ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE), (DONE, BEFORE)], 0, ((DONE, BEFORE), "r1 + r2   passed")),
+        ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE), (DONE, BEFORE)], 0, ((DONE, BEFORE), "r1 + r2  passed")),
         ([(STUB, AFTER), (STUB, BEFORE)], 1, ((STUB, BEFORE), "r1 was not applied: its check failed")),
-        ([(DONE, AFTER)], 1, ((DONE, AFTER), "It fails without any fix already")),
+        ([(DONE, AFTER)], 1, ((DONE, AFTER), "The command fails without any fix")),
         ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE)], 1, ((DONE, AFTER), "The fixes fail together; kept: r1.")),
-        ([], 1, ((STUB, AFTER), "nothing is written")),
+        ([], 1, ((STUB, AFTER), "nothing was applied from")),
     ],
 )
 def test_check_keeps_what_passes(

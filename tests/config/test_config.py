@@ -125,7 +125,7 @@ def test_variables_of_others_are_left_alone() -> None:
         ('device = "cpu"', ["unknown key 'device'", "did you mean 'device' in the table [engine]?"]),
         ("[engine]\nmax_memory = 3", ["unknown key 'engine.max_memory'", "'max_memory_gb' in the table [engine]"]),
         ("[engines]\ndevice = 1", ["unknown key 'engines.device'", "'device' in the table [engine]"]),
-        ("[model]\nname = 1", ["model must be a text"]),
+        ("[model]\nname = 1", ["model must be a non-empty string"]),
         ("zzzzzz = 1", ["unknown key 'zzzzzz'", "known keys: model, embedded"]),
         ("engine = 3", ["unknown key 'engine'"]),
         ("timeout = true", ["timeout must be a number above 0, not True"]),
