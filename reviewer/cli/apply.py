@@ -227,7 +227,7 @@ def _write(history: History, review: LastReview, plan: Plan) -> None:
     output.say(patch.render(plan.patch, color=output.colour_wanted()))
     what = f"{len(plan.files)} files" if len(plan.files) > 1 else plan.files[0].path
     output.note(
-        f"applied {', '.join(plan.ids)} of {_named(review)} to {what}; nothing was staged\nundo: reviewer apply --undo"
+        f"applied {', '.join(plan.ids)} to {what} from {_named(review)}; nothing was staged\nundo: reviewer apply --undo"
     )
 
 
