@@ -226,9 +226,8 @@ def _write(history: History, review: LastReview, plan: Plan) -> None:
     history.write(plan, review.made, review.subject)
     output.say(patch.render(plan.patch, color=output.colour_wanted()))
     what = f"{len(plan.files)} files" if len(plan.files) > 1 else plan.files[0].path
-    output.note(
-        f"applied {', '.join(plan.ids)} to {what} from {_named(review)}; nothing was staged\nundo: reviewer apply --undo"
-    )
+    done = f"applied {', '.join(plan.ids)} to {what} from {_named(review)}; nothing was staged"
+    output.note(f"{done}\nundo: reviewer apply --undo")
 
 
 def _undo(history: History) -> int:

@@ -205,7 +205,7 @@ def _review_one(repository: Repository, target: Target, settings: Settings, *, k
         if settings.require:
             emit(review, settings)
             raise review.unavailable
-        output.note(f"{_in_one_line(review.unavailable)}; reporting rules and analyzers alone")
+        output.note(f"{review.unavailable.one_line}; reporting rules and analyzers only")
     kept = keep and common.keep(repository, target, source, review)
     advisory = settings.fail_on is None and not settings.require
     verdict = emit(review, settings, advisory=advisory, offers=kept)

@@ -103,9 +103,9 @@ def context_option(function: _F) -> _F:
 
 
 def sarif_option(function: _F) -> _F:
-    """What ran before."""
+    """Results of other tools."""
     kind = click.Path(exists=True, dir_okay=False, path_type=Path)
-    what = "Also report these results of another tool, as SARIF 2.1.0; may be given several times."
+    what = "Also report the results of another tool, a SARIF 2.1.0 file; may be repeated."
     return _with(function, click.option("--sarif", type=kind, multiple=True, metavar="FILE", help=what))
 
 

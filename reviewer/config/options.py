@@ -183,7 +183,7 @@ class Urls:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A TOML table, kept as it is; the step that uses it checks its keys."""
+    """A TOML table; the step that uses it checks its keys."""
 
     allowed: str = "a table"
 
@@ -194,7 +194,7 @@ class Table:
         return value
 
     def read(self, text: str) -> object:
-        """Accept names with commas between them; a minus in front switches one off."""
+        """Accept comma-separated names; a leading minus turns one off."""
         names = [name.strip() for name in text.split(",") if name.strip()]
         return {name.removeprefix("-"): not name.startswith("-") for name in names}
 

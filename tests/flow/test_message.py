@@ -86,7 +86,7 @@ def test_the_editor_sees_the_rest_of_the_file_as_git_wrote_it(changed: Repo, env
     commit(changed, env, "--verbose", editor=f"sh -c '{editor}' --")
     assert subject(changed) == "Mine"
     text = seen.read_text()
-    theirs = text.removeprefix(f"{MESSAGE}\n# Suggested by fake. Edit it, or delete it all to stop the commit.\n")
+    theirs = text.removeprefix(f"{MESSAGE}\n# Suggested by fake. Edit it, or delete everything to abort the commit.\n")
     assert theirs.startswith("\n# Please enter the commit message")
     assert theirs.rstrip().endswith("return sum(values) / len(values)")
     assert ">8" in theirs
@@ -232,7 +232,7 @@ def test_an_earlier_hook_comes_first_and_its_text_stays(changed: Repo, engine: F
 def test_install_says_what_does_not_go_together(changed: Repo) -> None:
     done = reviewer("install", "--background", "--commit-message", cwd=changed.root)
     assert done.returncode == 2
-    assert "before the commit" in done.stderr
+    assert "mutually exclusive" in done.stderr
 
 
 def test_ctrl_c_leaves_the_file_as_it_was(
