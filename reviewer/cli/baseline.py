@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reviewer.cli import options
 from reviewer.errors import UsageError
+
+if TYPE_CHECKING:
+    from reviewer.silencing.baseline import Entry
 
 _EPILOG = """\b
 Examples:
@@ -41,13 +45,17 @@ def baseline(revision: str | None, *, update: bool, destination: Path | None, in
 
     repository = Repository.discover()
     path = destination or repository.root / BASELINE
-    old = file.load(path.read_bytes(), str(path)) if path.exists() and update else ()
-    if path.exists() and not update:
-        raise UsageError(f"{path} already exists", hint="add to it: reviewer baseline --update")
+    old: tuple[Entry, ...] = ()
+    if os.path.lexists(path):
+        if not update:
+            raise UsageError(f"{path} already exists", hint="add to it: reviewer baseline --update")
+        if path.is_symlink() or not path.is_file():  # a FIFO would block
+            raise UsageError(f"{path} is not a regular file")
+        old = file.load(path.read_bytes(), str(path))
     settings = common.load_settings(repository, options.as_flags(flags))
     _, review = common.review_target(repository, target_of(repository, revision), settings, install=install)
     found = file.merged(old, file.entries(review.shown))
-    write_file(path, file.dump(found))
+    write_file(path, file.dump(found), root=repository.root)
     output.say(f"{path}: {summary.plural(len(found), 'finding')}, {len(found) - len(set(old))} new")
     if review.not_read:
         output.note(

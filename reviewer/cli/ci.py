@@ -80,7 +80,7 @@ def ci(
         output.note(remark)
     source = from_repository(repository, target, attributes_from=start)
     review = make_review(source, settings, from_revision(repository, start), install=install, sarif=sarif)
-    return _publish(review, settings, job, json_output)
+    return _publish(review, settings, job, json_output, repository.root)
 
 
 def _base(repository: Repository, named: str | None, job: Job) -> str:
@@ -102,14 +102,14 @@ def _first(repository: Repository, what: str, revisions: tuple[str, ...]) -> str
     raise UsageError(f"the {what} of the change ({' or '.join(revisions)}) is not in this clone", hint=_ADVICE)
 
 
-def _publish(review: Review, settings: Settings, job: Job, json_output: Path) -> int:
+def _publish(review: Review, settings: Settings, job: Job, json_output: Path, root: Path) -> int:
     from reviewer.cli import common
     from reviewer.report.emit import render, write_file
     from reviewer.report.gate import judge
     from reviewer.terminal import output
 
     verdict = judge(review, settings)
-    write_file(json_output, render(review, settings, "json", verdict))
+    write_file(json_output, render(review, settings, "json", verdict), root=root)
     if job.summary is not None:
         _append(job.summary, render(review, settings, "markdown", verdict))
     default = "github" if job.annotations else "text"

@@ -41,9 +41,7 @@ def complete(place: str, *, install: bool, **flags: Any) -> None:
 
     async def ask(manager: AIModelManager) -> str:
         room = int((await manager.profile()).context_tokens * _CHARS_PER_TOKEN * _SHARE)
-        return await manager.generate_code_completion(
-            *around(text, position, room), language=language
-        )
+        return await manager.generate_code_completion(*around(text, position, room), language=language)
 
     output.say(visible(common.ask_model(settings, "completing", ask, install=install)))
 

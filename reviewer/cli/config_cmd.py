@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,10 +56,11 @@ def init(*, user: bool, force: bool) -> None:
     from reviewer.report.emit import write_file
     from reviewer.terminal import output
 
-    path = settings.user_file() if user else Repository.discover().root / settings.REPO_FILE
-    if path.exists() and not force:
+    root = None if user else Repository.discover().root
+    path = settings.user_file() if root is None else root / settings.REPO_FILE
+    if os.path.lexists(path) and not force:
         raise UsageError(f"{_short(path)} already exists", hint="overwrite it: reviewer config init --force")
-    write_file(path, commented(own=user))
+    write_file(path, commented(own=user), root=root)
     output.say(f"{_short(path)}: written; every setting is commented out, at its default")
 
 

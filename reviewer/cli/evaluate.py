@@ -75,7 +75,7 @@ def evaluate(
     if page is not None:
         from reviewer.evaluation.page import page as html_page
 
-        write_file(page, html_page(report))
+        write_file(page, html_page(report), root=repository.root if repository else None)
     if as_json:
         output.say(render.as_json(report))
         return

@@ -76,7 +76,9 @@ def review(
         source = from_repository(repository, target)
     result = make_review(source, settings, from_worktree(repository), install=install, sarif=sarif)
     kept = repository is not None and common.keep(repository, target, source, result)
-    verdict = emit(result, settings, destination, offers=kept and target.kind is not TargetKind.PATCH)
+    root = repository.root if repository else None
+    offers = kept and target.kind is not TargetKind.PATCH
+    verdict = emit(result, settings, destination, root=root, offers=offers)
     return common.settled(result, verdict)
 
 
