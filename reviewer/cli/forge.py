@@ -6,11 +6,11 @@ variables reference").
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _event(env: Mapping[str, str]) -> dict[str, Any]:
     if not path:
         return {}
     try:
-        event = json.loads(Path(path).read_text(encoding="utf-8"))
+        event = untrusted.parse_json(Path(path).read_bytes())
     except (OSError, ValueError) as problem:
         raise UsageError(f"cannot read GitHub's event file {path}: {problem}", hint="reviewer ci --base REV") from None
     return event if isinstance(event, dict) else {}

@@ -10,6 +10,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from reviewer import untrusted
 from reviewer.config import sources
 from reviewer.config.options import BY_FIELD, FORMATS, OPTIONS, Option
 from reviewer.engine.config import DEFAULT_MODEL, Device, ModelConfig, Quantization
@@ -22,6 +23,7 @@ __all__ = ["BY_FIELD", "DEFAULT", "FORMATS", "OPTIONS", "Option", "Settings", "l
 
 REPO_FILE = ".reviewer.toml"
 PYPROJECT = "pyproject.toml"
+_MAX_BYTES = 1 << 20
 DEFAULT = "default"
 
 FailOn = Literal["error", "warning", "info"]
@@ -141,6 +143,8 @@ def load(
 ) -> Settings:
     """Read the settings.
 
+    A repository may only lower the limits that the user has set, or that are the defaults.
+
     Args:
         repo_root: The repository's top folder; None reads no repository file.
         env: The environment.
@@ -154,13 +158,10 @@ def load(
     """
     merged: sources.Values = {}
     notes: list[str] = []
-    for layer in (
-        sources.from_flags(defaults or {}, "command default"),
-        _user_values(),
-        _repo_values(repo_root, read_repo_file, notes),
-        sources.from_environment(env),
-        sources.from_flags(flags or {}),
-    ):
+    for layer in (sources.from_flags(defaults or {}, "command default"), _user_values()):
+        _merge(merged, layer)
+    _merge(merged, _within_limits(_repo_values(repo_root, read_repo_file, notes), merged, notes))
+    for layer in (sources.from_environment(env), sources.from_flags(flags or {})):
         _merge(merged, layer)
     values: dict[str, Any] = {name: value for name, (value, _) in merged.items()}
     notes += _exposed(values)
@@ -190,6 +191,21 @@ def _exposed(values: Mapping[str, Any]) -> tuple[str, ...]:
         return exposed(values["url"], with_key=bool(values.get("api_key") or values.get("keyring")))
     except ConfigError:
         return ()
+
+
+def _within_limits(layer: sources.Values, merged: sources.Values, notes: list[str]) -> sources.Values:
+    """Drop values of the repository that exceed the user's limits."""
+    kept: sources.Values = {}
+    for name, (value, origin) in layer.items():
+        option = BY_FIELD[name]
+        own: Any = merged[name][0] if name in merged else default(name)
+        # No limit of the user's own: the memory plan bounds the repository's value.
+        if option.is_limit and own is not None and (value is None or value > own):
+            shown = getattr(option.kind, "none", None) if value is None else f"{value:g}"
+            notes.append(f"{origin}: {option.key} = {shown} exceeds your limit of {own:g} and is ignored")
+        else:
+            kept[name] = (value, origin)
+    return kept
 
 
 def _merge(merged: sources.Values, layer: sources.Values) -> None:
@@ -230,7 +246,7 @@ def _read(path: Path) -> bytes | None:
     from reviewer.errors import ConfigError
 
     try:
-        return path.read_bytes()
+        return untrusted.read_file(path, _MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:

@@ -217,6 +217,7 @@ class Option:
         kind: What it accepts.
         about: What it does, in one line, for ``reviewer config init``.
         trust: Which files may hold it.
+        is_limit: Whether a repository may only lower it.
     """
 
     field: str
@@ -224,6 +225,7 @@ class Option:
     kind: Kind
     about: str
     trust: Trust = Trust.ANY
+    is_limit: bool = False
 
     @property
     def variable(self) -> str:
@@ -244,13 +246,26 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("temperature", "temperature", Number(0, 2), "Sampling temperature of free text."),
     Option("max_model_len", "max_model_len", Number(1, whole=True, none="auto"), "Context length in tokens."),
-    Option("timeout", "timeout", Number(0, above=True), "Seconds without progress after which a request is given up."),
-    Option("hook_budget", "hook_budget", Number(0), "Seconds that a hook waits for an engine that is not ready."),
+    Option(
+        "timeout",
+        "timeout",
+        Number(0, above=True),
+        "Seconds without progress after which a request is given up.",
+        is_limit=True,
+    ),
+    Option(
+        "hook_budget",
+        "hook_budget",
+        Number(0),
+        "Seconds that a hook waits for an engine that is not ready.",
+        is_limit=True,
+    ),
     Option(
         "hook_deadline",
         "hook_deadline",
         Number(0, above=True, none="never"),
         "Seconds that a hook's review may take; hunks without an answer by then are reported as not read.",
+        is_limit=True,
     ),
     Option(
         "background",
@@ -326,9 +341,14 @@ OPTIONS: tuple[Option, ...] = (
         "engine.max_memory_gb",
         Number(0, above=True, none="auto"),
         "Memory that the engine may use, in GB of 10**9 bytes.",
+        is_limit=True,
     ),
     Option(
-        "max_num_seqs", "engine.max_num_seqs", Number(1, whole=True, none="auto"), "Number of requests decoded at once."
+        "max_num_seqs",
+        "engine.max_num_seqs",
+        Number(1, whole=True, none="auto"),
+        "Number of requests decoded at once.",
+        is_limit=True,
     ),
     Option("device", "engine.device", Choice(("auto", "cpu", "cuda")), "Device that the engine runs on."),
     Option(
@@ -336,12 +356,14 @@ OPTIONS: tuple[Option, ...] = (
         "engine.start_timeout",
         Number(0, above=True),
         "Seconds without progress after which a starting engine is stopped.",
+        is_limit=True,
     ),
     Option(
         "idle_timeout",
         "engine.idle_timeout",
         Number(0, above=True, none="never"),
         "Seconds without a request after which the engine stops.",
+        is_limit=True,
     ),
 )
 

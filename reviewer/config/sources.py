@@ -7,9 +7,9 @@ review would be sent there) or an interpreter (it would be run).
 from __future__ import annotations
 
 import difflib
-import tomllib
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.config.options import BY_FIELD, BY_KEY, OPTIONS, Option, Trust
 from reviewer.errors import ConfigError
 
@@ -95,11 +95,10 @@ def from_flags(flags: Mapping[str, object], origin: str | None = None) -> Values
 
 def _parse(data: bytes, name: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as problem:
-        raise ConfigError(f"{name}: not UTF-8 (byte {problem.start})", hint="save the file as UTF-8") from problem
-    except tomllib.TOMLDecodeError as problem:
-        raise ConfigError(f"{name}: not valid TOML: {problem}") from problem
+        return untrusted.parse_toml(data)
+    except untrusted.MalformedError as problem:
+        hint = "save the file as UTF-8" if isinstance(problem.__cause__, UnicodeDecodeError) else None
+        raise ConfigError(f"{name}: {problem}", hint=hint) from problem
 
 
 def _flat(tree: dict[str, Any]) -> dict[str, object]:

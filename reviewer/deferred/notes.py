@@ -15,6 +15,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.errors import GitError
 from reviewer.git.command import Command, text
 
@@ -117,9 +118,9 @@ class ReviewNotes:
 
 def _parse(data: bytes) -> StoredReview | None:
     try:
-        document = json.loads(data)
+        document = untrusted.parse_json(data)
         version, report = document[_KEY], document["report"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         return None
     if version != _VERSION or not isinstance(report, dict):
         return None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from reviewer import files
+from reviewer import files, untrusted
 from reviewer.paths import GIT_FOLDER
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ class PendingReviews:
     def get(self, commit: str) -> Pending | None:
         """The one of a commit; None if there is none."""
         try:
-            values = json.loads(self._path(commit).read_bytes())
+            values = untrusted.parse_json(self._path(commit).read_bytes())
             return Pending(**{**values, "state": State(values["state"])})
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (OSError, ValueError, TypeError, KeyError):
             return None  # removed meanwhile, or written by another version
 
     def put(self, pending: Pending) -> None:

@@ -239,3 +239,36 @@ def test_a_named_model_outweighs_a_weaker_embedded(
 ) -> None:
     write_repo(tmp_path, repo)
     assert config.load(tmp_path, env, flags).embedded is embedded
+
+
+@pytest.mark.parametrize(
+    ("user", "repo", "field", "value"),
+    [
+        ("timeout = 50", "timeout = 60", "timeout", 50),
+        ("timeout = 50", "timeout = 40", "timeout", 40),
+        ("", "timeout = 1e9", "timeout", 120),
+        ("", "hook_budget = 3600", "hook_budget", 10),
+        ("", 'hook_deadline = "never"', "hook_deadline", 120),
+        ('hook_deadline = "never"', "hook_deadline = 900", "hook_deadline", 900),
+        ("", '[engine]\nidle_timeout = "never"', "idle_timeout", 1800),
+        ("", "[engine]\nstart_timeout = 86400", "start_timeout", 300),
+        ("[engine]\nmax_memory_gb = 8", "[engine]\nmax_memory_gb = 64", "max_memory_gb", 8),
+        ("[engine]\nmax_memory_gb = 8", '[engine]\nmax_memory_gb = "auto"', "max_memory_gb", 8),
+        ("[engine]\nmax_memory_gb = 8", "[engine]\nmax_memory_gb = 4", "max_memory_gb", 4),
+        ("[engine]\nmax_num_seqs = 2", "[engine]\nmax_num_seqs = 64", "max_num_seqs", 2),
+    ],
+)
+def test_a_repository_only_lowers_limits(user: str, repo: str, field: str, value: float, tmp_path: Path) -> None:
+    ignored = str(value) not in repo
+    write_user(user)
+    write_repo(tmp_path, repo)
+    settings = config.load(tmp_path, {})
+    assert getattr(settings, field) == value
+    assert any("exceeds your limit" in note for note in settings.notes) == ignored
+    assert (settings.origin(field) == ".reviewer.toml") != ignored
+
+
+def test_the_environment_and_flags_raise_limits(tmp_path: Path) -> None:
+    write_repo(tmp_path, "timeout = 60")
+    assert config.load(tmp_path, {"REVIEWER_TIMEOUT": "999"}).timeout == 999
+    assert config.load(tmp_path, {}, {"timeout": 999.0}).timeout == 999
