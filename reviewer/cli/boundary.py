@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from reviewer.errors import ExitCode, ReviewerError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM)
 
 
 def guarded(run: Callable[[], object]) -> int:
@@ -47,7 +50,19 @@ def _tell(problem: Exception) -> int:
         case BrokenPipeError():
             _drop_stdout()
             return ExitCode.PASSED
+        case OSError() if message := _of_the_machine(problem):
+            click.echo(f"reviewer: {message}", err=True)
+            return ExitCode.USAGE
     return _report_bug(problem)
+
+
+def _of_the_machine(problem: OSError) -> str | None:
+    """Describe a fault of the machine, such as a full disk; None if the error may be a bug."""
+    if str(problem.strerror).startswith("No usable temporary directory"):
+        return "no usable temporary folder: set TMPDIR to a folder that you can write to"
+    if problem.errno in _FAULTS:
+        return f"{problem.strerror}" + (f": {problem.filename}" if problem.filename else "")
+    return None
 
 
 def _drop_stdout() -> None:
