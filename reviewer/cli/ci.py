@@ -53,6 +53,7 @@ are read from the base revision.
 @options.install_option
 @options.review_options
 @options.format_option
+@options.display_options
 def ci(
     base: str | None, head: str | None, *, json_output: Path, sarif: tuple[Path, ...], install: bool, **flags: Any
 ) -> int:

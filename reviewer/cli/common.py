@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -60,14 +61,25 @@ def settled(review: Review, verdict: ExitCode) -> ExitCode:
 
 
 def review_target(
-    repository: Repository, target: Target, settings: Settings, **how: Any
+    repository: Repository, target: Target, settings: Settings, *, only: Collection[str] | None = None, **how: Any
 ) -> tuple[ChangeSource, Review]:
-    """Review a target with the rules and templates of the working tree; ``review.review`` describes ``how``."""
+    """Review a target with the rules and templates of the working tree.
+
+    Args:
+        repository: The repository.
+        target: What is reviewed.
+        settings: The configuration in effect.
+        only: Paths to which the review is restricted; None reviews all.
+        how: See ``review.review``.
+    """
     from reviewer.config.repository import from_worktree
     from reviewer.review import review
     from reviewer.selection.source import from_repository
 
     source = from_repository(repository, target)
+    if only is not None:
+        files = tuple(file for file in source.change.files if file.path in only or file.old_path in only)
+        source = dataclasses.replace(source, change=dataclasses.replace(source.change, files=files))
     return source, review(source, settings, from_worktree(repository), **how)
 
 

@@ -114,6 +114,34 @@ def format_option(function: _F) -> _F:
     return _with(function, click.option("--format", type=click.Choice(FORMATS), help="Output format."))
 
 
+def quiet_option(function: _F) -> _F:
+    """Silence without findings."""
+    what = "Print nothing if nothing was found."
+    return _with(function, click.option("--quiet", "-q", is_flag=True, help=what))
+
+
+def display_options(function: _F) -> _F:
+    """What a review shows."""
+
+    def choose(_context: click.Context, _parameter: click.Parameter, value: str) -> None:
+        from reviewer.terminal import output
+
+        output.set_colour({"always": True, "never": False}.get(value))
+
+    return _with(
+        function,
+        click.option("--explanations/--no-explanations", default=None, help="Show what the change does."),
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            expose_value=False,
+            callback=choose,
+            help="When to use colour; auto does on a terminal.",
+        ),
+    )
+
+
 def install_option(function: _F) -> _F:
     """Whether missing parts are installed."""
     what = "Install the engine and the model first if they are missing."

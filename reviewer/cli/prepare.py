@@ -6,7 +6,7 @@ change, so all answers but the summary are cached.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reviewer.summarise import commit_message
 
@@ -98,7 +98,7 @@ def _review(repository: Repository, settings: Settings) -> Review | None:
     from reviewer.cli import common
 
     target = repository.target(None, staged=True)
-    how = {"wait": settings.hook_budget, "deadline": settings.hook_deadline, "message": True}
+    how: dict[str, Any] = {"wait": settings.hook_budget, "deadline": settings.hook_deadline, "message": True}
     source, review = common.review_target(repository, target, settings, **how)
     return review if source.change.files else None
 

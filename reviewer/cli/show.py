@@ -35,6 +35,7 @@ Exit codes: 0 shown, 2 no review, 5 not finished or failed.
 @click.command(epilog=_EPILOG)
 @click.argument("revision", default="HEAD", metavar="[REVISION]")
 @options.format_option
+@options.display_options
 def show(revision: str, **flags: Any) -> int:
     """Show the stored review of a commit."""
     from reviewer.cli import common

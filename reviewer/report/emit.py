@@ -26,6 +26,7 @@ def emit(
     root: Path | None = None,
     advisory: bool = False,
     offers: bool = False,
+    quiet: bool = False,
 ) -> ExitCode:
     """Write a review in the settings' format and return the verdict.
 
@@ -36,11 +37,14 @@ def emit(
         root: The working tree under review, if any; see ``write_file``.
         advisory: Whether the verdict stops nothing; the report says so.
         offers: Whether the review was stored, so that the report can offer commands with its ids.
+        quiet: Print nothing if nothing was found and everything was read.
 
     Raises:
         UsageError: The file cannot be written.
     """
     verdict = gate.judge(review, settings)
+    if quiet and destination is None and settings.format == "text" and is_clean(review):
+        return verdict
     on_terminal = destination is None
     text = render(review, settings, settings.format, verdict, on_terminal=on_terminal, advisory=advisory, offers=offers)
     if destination is None:
@@ -48,6 +52,11 @@ def emit(
     else:
         write_file(destination, text, root=root)
     return verdict
+
+
+def is_clean(review: Review) -> bool:
+    """Whether nothing was found, and everything was read."""
+    return not (review.shown or review.not_read or review.unavailable)
 
 
 def render(

@@ -175,3 +175,32 @@ def test_a_push_through_pre_commit(
     done = git(changed, env, "push", "origin", "main")
     assert done.returncode == 0, done.stdout
     assert "ZeroDivisionError" in done.stdout
+
+
+def test_a_range_through_pre_commit(changed: Repo, package: Repo, env: dict[str, str]) -> None:
+    base = changed.head()
+    changed.commit("second")
+    configure(changed, package, "vllm-reviewer-strict")
+    done = pre_commit(changed, env, "run", "--from-ref", base, "--to-ref", "HEAD")
+    assert done.returncode == 1, done.stdout
+    assert "ZeroDivisionError" in done.stdout
+
+
+def test_all_files_through_pre_commit(changed: Repo, package: Repo, env: dict[str, str]) -> None:
+    changed.commit("second", {"other.py": "x = 1\n"})
+    configure(changed, package, "vllm-reviewer-strict")
+    changed.commit("third", {".pre-commit-config.yaml": (changed.root / ".pre-commit-config.yaml").read_text()})
+    done = pre_commit(changed, env, "run", "--all-files")
+    assert done.returncode == 1, done.stdout
+    assert "ZeroDivisionError" in done.stdout
+    one = pre_commit(changed, env, "run", "--files", "other.py")
+    assert one.returncode == 0, one.stdout
+    assert "1 hunk in 1 file" in one.stdout
+
+
+def test_more_files_than_the_limit_fail_through_pre_commit(changed: Repo, package: Repo, env: dict[str, str]) -> None:
+    changed.commit("second", {"other.py": "x = 1\n"})
+    configure(changed, package, "vllm-reviewer\n        args: [--max-files, '1']")
+    done = pre_commit(changed, env, "run", "--all-files")
+    assert done.returncode == 1, done.stdout
+    assert "the limit is 1" in done.stdout
