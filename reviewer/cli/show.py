@@ -122,7 +122,7 @@ def _unfinished(git_dir: Path, pending: Pending, now: str) -> ReviewerError:
 
     seconds = time.time() - pending.since
     # A worker that has just started does not hold its lock yet.
-    if not worker.is_served(git_dir) and (pending.state is State.RUNNING or seconds > _STARTING):
+    if not worker.is_served(git_dir) and (pending.attempts or seconds > _STARTING):
         what = f"the review of {pending.short} was interrupted; the next commit restarts it"
         return ReviewIncompleteError(what, hint=now)
     doing = "is waiting" if pending.state is State.WAITING else "is running"

@@ -166,11 +166,14 @@ def _make(repository: Repository, reviews: PendingReviews, pending: Pending) -> 
     from reviewer.errors import ReviewerError
 
     reviews.put(pending)
-    settled = pending.now(State.FAILED, "internal error")
+    settled = pending.now(State.WAITING)  # for an interrupt: the next worker restarts it
     try:
         settled = pending.now(State.READY, _review(repository, pending))
     except ReviewerError as problem:
         settled = pending.now(State.FAILED, " ".join(problem.message.split()))
+    except Exception as problem:
+        settled = pending.now(State.FAILED, f"internal error: {type(problem).__name__}")
+        raise
     finally:
         if repository.git_dir.is_dir():
             reviews.put(settled)

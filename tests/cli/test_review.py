@@ -244,3 +244,59 @@ def test_explain_and_complete(changed: Repo, engine: FakeEngine, env: dict[str, 
         ("complete", "stats.py:9"),
     ):
         assert reviewer(*args, cwd=changed.root, env=env).returncode == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("args", "paths"),
+    [
+        (["--", "stats.py"], ["stats.py"]),
+        (["--", "lib"], ["lib/a.py", "lib/b.txt"]),
+        (["--", "*.py"], ["lib/a.py", "stats.py"]),
+        (["--", "lib", ":(exclude)*.txt"], ["lib/a.py"]),
+        (["--staged", "--", "lib/a.py", "stats.py"], ["lib/a.py", "stats.py"]),
+        (["HEAD", "--", "first.py"], ["first.py"]),
+        (["--worktree", "--", "stats.py"], ["stats.py"]),
+    ],
+)
+def test_paths_restrict_the_review(args: list[str], paths: list[str], changed: Repo) -> None:
+    changed.git("reset", "-q")
+    changed.commit("more", {"first.py": "x = 1\n", "second.py": "y = 1\n"})
+    files: dict[str, str | bytes] = {"stats.py": AFTER, "lib/a.py": "a = 1\n", "lib/b.txt": "b\n"}
+    changed.stage(files)
+    if "--worktree" in args:
+        changed.write({"stats.py": BEFORE, "lib/a.py": "a = 2\n"})
+    done = reviewer("review", "--no-model", "--format", "json", *args, cwd=changed.root)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert sorted({unit["path"] for unit in report["units"]} | {one["path"] for one in report["skimmed"]}) == paths
+
+
+def test_paths_are_relative_to_the_current_folder(changed: Repo) -> None:
+    changed.stage({"lib/a.py": "a = 1\n"})
+    done = reviewer("review", "--no-model", "--", ".", cwd=changed.root / "lib")
+    assert "1 hunk in 1 file" in done.stdout
+    nothing = reviewer("review", "--no-model", "--", "other.py", cwd=changed.root)
+    assert nothing.returncode == 2
+    assert "no file of staged changes matches other.py" in nothing.stderr
+    assert reviewer("review", "-", "--", "a", cwd=changed.root, data=b"").returncode == 2
+
+
+def test_quiet_prints_only_findings(changed: Repo, engine: FakeEngine, env: dict[str, str]) -> None:
+    assert "ZeroDivisionError" in reviewer("review", "-q", cwd=changed.root, env=env).stdout
+    engine.update(Rule(match="def average", json=answer()))
+    done = reviewer("review", "-q", "--no-cache", cwd=changed.root, env=env)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_explanations_and_colour_can_be_chosen(changed: Repo, engine: FakeEngine, env: dict[str, str]) -> None:
+    said = {"explanation": "Drops the guard of average for values that are empty."}
+    engine.update(Rule(match="def average", json=answer(finding("error")) | said))
+    shown = reviewer("review", "--color=always", cwd=changed.root, env=env | {"NO_COLOR": "1"}).stdout
+    assert "Drops the guard" in shown
+    assert "\x1b[" in shown
+    plain = reviewer(
+        "review", "--no-explanations", "--color", "never", cwd=changed.root, env=env | {"FORCE_COLOR": "1"}
+    )
+    assert "Drops the guard" not in plain.stdout
+    assert "ZeroDivisionError" in plain.stdout
+    assert "\x1b[" not in plain.stdout

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.command import reviewer
@@ -247,6 +250,41 @@ def test_a_worker_that_was_killed_is_told_and_taken_up_again(
     commit(changed, env, "-m", "third")
     settled(changed)
     assert stored(changed, head)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_worker_leaves_its_review_for_the_next(
+    number: signal.Signals, changed: Repo, engine: FakeEngine, env: dict[str, str]
+) -> None:
+    engine.update(Rule(path=CHAT, match="def average", json=SAID, delay=60))
+    commit(changed, env)
+    head = changed.head()
+    worker = asking_worker(changed, engine)
+    worker.send_signal(number)
+    worker.wait(30)
+    interrupted = reviewer("show", cwd=changed.root)
+    assert interrupted.returncode == 5
+    assert f"the review of {head[:10]} was interrupted; the next commit restarts it" in interrupted.stderr
+    assert "internal error" not in (changed.root / ".git" / "reviewer" / "worker.log").read_text()
+    engine.update(Rule(path=CHAT, match="def average", json=SAID))
+    changed.stage({"more.py": "x = 1\n"})
+    commit(changed, env, "-m", "third")
+    settled(changed)
+    assert stored(changed, head)
+    assert stored(changed, changed.head())
+
+
+def asking_worker(repo: Repo, engine: FakeEngine) -> psutil.Process:
+    """Wait until the worker of a repository asks the engine."""
+    deadline = time.monotonic() + 60
+    while not engine.requests(CHAT):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cmdline()[-2:] == ["hook", "work"] and process.cwd() == str(repo.root):
+                return process
+    raise AssertionError("there is no worker")
 
 
 def test_background_in_the_configuration(changed: Repo, env: dict[str, str]) -> None:
