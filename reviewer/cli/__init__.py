@@ -40,6 +40,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "engine": ("reviewer.cli.engine:engine", "Install, start, stop and inspect the model server.", "Set-up"),
     "model": ("reviewer.cli.model:model", "List, install, verify and remove models.", "Set-up"),
     "cache": ("reviewer.cli.cache:cache", "Show or clear the cached answers.", "Set-up"),
+    "doctor": ("reviewer.cli.doctor:doctor", "Check the installation and say what to do.", "Set-up"),
+    "clean": ("reviewer.cli.clean:clean", "Show or remove engines, models, cache and logs.", "Set-up"),
     "config": ("reviewer.cli.config_cmd:config", "Show the settings in effect and their origins.", "Set-up"),
     "completion": ("reviewer.cli.completion:completion", "Print a shell completion script.", "Set-up"),
 }
