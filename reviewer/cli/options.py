@@ -23,7 +23,7 @@ def model_options(function: _F) -> _F:
         click.option(
             "--embedded/--no-embedded",
             default=None,
-            help="The small offline model: for trying the tool; too small to review code.",
+            help="Use the small offline model; it is too small to review code.",
         ),
         click.option(
             "--url", metavar="URL", help="OpenAI-compatible endpoints, comma-separated, instead of a local engine."
