@@ -14,6 +14,7 @@ from reviewer import untrusted
 from reviewer.config import sources
 from reviewer.config.options import BY_FIELD, FORMATS, OPTIONS, Option
 from reviewer.engine.config import DEFAULT_MODEL, Device, ModelConfig, Quantization
+from reviewer.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -161,7 +162,10 @@ def load(
     for layer in (sources.from_flags(defaults or {}, "command default"), _user_values()):
         _merge(merged, layer)
     _merge(merged, _within_limits(_repo_values(repo_root, read_repo_file, notes), merged, notes))
-    for layer in (sources.from_environment(env), sources.from_flags(flags or {})):
+    given = sources.from_flags(flags or {})
+    if "model" in given and given.get("embedded", (False,))[0]:
+        raise ConfigError("--model and --embedded are mutually exclusive")
+    for layer in (sources.from_environment(env), given):
         _merge(merged, layer)
     values: dict[str, Any] = {name: value for name, (value, _) in merged.items()}
     notes += _exposed(values)
@@ -185,7 +189,6 @@ def _exposed(values: Mapping[str, Any]) -> tuple[str, ...]:
     if not values.get("url"):
         return ()
     from reviewer.engine.client.endpoint import exposed
-    from reviewer.errors import ConfigError
 
     try:
         return exposed(values["url"], with_key=bool(values.get("api_key") or values.get("keyring")))
@@ -243,8 +246,6 @@ def _read_below(root: Path, name: str) -> bytes | None:
 
 
 def _read(path: Path) -> bytes | None:
-    from reviewer.errors import ConfigError
-
     try:
         return untrusted.read_file(path, _MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):

@@ -231,7 +231,6 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         ("embedded = true", {"REVIEWER_MODEL": "m"}, {}, False),
         ('embedded = true\nmodel = "m"', {}, {}, True),
         ('model = "m"', {"REVIEWER_EMBEDDED": "1"}, {}, True),
-        ("", {"REVIEWER_EMBEDDED": "1"}, {"model": "m", "embedded": True}, True),
     ],
 )
 def test_a_named_model_outweighs_a_weaker_embedded(
@@ -272,3 +271,10 @@ def test_the_environment_and_flags_raise_limits(tmp_path: Path) -> None:
     write_repo(tmp_path, "timeout = 60")
     assert config.load(tmp_path, {"REVIEWER_TIMEOUT": "999"}).timeout == 999
     assert config.load(tmp_path, {}, {"timeout": 999.0}).timeout == 999
+
+
+def test_a_model_beside_the_embedded_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="mutually exclusive"):
+        config.load(tmp_path, {}, {"model": "a/b", "embedded": True})
+    assert config.load(tmp_path, {"REVIEWER_EMBEDDED": "1"}, {"model": "a/b"}).model_config.model_id == "a/b"
+    assert config.load(tmp_path, {"REVIEWER_MODEL": "a/b"}, {"embedded": True}).embedded
