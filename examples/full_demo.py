@@ -1,10 +1,10 @@
-"""The whole way of one change: staged in a repository, reviewed by hand, then committed through the git hook.
+"""Stage a change, review it by hand, then commit it through the git hook.
 
     python examples/full_demo.py
 
-Everything is real: git, the hook, vLLM. The model is the embedded one, which proves that all parts work together and is
-far too small to judge code. What is missing (vLLM and the model, about 3 GB) is installed first. Ends with 0 only when
-the model has read the change, and the hook showed its review during the commit.
+Runs git, the hook and vLLM with the embedded model, which is too small to review code but shows that all parts work
+together. Installs vLLM and the model (about 3 GB) if they are missing. Exits with 0 only if the model read the change
+and the hook printed its review during the commit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def average(values):
         return 0
     return sum(values) / len(values)
 '''
-# The bug: the guard is gone, and an empty list divides by zero. And something is left to do.
+# The bug: without the guard an empty list divides by zero. Also, a function is unfinished.
 AFTER = '''\
 def average(values):
     """Return the arithmetic mean; 0 for an empty list."""
@@ -41,7 +41,7 @@ def largest(values):
 
 
 def demo(repository: Path) -> None:
-    title("A repository with one commit, and a staged change that forgets the empty list")
+    title("A repository with one commit and a staged change that breaks on an empty list")
     git("init", "--quiet", cwd=repository)
     (repository / "stats.py").write_text(BEFORE, encoding="utf-8")
     git("add", "stats.py", cwd=repository)
@@ -49,22 +49,22 @@ def demo(repository: Path) -> None:
     (repository / "stats.py").write_text(AFTER, encoding="utf-8")
     git("add", "stats.py", cwd=repository)
 
-    title("Review it by hand: --install brings what is missing, --no-cache asks even what an earlier demo has asked")
+    title("Review it by hand: --install installs what is missing, --no-cache ignores answers of an earlier demo")
     review = run(REVIEWER, "review", "--embedded", "--install", "--no-cache", cwd=repository)
     expect("1 hunk in 1 file" in review and "from cache" not in review, "the model was asked about the staged hunk")
     expect("stats.py:8" in review and "largest is unfinished" in review, "the review is annotated")
 
-    title("The same for a program, as JSON; its answers stay in the cache")
+    title("The same as JSON; the answers are cached")
     run(REVIEWER, "review", "--embedded", "--format", "json", "--output", "review.json", cwd=repository)
     report = json.loads((repository / "review.json").read_text(encoding="utf-8"))
     print(json.dumps({"counts": report["counts"], "usage": report["usage"]}, indent=2))
     expect(report["counts"]["units_read"] == report["counts"]["units"] == 1, "every unit was read")
 
-    title("Install the hook, and commit: git runs it, it reviews from the cache, and the commit goes on")
+    title("Install the hook and commit: git runs it, it reviews from the cache, and the commit is made")
     run(REVIEWER, "install", cwd=repository)
     commit = git("commit", "--message", "Simplify average", cwd=repository)
     expect("largest is unfinished" in commit and "all from cache" in commit, "the hook showed its review at once")
-    expect(git("log", "--format=%s", "-1", cwd=repository).strip() == "Simplify average", "the commit is there")
+    expect(git("log", "--format=%s", "-1", cwd=repository).strip() == "Simplify average", "the commit was made")
 
 
 def git(*words: str, cwd: Path) -> str:
@@ -72,9 +72,9 @@ def git(*words: str, cwd: Path) -> str:
 
 
 def run(*command: str, cwd: Path) -> str:
-    """Run a command as a user would, show what it prints, and return that."""
+    """Run a command, show its output and return it."""
     print("$", " ".join([Path(command[0]).name, *command[1:]]), flush=True)
-    # A hook's output comes on git's standard error. Progress is there too, one line for each step.
+    # A hook's output and the progress lines come on standard error.
     with subprocess.Popen(
         command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
     ) as process:
@@ -88,7 +88,7 @@ def run(*command: str, cwd: Path) -> str:
 
 def expect(true: bool, what: str) -> None:
     if not true:
-        sys.exit(f"full_demo: not so: {what}")
+        sys.exit(f"full_demo: failed: {what}")
 
 
 def title(text: str) -> None:
@@ -101,7 +101,7 @@ def engine_runs() -> bool:
 
 
 def main() -> None:
-    # The hook takes its settings from the environment; and git here knows nothing of this user's own configuration.
+    # The hook reads its settings from the environment; git ignores this user's configuration.
     os.environ |= {"REVIEWER_EMBEDDED": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     for role in ("AUTHOR", "COMMITTER"):
         os.environ |= {f"GIT_{role}_NAME": "Demo", f"GIT_{role}_EMAIL": "demo@example.invalid"}
@@ -110,7 +110,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="reviewer-demo-") as folder:
             demo(Path(folder).resolve())
     finally:
-        if not was_running and engine_runs():  # one that was warm before stays warm
+        if not was_running and engine_runs():  # leave an engine that was already running
             subprocess.run([REVIEWER, "engine", "stop", MODEL], check=True)
 
 

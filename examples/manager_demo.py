@@ -1,10 +1,10 @@
-"""Every call of ``AIModelManager`` on real vLLM, with the embedded model.
+"""Use every method of ``AIModelManager`` on real vLLM with the embedded model.
 
     reviewer engine install && reviewer model install --embedded
     python examples/manager_demo.py
 
-Joins the engine of this configuration where one is warm, and stops it at the end. Ends with 0 only when every call gave
-what it is for; the embedded model shows that they work, not that they are clever.
+Uses the running engine of this configuration, if there is one, and stops it at the end. Exits with 0 only if every call
+returned a usable result. The embedded model is too small for good answers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ print(area(2, 3))
 
 
 async def main() -> None:
-    # The model is openai/gpt-oss-20b unless another one, or the embedded one, is asked for.
+    # Without embedded=True or model=… the model is openai/gpt-oss-20b.
     manager = AIModelManager(ModelConfig(embedded=True, temperature=0.3, max_tokens=80))
     try:
         title("load_model: plan the memory, start vLLM, wait until it answers")
@@ -38,18 +38,18 @@ async def main() -> None:
         await ask(manager)
         await watch(manager)
 
-        title("restart: a new engine process, and it answers")
+        title("restart: start a new engine process")
         before = manager.get_model_status()["engine"]["pid"]
         await manager.restart(progress=Steps())
         after = manager.get_model_status()["engine"]["pid"]
         print(f"process {before}, then {after}")
-        expect(before != after and not psutil.pid_exists(before), "the old process gave way to a new one")
+        expect(before != after and not psutil.pid_exists(before), "a new process replaced the old one")
         expect(bool(await manager.generate_text("What is a unit test?")), "the new engine answers")
     finally:
-        title("unload_model: the engine's processes end, its memory is free")
+        title("unload_model: end the engine's processes and free its memory")
         await manager.unload_model()
     print("state:", manager.get_model_status()["state"])
-    expect(not psutil.pid_exists(after), "no process is left")
+    expect(not psutil.pid_exists(after), "no process remains")
 
 
 async def ask(manager: AIModelManager) -> None:
@@ -58,7 +58,7 @@ async def ask(manager: AIModelManager) -> None:
     print(text)
     expect(bool(text), "there is an answer")
 
-    title("stream_text: the same, piece by piece")
+    title("stream_text: the answer as it is generated")
     pieces = 0
     async for piece in manager.stream_text("In one sentence: what is a git branch?"):
         print(piece, end="", flush=True)
@@ -66,7 +66,7 @@ async def ask(manager: AIModelManager) -> None:
     print(f"\n({pieces} pieces)")
     expect(pieces > 1, "it came in pieces")
 
-    title("generate_code_completion: what belongs between the code before the cursor and the code after it")
+    title("generate_code_completion: the code that belongs at the cursor")
     cursor = CODE.index("<CURSOR>")
     code = CODE.replace("<CURSOR>", "")
     inserted = await manager.generate_code_completion(code, cursor_position=cursor)
@@ -94,7 +94,7 @@ async def watch(manager: AIModelManager) -> None:
     print(f"{status['model']}, {status['dtype']}, {status['context_tokens']} tokens of context")
     performance = status["performance"]
     print(f"{performance['requests']} requests, {performance['avg_inference_time']:.2f} s on average")
-    print(f"{performance['completion_tokens']} tokens, {performance['tokens_per_second']:.1f} a second")
+    print(f"{performance['completion_tokens']} tokens, {performance['tokens_per_second']:.1f} per second")
     expect(performance["avg_inference_time"] > 0 and not performance["failed"], "every request was answered")
 
 
@@ -114,7 +114,7 @@ def gigabytes(count: int | None) -> str:
 
 def expect(true: bool, what: str) -> None:
     if not true:
-        sys.exit(f"manager_demo: not so: {what}")
+        sys.exit(f"manager_demo: failed: {what}")
 
 
 def title(text: str) -> None:

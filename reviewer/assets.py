@@ -1,7 +1,7 @@
-"""Where the files that are not Python lie: prompt templates, hook templates and ast-grep rules.
+"""Finds the packaged prompt templates, hook templates and ast-grep rules.
 
 A wheel packs the checkout's ``prompts/``, ``hooks/`` and ``rules/`` under ``reviewer/_assets``; in an sdist and an
-editable install they lie beside the package. All hold the same files, so nothing else needs to know which it is.
+editable install they lie beside the package.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def read(name: str) -> str:
 
 @cache
 def _folder(name: str) -> Path:
-    # The wheel's place first: an installed package must not pick up a stray folder of that name beside it.
+    # A wheel's own folder first: site-packages may hold an unrelated folder of that name.
     for parent in (_PACKAGE / "_assets", _PACKAGE.parent):
         folder = parent / name
         if folder.is_dir():
@@ -61,5 +61,6 @@ def _folder(name: str) -> Path:
 
 def _missing(name: str) -> AssetError:
     return AssetError(
-        f"the installed package lacks {name}", hint="install it again: pip install --force-reinstall vllm-reviewer"
+        f"the installation is incomplete: {name} is missing",
+        hint="reinstall it: pip install --force-reinstall vllm-reviewer",
     )

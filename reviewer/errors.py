@@ -1,4 +1,4 @@
-"""Every error that a person can meet, as one tree.
+"""Every expected error, as one tree.
 
 ::
 
@@ -11,24 +11,23 @@
     ├── EngineError                    3  anything about the model server
     │   ├── EngineNotInstalledError       no vLLM environment
     │   ├── EngineInstallError            provisioning it failed
-    │   ├── EngineNotReadyError           still loading when the time budget was over
+    │   ├── EngineNotReadyError           still loading when the time budget ran out
     │   ├── EngineStartError              it died or hung while starting
     │   ├── EngineUnreachableError        nothing answers at the endpoint
-    │   ├── EngineCertificateError        the certificate of the endpoint is not trusted
-    │   ├── EngineDiedError               it answered before and does not any more
+    │   ├── EngineCertificateError        the endpoint's certificate is not trusted
+    │   ├── EngineDiedError               it answered before and stopped answering
     │   ├── EngineRequestError            it refused a request
-    │   │   └── EngineFaultError          it failed at one (HTTP 5xx); another engine may not
+    │   │   └── EngineFaultError          it failed to serve one (HTTP 5xx)
     │   ├── PromptTooLongError            the prompt does not fit the context length
     │   ├── InferenceTimeoutError         no complete answer in time
-    │   ├── ModelNotLoadedError           a call came before ``load_model``
+    │   ├── ModelNotLoadedError           a call before ``load_model``
     │   ├── ModelNotInstalledError        the model's files are not on this machine
     │   ├── ModelDamagedError             a file differs from the manifest
     │   ├── ModelSourceError              the model cannot be fetched or converted
     │   └── InsufficientMemoryError       no plan fits the memory limit
     └── ReviewIncompleteError          5  required, and some units could not be read
 
-Each carries a ``message`` (what happened) and an optional ``hint`` (what to do next). Only the command line turns
-them into exit codes; anything outside this tree is a bug of ours and exits with 4.
+Only the command line turns errors into exit codes. Any other exception is a bug and exits with 4.
 """
 
 from __future__ import annotations
@@ -53,8 +52,8 @@ class ReviewerError(Exception):
     """The root of all expected errors.
 
     Args:
-        message: What happened, one sentence, no trailing period needed.
-        hint: What to do next; may span lines.
+        message: What happened, in one sentence.
+        hint: What to do next, one action per line.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.USAGE
@@ -63,6 +62,13 @@ class ReviewerError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @property
+    def one_line(self) -> str:
+        """The message and the first line of the hint, for a log or a note."""
+        message = " ".join(self.message.split())
+        advice = " ".join((self.hint or "").partition("\n")[0].split())
+        return f"{message} ({advice})" if advice else message
 
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message}\n{self.hint}"
@@ -103,7 +109,7 @@ class EngineInstallError(EngineError):
 
 
 class EngineNotReadyError(EngineError):
-    """The engine was still loading when the time budget was over."""
+    """The engine was still loading when the time budget ran out."""
 
 
 class EngineStartError(EngineError):
@@ -115,11 +121,11 @@ class EngineUnreachableError(EngineError):
 
 
 class EngineCertificateError(EngineError):
-    """The endpoint's certificate is not one to trust, so nothing was sent."""
+    """The endpoint's certificate is not trusted; nothing was sent."""
 
 
 class EngineDiedError(EngineError):
-    """The engine answered before and does not any more."""
+    """The engine answered before and stopped answering."""
 
 
 class EngineRequestError(EngineError):
@@ -127,7 +133,7 @@ class EngineRequestError(EngineError):
 
 
 class EngineFaultError(EngineRequestError):
-    """The engine, or the proxy before it, failed at a request (HTTP 5xx); another engine may not."""
+    """The engine, or a proxy in front of it, failed to serve a request (HTTP 5xx); another engine may succeed."""
 
 
 class PromptTooLongError(EngineError):
@@ -155,7 +161,7 @@ class ModelSourceError(EngineError):
 
 
 class InsufficientMemoryError(EngineError):
-    """No plan fits the memory limit; the message names the bytes needed and the bytes there."""
+    """No plan fits the memory limit; the message names the bytes needed and available."""
 
 
 class ReviewIncompleteError(ReviewerError):

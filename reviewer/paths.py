@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
+
+from reviewer.errors import UsageError
 
 _APP = "reviewer"
 
@@ -12,12 +15,12 @@ GIT_FOLDER = "reviewer"
 
 
 def data_dir() -> Path:
-    """Models and the managed engine environment: large, kept."""
+    """Models and the managed engine environment."""
     return _under("data", "user_data_path")
 
 
 def cache_dir() -> Path:
-    """The answer cache: rebuilt when lost."""
+    """The answer cache, which may be deleted at any time."""
     return _under("cache", "user_cache_path")
 
 
@@ -32,8 +35,20 @@ def config_dir() -> Path:
 
 
 def run_dir() -> Path:
-    """Sockets, locks and state files of running engines; the caller makes it with mode 0700."""
-    return _under("run", "user_runtime_path")
+    """Sockets, locks and state files of running engines; created with mode 0700 by the caller.
+
+    Raises:
+        UsageError: There is no private folder for them.
+    """
+    try:
+        # Without XDG_RUNTIME_DIR platformdirs warns and falls back to the temporary folder.
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            return _under("run", "user_runtime_path")
+    except OSError as problem:
+        raise UsageError(
+            f"there is no private folder for sockets: {problem}",
+            hint="set XDG_RUNTIME_DIR to a folder of your own with mode 0700",
+        ) from problem
 
 
 def _under(kind: str, platform_name: str) -> Path:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reviewer.engine.manager import AIModelManager
     from reviewer.selection.source import ChangeSource
 
-_TOO_SMALL_NOTE = "{model} is too small to review code; use it to test the installation."
+_TOO_SMALL_NOTE = "{model} is too small to review code (for testing only)"
 _NO_FILES = RepositoryFiles()
 
 

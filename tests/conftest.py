@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.repo import Repo
+from tests.repo import AFTER, BEFORE, Repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.fake_engine import FakeEngine
 
 # A worker of pytest-xdist starts with the isolated home of the process that started it.
 REAL_HOME = Path(os.environ.setdefault("TEST_REAL_HOME", str(Path.home()))).resolve()
@@ -82,6 +84,20 @@ def anyio_backend() -> str:
 def repo(tmp_path: Path) -> Repo:
     """An empty repository on branch ``main``."""
     return Repo.init(tmp_path / "repo")
+
+
+@pytest.fixture
+def changed(repo: Repo) -> Repo:
+    """A repository with a commit and a staged change that drops a guard."""
+    repo.commit("first", {"stats.py": BEFORE})
+    repo.stage({"stats.py": AFTER})
+    return repo
+
+
+@pytest.fixture
+def env(engine: FakeEngine) -> dict[str, str]:
+    """The environment of a command that asks the test module's ``engine``."""
+    return {"REVIEWER_ENGINE_URL": engine.endpoint.url}
 
 
 class _Guard:

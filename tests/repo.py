@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 _DATE = "2024-01-02T03:04:05+00:00"
 _IDENTITY = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c", "commit.gpgSign=false")
 
+# A change that drops a guard: average([]) then divides by zero.
+BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
+AFTER = "def average(values):\n    return sum(values) / len(values)\n"
+
 
 class Repo:
     """A repository in a folder, driven through the ``git`` command as a user drives it.

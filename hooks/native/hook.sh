@@ -1,33 +1,32 @@
 #!/bin/sh
-# vllm-reviewer: @HOOK@ hook, made by "reviewer install" and taken away by "reviewer uninstall".
-# It reviews what git records or sends, with a model on this machine.
+# vllm-reviewer: @HOOK@ hook, installed by "reviewer install" and removed by "reviewer uninstall".
 
 earlier="$(dirname -- "$0")/@HOOK@.before-reviewer"
 reviewer=@REVIEWER@
 
-# Git tells a pre-push hook on standard input what is pushed; both hooks need it.
+# Git passes the pushed refs to pre-push on standard input; both hooks read them.
 input=@INPUT@
 feed() {
     if [ -n "$input" ]; then printf '%s\n' "$input"; fi
 }
 
-# The hook that was here first comes first, and its word counts.
+# The earlier hook runs first and may stop git.
 if [ -x "$earlier" ]; then
     feed | "$earlier" "$@" || exit $?
 fi
 
 if [ ! -x "$reviewer" ]; then
     reviewer=$(command -v reviewer) || {
-        echo "reviewer: not installed any more, so nothing is reviewed; reviewer uninstall, or remove $0" >&2
+        echo "reviewer: no longer installed, continuing without a review; to remove the hook: rm $0" >&2
         exit 0
     }
 fi
 
 feed | "$reviewer" hook @HOOK@@OPTIONS@ "$@"
 status=$?
-# 126 and 127: the program is there and cannot be run, such as after its Python was removed.
+# 126 and 127: the program cannot be run, for example because its Python was removed.
 if [ "$status" -eq 126 ] || [ "$status" -eq 127 ]; then
-    echo "reviewer: $reviewer cannot be run, so nothing is reviewed; install it again, or remove $0" >&2
+    echo "reviewer: cannot run $reviewer, continuing without a review; reinstall it, or remove the hook: rm $0" >&2
     exit 0
 fi
 exit "$status"

@@ -14,6 +14,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.applying import files
 from reviewer.applying.blobs import encode
 from reviewer.diff import decode
@@ -176,7 +177,7 @@ class History:
 
     def _read(self, number: int) -> Applied | None:
         try:
-            document = json.loads(self._path(number).read_text(encoding="utf-8"))
+            document = untrusted.parse_json(self._path(number).read_bytes())
             return Applied(
                 number,
                 document["review"],

@@ -13,6 +13,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.applying.blobs import Blobs
 from reviewer.errors import GitError, UsageError
 from reviewer.finding import Category, Finding, Severity, Suggestion, SuggestionKind
@@ -141,7 +142,7 @@ def load(git_dir: Path) -> LastReview:
         UsageError: There is none, or it is another version's.
     """
     try:
-        document = json.loads((git_dir / GIT_FOLDER / _NAME).read_text(encoding="utf-8"))
+        document = untrusted.parse_json((git_dir / GIT_FOLDER / _NAME).read_bytes())
         if document["version"] != _VERSION:
             raise ValueError(document["version"])
         return LastReview(

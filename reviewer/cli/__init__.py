@@ -1,7 +1,6 @@
-"""The command line: one file per verb, loaded only when it is called, behind one error boundary.
+"""The command line: one module per command, imported when it is called, behind one error boundary.
 
-``reviewer --version`` and a hook with nothing to do are run many times a day, so this module imports click and
-nothing else that is heavy.
+``reviewer --version`` and a hook with nothing to do must be quick, so this module imports nothing heavy but click.
 """
 
 from __future__ import annotations
@@ -16,82 +15,88 @@ from reviewer import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# verb -> (where its command is, what it does, which group of the help it stands in)
+# name -> (location of the command, summary, section of the help)
 VERBS: dict[str, tuple[str, str, str]] = {
     "review": ("reviewer.cli.review:review", "Review staged changes, a commit, a range or a patch.", "Review"),
-    "message": ("reviewer.cli.message:message", "Suggest a commit message for what is staged.", "Review"),
-    "watch": ("reviewer.cli.watch:watch", "Review what is staged as it changes, ahead of the commit.", "Review"),
-    "show": ("reviewer.cli.show:show", "Show the review that was stored for a commit.", "Review"),
-    "apply": ("reviewer.cli.apply:apply", "Write suggestions into the working tree, or take them back.", "Review"),
-    "dismiss": ("reviewer.cli.dismiss:dismiss", "Hear no more of a finding in this repository.", "Review"),
-    "rules": ("reviewer.cli.rules:rules", "Show which of the repository's rules hold for which files.", "Review"),
-    "baseline": ("reviewer.cli.baseline:baseline", "Silence what is found already, to hear of what is new.", "Review"),
-    "explain": ("reviewer.cli.explain:explain", "Explain a file or some lines of it.", "Review"),
-    "complete": ("reviewer.cli.complete:complete", "Write the code that belongs at a place in a file.", "Review"),
-    "eval": ("reviewer.cli.evaluate:evaluate", "Measure how well a model reviews, on labelled changes.", "Review"),
+    "message": ("reviewer.cli.message:message", "Suggest a commit message for the staged changes.", "Review"),
+    "watch": ("reviewer.cli.watch:watch", "Review staged changes in the background, before the commit.", "Review"),
+    "show": ("reviewer.cli.show:show", "Show the stored review of a commit.", "Review"),
+    "apply": ("reviewer.cli.apply:apply", "Apply suggestions to the working tree, or undo that.", "Review"),
+    "dismiss": ("reviewer.cli.dismiss:dismiss", "Suppress a finding in this repository.", "Review"),
+    "rules": ("reviewer.cli.rules:rules", "Show which of the repository's rules apply to which files.", "Review"),
+    "baseline": (
+        "reviewer.cli.baseline:baseline",
+        "Record existing findings so that only new ones are reported.",
+        "Review",
+    ),
+    "explain": ("reviewer.cli.explain:explain", "Explain a file or some of its lines.", "Review"),
+    "complete": ("reviewer.cli.complete:complete", "Complete the code at a position in a file.", "Review"),
+    "eval": ("reviewer.cli.evaluate:evaluate", "Measure how well a model reviews labelled changes.", "Review"),
     "install": ("reviewer.cli.install:install", "Install git hooks in this repository.", "Hooks and CI"),
-    "uninstall": ("reviewer.cli.install:uninstall", "Remove them and restore what was there.", "Hooks and CI"),
-    "hook": ("reviewer.cli.hook:hook", "What a git hook calls: pre-commit, pre-push and others.", "Hooks and CI"),
+    "uninstall": ("reviewer.cli.install:uninstall", "Remove the hooks and restore earlier ones.", "Hooks and CI"),
+    "hook": ("reviewer.cli.hook:hook", "Run by git hooks: pre-commit, pre-push and others.", "Hooks and CI"),
     "ci": ("reviewer.cli.ci:ci", "Review a pull request or a push on a CI machine.", "Hooks and CI"),
     "mcp": ("reviewer.cli.mcp:mcp", "Serve reviews and the model to coding agents (MCP).", "Hooks and CI"),
-    "engine": ("reviewer.cli.engine:engine", "Install, start, stop and watch the model server.", "Set-up"),
+    "engine": ("reviewer.cli.engine:engine", "Install, start, stop and inspect the model server.", "Set-up"),
     "model": ("reviewer.cli.model:model", "List, install, verify and remove models.", "Set-up"),
-    "cache": ("reviewer.cli.cache:cache", "Show or clear the answers that are kept.", "Set-up"),
-    "config": ("reviewer.cli.config_cmd:config", "Show the settings in force and where they come from.", "Set-up"),
-    "completion": ("reviewer.cli.completion:completion", "Print the script that completes verbs in a shell.", "Set-up"),
+    "cache": ("reviewer.cli.cache:cache", "Show or clear the cached answers.", "Set-up"),
+    "doctor": ("reviewer.cli.doctor:doctor", "Check the installation and say what to do.", "Set-up"),
+    "clean": ("reviewer.cli.clean:clean", "Show or remove engines, models, cache and logs.", "Set-up"),
+    "config": ("reviewer.cli.config_cmd:config", "Show the settings in effect and their origins.", "Set-up"),
+    "completion": ("reviewer.cli.completion:completion", "Print a shell completion script.", "Set-up"),
 }
 
-# A shell reads what completion prints; show and hook tell the news by themselves.
+# A shell reads the output of completion; show and hook announce finished reviews themselves.
 _NO_NEWS = ("completion", "hook", "show")
 
 _EPILOG = """\b
 Examples:
-  reviewer review --embedded --install HEAD   set everything up, review the newest commit
-  reviewer review                             review what is staged
+  reviewer review --embedded --install HEAD   install what is missing, review the newest commit
+  reviewer review                             review the staged changes
   reviewer review main...HEAD                 review this branch
-  git diff | reviewer review -                review any patch
+  git diff | reviewer review -                review a patch
   reviewer install                            review every commit from now on
 
 \b
-Exit codes: 0 passed, 1 findings at or over --fail-on, 2 usage or configuration,
-3 no engine, 4 a bug of ours, 5 not everything could be read, 130 interrupted.
+Exit codes: 0 passed, 1 findings at or above --fail-on, 2 usage or configuration,
+3 no engine, 4 internal error, 5 incomplete review, 130 interrupted.
 """
 
 
 class Verbs(click.Group):
-    """A group that knows its commands by name and imports one when it is called."""
+    """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Every verb, in the order of the help."""
+        """Every command, in the order of the help."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Import one verb."""
+        """Import one command."""
         if cmd_name not in VERBS:
             return None
         module, _, name = VERBS[cmd_name][0].partition(":")
         command = getattr(importlib.import_module(module), name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"{VERBS[cmd_name][0]} is no command")
+            raise TypeError(f"{VERBS[cmd_name][0]} is not a command")
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the nearest verb for a mistyped one."""
+        """Suggest the nearest command for a misspelt one."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             import difflib
 
             near = difflib.get_close_matches(args[0], VERBS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "reviewer --help lists the verbs"
-            ctx.fail(f"unknown verb {args[0]!r}: {hint}")
+            hint = f"did you mean {near[0]!r}?" if near else "reviewer --help lists the commands"
+            ctx.fail(f"unknown command {args[0]!r}: {hint}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        """List the verbs by what they are for, without importing any."""
+        """List the commands by section, without importing any."""
         for group in dict.fromkeys(group for _, _, group in VERBS.values()):
             with formatter.section(group):
-                formatter.write_dl([(verb, about) for verb, (_, about, where) in VERBS.items() if where == group])
+                formatter.write_dl([(name, about) for name, (_, about, where) in VERBS.items() if where == group])
 
 
 @click.group(
@@ -103,7 +108,7 @@ class Verbs(click.Group):
 @click.version_option(__version__, message="reviewer %(version)s")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Review code changes with a model on this machine. Nothing leaves it."""
+    """Review code changes with a model on this machine. Your code stays local."""
     if ctx.invoked_subcommand not in _NO_NEWS:
         from reviewer.deferred.worker import tell_news
 
@@ -111,7 +116,7 @@ def cli(ctx: click.Context) -> None:
 
 
 def run(args: Sequence[str]) -> int:
-    """Run one command line and return its exit code; the one error boundary is around this."""
+    """Run one command line and return its exit code."""
     from reviewer.cli.boundary import guarded
 
     return guarded(lambda: cli.main(args=list(args), prog_name="reviewer", standalone_mode=False))

@@ -1,4 +1,4 @@
-"""``reviewer apply``: suggestions of the last review, written into the working tree."""
+"""``reviewer apply``: apply suggestions of the last review to the working tree."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Examples:
-  reviewer apply                            what can be applied, as diffs
-  reviewer apply r1 r3                      write these two into the working tree
+  reviewer apply                            list the suggestions as diffs
+  reviewer apply r1 r3                      apply these two to the working tree
   reviewer apply --all --dry-run | git apply
-  reviewer apply --all --check "pytest -q"  write only what the tests pass with
-  reviewer apply --undo                     take back what was written last
+  reviewer apply --all --check "pytest -q"  apply only fixes that pass the tests
+  reviewer apply --undo                     undo the last apply
 
-The ids are those of the last review of this working tree. A file is written only while git would store of it exactly
-what was reviewed. The index is never written: look at git diff, then stage.
+The ids are those of the last review of this working tree. A file is changed only if its content is still what was
+reviewed. The index is never changed: check git diff, then stage.
 
---check runs CMD through the shell in a temporary copy of what was reviewed: first as it is, then with each fix alone,
-then with all that passed together. Only what is tracked is in that copy: no virtual environment, no node_modules, no
-build; $REVIEWER_ORIGINAL_ROOT names the working tree that has them. A package installed in editable mode is imported
-from there, too, so that a test of it proves nothing: put the copy first, as in --check "PYTHONPATH=src pytest -q".
+--check runs CMD through the shell in a temporary copy of the reviewed content: first without fixes, then with each fix
+alone, then with all that passed. The copy holds tracked files only: no virtual environment, no node_modules, no build;
+$REVIEWER_ORIGINAL_ROOT is the path of the working tree. A package installed in editable mode is imported from the
+working tree, not from the copy: put the copy first, as in --check "PYTHONPATH=src pytest -q".
 
 \b
-Exit codes: 0 done, 1 something chosen was not applied or failed its check,
-2 usage, nothing to apply from, 130 interrupted.
+Exit codes: 0 done, 1 a chosen suggestion was not applied or failed its check,
+2 usage, or no review to apply from, 130 interrupted.
 """
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "everything", is_flag=True, help="Every suggestion of the review that was not dismissed.")
-@click.option("--dry-run", is_flag=True, help="Print the patch and write nothing.")
-@click.option("--check", "command", metavar="CMD", help="Apply only fixes with which CMD exits with 0.")
+@click.option("--all", "everything", is_flag=True, help="Apply every suggestion that was not dismissed.")
+@click.option("--dry-run", is_flag=True, help="Print the patch; write nothing.")
+@click.option("--check", "command", metavar="CMD", help="Apply only fixes for which CMD exits with 0.")
 @click.option(
     "--check-timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=600.0,
     show_default=True,
     metavar="SECONDS",
-    help="Time that one run of CMD may take.",
+    help="Time limit for one run of CMD.",
 )
-@click.option("--undo", is_flag=True, help="Take back what was applied last.")
+@click.option("--undo", is_flag=True, help="Undo the last apply.")
 def apply(
     ids: tuple[str, ...], *, everything: bool, dry_run: bool, command: str | None, check_timeout: float, undo: bool
 ) -> int:
-    """Write suggestions of the last review into the working tree.
+    """Apply suggestions of the last review to the working tree.
 
-    ID is r1, r2, … as the report shows it. Without any, and without --all, it lists what can be applied.
+    ID is r1, r2, … as in the report. Without IDs and --all, list what can be applied.
     """
     from reviewer.applying import last
     from reviewer.applying.history import History
@@ -68,7 +68,7 @@ def apply(
     from reviewer.applying.proof import Trial
     from reviewer.git import Repository
 
-    _refuse_nonsense(ids, everything=everything, acting=dry_run or command is not None, undo=undo)
+    _refuse_contradictions(ids, everything=everything, acting=dry_run or command is not None, undo=undo)
     repository = Repository.discover()
     history = History(repository.root, repository.git_dir)
     if undo:
@@ -94,13 +94,13 @@ def apply(
     return ExitCode.FINDINGS if failed or any(not one.settled for one in plan.refusals) else ExitCode.PASSED
 
 
-def _refuse_nonsense(ids: Sequence[str], *, everything: bool, acting: bool, undo: bool) -> None:
+def _refuse_contradictions(ids: Sequence[str], *, everything: bool, acting: bool, undo: bool) -> None:
     if undo and (ids or everything or acting):
-        raise click.UsageError("--undo goes alone")
+        raise click.UsageError("--undo cannot be combined with IDs or other options")
     if ids and everything:
-        raise click.UsageError("IDs and --all exclude each other")
+        raise click.UsageError("IDs and --all are mutually exclusive")
     if acting and not ids and not everything:
-        raise click.UsageError("say which: IDs, or --all")
+        raise click.UsageError("specify finding IDs or --all")
 
 
 def _everything(repository: Repository, review: LastReview) -> tuple[KeptFinding, ...]:
@@ -149,13 +149,13 @@ def _prove(
     from reviewer.terminal import output
 
     with interruptible(), output.progress() as progress:
-        progress.step("copying what was reviewed")
+        progress.step("copying the reviewed content")
         with Checkouts(repository, review.kind, review.head) as checkouts:
             return prove(able, planner.plan, lambda files: trial.on(checkouts, files), progress)
 
 
 def _below(root: Path) -> Path:
-    """The current folder, seen from the top of the working tree."""
+    """The current folder, relative to the top of the working tree."""
     try:
         return Path.cwd().resolve().relative_to(root.resolve())
     except (OSError, ValueError):  # GIT_WORK_TREE may name another place
@@ -170,9 +170,9 @@ def _show_proof(proof: Proof, command: str, *, to_stdout: bool) -> None:
     from reviewer.terminal import output
 
     say: Callable[[str], object] = output.say
-    if not to_stdout:  # there the patch goes, alone
+    if not to_stdout:  # standard output is for the patch alone
         say = lambda text: output.say(text, stream=sys.stderr)  # noqa: E731
-    names = [" + ".join(step.ids) or "as it is" for step in proof.steps]
+    names = [" + ".join(step.ids) or "no fix" for step in proof.steps]
     room = max(map(len, names))
     say(f"check  {view.safe(command)}")
     for name, step in zip(names, proof.steps, strict=True):
@@ -183,10 +183,10 @@ def _show_proof(proof: Proof, command: str, *, to_stdout: bool) -> None:
             for line in view.safe_lines(run.tail):
                 say(f"  {'':<{room}}  | {line}")
     if not proof.baseline.passed:
-        say("It fails without any fix already, so a fix counts only where the command passes with it.")
+        say("The command fails without any fix; only fixes that make it pass are kept.")
     if any(len(step.ids) > 1 and not step.passed for step in proof.steps):
         together = ", ".join(one.id for one in proof.kept)
-        say(f"They do not pass together; kept: {together}.")
+        say(f"The fixes fail together; kept: {together}.")
 
 
 def _tell(review: LastReview, refusals: Sequence[Refusal], failed: Sequence[str]) -> None:
@@ -194,13 +194,13 @@ def _tell(review: LastReview, refusals: Sequence[Refusal], failed: Sequence[str]
 
     for one in refusals:
         if one.settled:
-            output.note(f"{one.id} is applied already")
+            output.note(f"{one.id} is already applied")
         else:
-            output.note(f"{one.id} is not applied: {one.reason}" + (f"\n{one.hint}" if one.hint else ""))
+            output.note(f"{one.id} was not applied: {one.reason}" + (f"\n{one.hint}" if one.hint else ""))
     for number in failed:
-        output.note(f"{number} is not applied: the check did not pass with it")
+        output.note(f"{number} was not applied: its check failed")
     if refusals:
-        output.note(f"the ids are those of {_named(review)}")
+        output.note(f"ids refer to {_named(review)}")
 
 
 def _print_patch(plan: Plan) -> None:
@@ -221,22 +221,20 @@ def _write(history: History, review: LastReview, plan: Plan) -> None:
     from reviewer.terminal import output
 
     if not plan.files:
-        output.note(f"nothing is written of {_named(review)}")
+        output.note(f"nothing was applied from {_named(review)}")
         return
     history.write(plan, review.made, review.subject)
     output.say(patch.render(plan.patch, color=output.colour_wanted()))
     what = f"{len(plan.files)} files" if len(plan.files) > 1 else plan.files[0].path
-    output.note(
-        f"{', '.join(plan.ids)} of {_named(review)}, applied to {what}; nothing is staged\n"
-        "take it back: reviewer apply --undo"
-    )
+    done = f"applied {', '.join(plan.ids)} to {what} from {_named(review)}; nothing was staged"
+    output.note(f"{done}\nundo: reviewer apply --undo")
 
 
 def _undo(history: History) -> int:
     from reviewer.terminal import output
 
     taken = history.undo()
-    output.note(f"{', '.join(taken.ids)} of the review of {taken.subject} taken back from {', '.join(taken.files)}")
+    output.note(f"undid {', '.join(taken.ids)} of the review of {taken.subject} in {', '.join(taken.files)}")
     return ExitCode.PASSED
 
 

@@ -1,7 +1,8 @@
-"""The one place where exceptions become exit codes and words."""
+"""The one place that turns exceptions into exit codes and messages."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM)
+
 
 def guarded(run: Callable[[], object]) -> int:
-    """Call ``run`` and return an exit code, whatever happens.
+    """Call ``run`` and return an exit code, whatever it raises.
 
     Args:
         run: Returns an exit code; None counts as passed.
@@ -24,10 +27,10 @@ def guarded(run: Callable[[], object]) -> int:
     try:
         result = run()
     except (KeyboardInterrupt, click.Abort) as left:
-        # Click has ended the terminal's "^C" line already where it caught the interrupt itself.
+        # Click has already ended the terminal's "^C" line if it caught the interrupt itself.
         click.echo(("" if isinstance(left, click.Abort) else "\n") + "reviewer: interrupted", err=True)
         return ExitCode.INTERRUPTED
-    except Exception as problem:  # noqa: BLE001 - the boundary: whatever is not known here is a bug of ours
+    except Exception as problem:  # noqa: BLE001 - the boundary: anything unexpected is a bug
         return _tell(problem)
     return result if isinstance(result, int) else ExitCode.PASSED
 
@@ -47,11 +50,23 @@ def _tell(problem: Exception) -> int:
         case BrokenPipeError():
             _drop_stdout()
             return ExitCode.PASSED
+        case OSError() if message := _of_the_machine(problem):
+            click.echo(f"reviewer: {message}", err=True)
+            return ExitCode.USAGE
     return _report_bug(problem)
 
 
+def _of_the_machine(problem: OSError) -> str | None:
+    """Describe a fault of the machine, such as a full disk; None if the error may be a bug."""
+    if str(problem.strerror).startswith("No usable temporary directory"):
+        return "no usable temporary folder: set TMPDIR to a folder that you can write to"
+    if problem.errno in _FAULTS:
+        return f"{problem.strerror}" + (f": {problem.filename}" if problem.filename else "")
+    return None
+
+
 def _drop_stdout() -> None:
-    """Let nothing be flushed into the closed pipe when Python leaves."""
+    """Keep Python from flushing into the closed pipe at exit."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)
@@ -64,8 +79,8 @@ def _report_bug(bug: Exception) -> int:
     try:
         where = f"; the traceback is in {_save(text)}"
     except OSError:
-        where = ", and its traceback could not be saved:\n" + text
-    click.echo(f"reviewer: a bug of ours: {type(bug).__name__}: {_first_line(bug)}{where}", err=True)
+        where = "; the traceback could not be saved:\n" + text
+    click.echo(f"reviewer: internal error: {type(bug).__name__}: {_first_line(bug)}{where}", err=True)
     return ExitCode.BUG
 
 
@@ -74,17 +89,16 @@ def _first_line(bug: Exception) -> str:
 
 
 def _save(text: str) -> Path:
-    """Keep a traceback, readable by this user alone: its values may quote the code under review."""
+    """Save a traceback, readable by this user only: it may quote the code under review."""
     import datetime as dt
     import platform
 
-    from reviewer import __version__, paths
+    from reviewer import __version__, files, paths
 
     folder = paths.state_dir() / "crashes"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     path = folder / f"{stamp}-{os.getpid()}.txt"
     head = f"reviewer {__version__}, Python {platform.python_version()}, {platform.platform()}\n{sys.argv}\n\n"
-    with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(head + text)
+    files.write(path, (head + text).encode("utf-8", "backslashreplace"))
     return path

@@ -1,4 +1,4 @@
-"""``reviewer cache``: how many answers are kept, and forgetting them."""
+"""``reviewer cache``: show or clear the cached answers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @click.group()
 def cache() -> None:
-    """Look at the answers that are kept between runs, or forget them."""
+    """Show or clear the cached answers of the model."""
 
 
 @cache.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON, sizes in bytes, times in seconds since 1970.")
+@click.option("--json", "as_json", is_flag=True, help="Output JSON: sizes in bytes, times in seconds since 1970.")
 def stats(*, as_json: bool) -> None:
-    """Show where the answers are, how many, and how much room they take."""
+    """Show the cache's location, number of answers and size."""
     from reviewer.terminal import output
 
     with _cache() as answers:
@@ -29,7 +29,7 @@ def stats(*, as_json: bool) -> None:
 
 @cache.command()
 def clear() -> None:
-    """Delete every cached answer, so that the next review asks the model again."""
+    """Delete every cached answer; the next review asks the model again."""
     from reviewer.terminal import output
 
     with _cache() as answers:
@@ -38,7 +38,7 @@ def clear() -> None:
     if problem is not None:
         output.note(f"the cache is off: {problem}")
     else:
-        output.say(f"{removed} {_answers(removed)} forgotten")
+        output.say(f"{removed} {_answers(removed)} deleted")
 
 
 def _cache() -> AnswerCache:
@@ -69,7 +69,7 @@ def _lines(found: CacheStats) -> list[str]:
     ]
     if found.oldest is not None:
         lines.append(f"oldest  last used {_date(found.oldest)}")
-    lines += [f"damaged and set aside: {file}" for file in found.set_aside]
+    lines += [f"damaged, moved to: {file}" for file in found.set_aside]
     if found.problem is not None:
         lines.append(f"the cache is off: {found.problem}")
     return lines

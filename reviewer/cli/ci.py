@@ -1,7 +1,7 @@
 """``reviewer ci``: review a pull request or a push on a CI machine.
 
-The change comes from the head, and everything that shapes the review (settings, templates) from the base: otherwise
-a pull request could switch off its own review.
+The change comes from the head; settings, rules and templates come from the base, so that a pull request cannot turn
+off its own review.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 # The base revision is trusted, and so are the analyzers that its configuration names.
 _DEFAULTS = {"fail_on": "error", "require": True, "trust_repository": True}
 _SUMMARY_LIMIT = 1_000_000  # GitHub refuses a step summary over 1 MiB
-_ADVICE = "the whole history is needed: in GitHub Actions fetch-depth: 0, in GitLab CI GIT_DEPTH: 0"
+_ADVICE = "fetch the whole history: fetch-depth: 0 in GitHub Actions, GIT_DEPTH: 0 in GitLab CI"
 
 _EPILOG = """\b
 Examples:
   reviewer ci                       in GitHub Actions or GitLab CI
   reviewer ci --base origin/main    anywhere else
 
-Fails on findings of severity error unless --fail-on or the configuration says otherwise. Settings and templates are
-read from the base revision.
+Fails on findings of severity error unless --fail-on or the configuration says otherwise. Settings, rules and templates
+are read from the base revision.
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--base", metavar="REV", help="Where the change left; found from the CI machine's variables without it.")
-@click.option("--head", metavar="REV", help="The newest revision under review.")
+@click.option("--base", metavar="REV", help="Base of the change; by default from the CI job's variables.")
+@click.option("--head", metavar="REV", help="Head of the change.")
 @click.option(
     "--json-output",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("reviewer-report.json"),
     show_default=True,
-    help="Where the review is written as JSON, to be kept as an artefact.",
+    help="Write the review as JSON to this file, to keep as an artefact.",
 )
 @options.sarif_option
 @options.gate_options
@@ -53,10 +53,11 @@ read from the base revision.
 @options.install_option
 @options.review_options
 @options.format_option
+@options.display_options
 def ci(
     base: str | None, head: str | None, *, json_output: Path, sarif: tuple[Path, ...], install: bool, **flags: Any
 ) -> int:
-    """Review a pull request or a push on a CI machine, and fail by --fail-on."""
+    """Review a pull request or a push on a CI machine."""
     from reviewer import config
     from reviewer.cli import forge
     from reviewer.config.repository import from_revision
@@ -80,18 +81,18 @@ def ci(
         output.note(remark)
     source = from_repository(repository, target, attributes_from=start)
     review = make_review(source, settings, from_revision(repository, start), install=install, sarif=sarif)
-    return _publish(review, settings, job, json_output)
+    return _publish(review, settings, job, json_output, repository.root)
 
 
 def _base(repository: Repository, named: str | None, job: Job) -> str:
-    """The first base that this clone has.
+    """The first base that exists in this clone.
 
     Raises:
         UsageError: There is none.
     """
     if named is None and not job.bases:
-        where = f"{job.name} does not say" if job.name else "this is no CI machine that is known, so it is not clear"
-        raise UsageError(f"{where} where the change begins", hint="reviewer ci --base origin/main")
+        where = job.name or "an unknown CI system"
+        raise UsageError(f"cannot determine the base of the change from {where}", hint="reviewer ci --base origin/main")
     return _first(repository, "base", (named,) if named else job.bases)
 
 
@@ -99,17 +100,17 @@ def _first(repository: Repository, what: str, revisions: tuple[str, ...]) -> str
     for revision in revisions:
         with contextlib.suppress(GitError):
             return repository.resolve(revision)
-    raise UsageError(f"the {what} of the change, {' or '.join(revisions)}, is not in this clone", hint=_ADVICE)
+    raise UsageError(f"the {what} of the change ({' or '.join(revisions)}) is not in this clone", hint=_ADVICE)
 
 
-def _publish(review: Review, settings: Settings, job: Job, json_output: Path) -> int:
+def _publish(review: Review, settings: Settings, job: Job, json_output: Path, root: Path) -> int:
     from reviewer.cli import common
     from reviewer.report.emit import render, write_file
     from reviewer.report.gate import judge
     from reviewer.terminal import output
 
     verdict = judge(review, settings)
-    write_file(json_output, render(review, settings, "json", verdict))
+    write_file(json_output, render(review, settings, "json", verdict), root=root)
     if job.summary is not None:
         _append(job.summary, render(review, settings, "markdown", verdict))
     default = "github" if job.annotations else "text"
@@ -119,14 +120,14 @@ def _publish(review: Review, settings: Settings, job: Job, json_output: Path) ->
 
 
 def _append(path: Path, text: str) -> None:
-    """Add to the step's summary, which other steps write to as well.
+    """Append to the step's summary, which other steps write to as well.
 
     Raises:
         UsageError: It cannot be written.
     """
     data = text.encode("utf-8", "replace")
     if len(data) > _SUMMARY_LIMIT:
-        data = data[:_SUMMARY_LIMIT].rpartition(b"\n")[0] + b"\n\nThe rest does not fit here; the JSON report has it.\n"
+        data = data[:_SUMMARY_LIMIT].rpartition(b"\n")[0] + b"\n\nTruncated; the JSON report is complete.\n"
     try:
         with path.open("ab") as file:
             file.write(data.rstrip(b"\n") + b"\n")

@@ -1,16 +1,20 @@
-"""What the reviewing commands share: the repository around them, its settings, and keeping a review's ids."""
+"""What several commands share: settings, the repository, one review, one question to the model, and a prompt."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from typing import TYPE_CHECKING
+import sys
+import time
+from typing import TYPE_CHECKING, Any
 
 from reviewer.terminal import output
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from reviewer.config import Settings
+    from reviewer.engine.manager import AIModelManager
     from reviewer.errors import ExitCode
     from reviewer.finding import Review
     from reviewer.git import Repository, Target
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 def load_settings(
     repository: Repository | None, flags: Mapping[str, object], defaults: Mapping[str, object] | None = None
 ) -> Settings:
-    """Read the settings in force here, and print their remarks.
+    """Read the settings in effect and print their remarks.
 
     Raises:
         ConfigError: A file, variable or flag is wrong.
@@ -34,7 +38,7 @@ def load_settings(
 
 
 def here() -> Repository | None:
-    """Find the repository around the current folder, if there is one."""
+    """Return the repository around the current folder, if there is one."""
     from reviewer.errors import GitError
     from reviewer.git import Repository
 
@@ -45,10 +49,10 @@ def here() -> Repository | None:
 
 
 def settled(review: Review, verdict: ExitCode) -> ExitCode:
-    """Return the verdict of a review that was written, unless the model that it wanted was not to be had.
+    """Return the verdict of a review, unless it lacks the model that it asked for.
 
     Raises:
-        EngineError: No model was asked, and nothing that was found fails the review.
+        EngineError: No model was asked, and no finding fails the review.
     """
     from reviewer.errors import ExitCode
 
@@ -57,10 +61,35 @@ def settled(review: Review, verdict: ExitCode) -> ExitCode:
     return verdict
 
 
+def review_target(
+    repository: Repository, target: Target, settings: Settings, *, only: Collection[str] | None = None, **how: Any
+) -> tuple[ChangeSource, Review]:
+    """Review a target with the rules and templates of the working tree.
+
+    Args:
+        repository: The repository.
+        target: What is reviewed.
+        settings: The configuration in effect.
+        only: Paths to which the review is restricted; None reviews all.
+        how: See ``review.review``; ``deadline`` also covers reading the change, and leaves half for the answers.
+    """
+    from reviewer.config.repository import from_worktree
+    from reviewer.review import review
+    from reviewer.selection.source import from_repository
+
+    began, deadline = time.monotonic(), how.pop("deadline", None)
+    source = from_repository(repository, target, deadline=None if deadline is None else deadline / 2)
+    left = None if deadline is None else max(0.0, deadline - (time.monotonic() - began))
+    if only is not None:
+        files = tuple(file for file in source.change.files if file.path in only or file.old_path in only)
+        source = dataclasses.replace(source, change=dataclasses.replace(source.change, files=files))
+    return source, review(source, settings, from_worktree(repository), deadline=left, **how)
+
+
 def keep(
     repository: Repository, target: Target, source: ChangeSource, review: Review, masked: Collection[str] = ()
 ) -> bool:
-    """Store a review under its ids for ``reviewer apply`` and ``reviewer dismiss``.
+    """Store a review for ``reviewer apply`` and ``reviewer dismiss``.
 
     Returns:
         Whether the report should offer those commands; the log of a CI job is read on another machine.
@@ -69,3 +98,52 @@ def keep(
 
     kept = last.keep(repository, target, review, source.read, masked=masked)
     return kept and not os.environ.get("CI")
+
+
+def ask_model(settings: Settings, step: str, ask: Callable[[AIModelManager], Awaitable[str]], *, install: bool) -> str:
+    """Load the model, ask it something, and print its remarks.
+
+    Args:
+        settings: Name the model.
+        step: What the progress line says while it answers.
+        ask: Receives the loaded model.
+        install: Whether to install what is missing first.
+    """
+    import asyncio
+
+    from reviewer import AIModelManager
+    from reviewer.engine.provision import provision
+
+    manager = AIModelManager(settings.model_config, keep_warm=True)
+
+    async def run() -> str:
+        await manager.load_model(progress=progress)
+        async with manager:
+            progress.step(step)
+            return await ask(manager)
+
+    with output.progress() as progress:
+        if install:
+            provision(settings.model_config, progress)
+        answer = asyncio.run(run())
+    for remark in manager.notes:
+        output.note(remark)
+    return answer
+
+
+def confirm(question: str) -> None:
+    """Ask before going ahead.
+
+    Raises:
+        UsageError: Standard input is not a terminal.
+        click.exceptions.Exit: The answer was no.
+    """
+    import click
+
+    from reviewer.errors import ExitCode, UsageError
+
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError(f"{question} Not interactive: pass --yes.")
+    if not click.confirm(question, err=True):
+        output.note("nothing was changed")
+        raise click.exceptions.Exit(ExitCode.PASSED)

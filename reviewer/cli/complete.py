@@ -1,4 +1,4 @@
-"""``reviewer complete``: the code that belongs at a place in a file."""
+"""``reviewer complete``: complete the code at a position in a file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import click
 from reviewer.cli import options
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from reviewer.engine.manager import AIModelManager
 
-    from reviewer.config import Settings
-
-_CHARS_PER_TOKEN = 3  # of code, on the careful side
-_SHARE = 0.5  # of the context length for the text around the cursor; the rest is for the prompt and the reply
-_BEFORE = 0.75  # of that text stands before the cursor, where what is needed is mostly defined
+_CHARS_PER_TOKEN = 3  # of code; a low estimate
+_SHARE = 0.5  # of the context length, for the text around the cursor; the rest is for the prompt and the reply
+_BEFORE = 0.75  # of that text comes before the cursor, where most definitions are
 
 _EPILOG = """\b
 Examples:
@@ -29,10 +27,9 @@ Examples:
 @options.model_options
 @options.install_option
 def complete(place: str, *, install: bool, **flags: Any) -> None:
-    """Write the code that belongs at a place in a file; the file stays as it is."""
-    import asyncio
-
+    """Print the code that belongs at a position in a file; the file is not changed."""
     from reviewer.cli import common, places
+    from reviewer.languages import detect
     from reviewer.terminal import output
     from reviewer.terminal.masking import visible
 
@@ -40,46 +37,29 @@ def complete(place: str, *, install: bool, **flags: Any) -> None:
     text = places.read_text(cursor.path)
     position = cursor.offset(text)
     settings = common.load_settings(common.here(), options.as_flags(flags))
-    code = asyncio.run(_ask(text, position, cursor.path, settings, install=install))
-    output.say(visible(code))
+    language = detect(str(cursor.path), text.partition("\n")[0]).name
 
+    async def ask(manager: AIModelManager) -> str:
+        room = int((await manager.profile()).context_tokens * _CHARS_PER_TOKEN * _SHARE)
+        return await manager.generate_code_completion(*around(text, position, room), language=language)
 
-async def _ask(text: str, position: int, path: Path, settings: Settings, *, install: bool) -> str:
-    from reviewer import AIModelManager
-    from reviewer.engine.provision import provision
-    from reviewer.languages import detect
-    from reviewer.terminal import output
-
-    language = detect(str(path), text.partition("\n")[0]).name
-    with output.progress() as progress:
-        if install:
-            provision(settings.model_config, progress)
-        manager = AIModelManager(settings.model_config, keep_warm=True)
-        await manager.load_model(progress=progress)
-        async with manager:
-            room = int((await manager.profile()).context_tokens * _CHARS_PER_TOKEN * _SHARE)
-            nearby, cursor = around(text, position, room)
-            progress.step("completing")
-            code = await manager.generate_code_completion(nearby, cursor, language=language)
-    for remark in manager.notes:
-        output.note(remark)
-    return code
+    output.say(visible(common.ask_model(settings, "completing", ask, install=install)))
 
 
 def around(text: str, position: int, room: int) -> tuple[str, int]:
-    """Cut a text to whole lines around a place, so that it fits.
+    """Cut a text to whole lines around a position.
 
     Args:
-        text: All of it.
-        position: The place, in characters from the start.
-        room: Characters that fit.
+        text: The whole text.
+        position: In characters from the start.
+        room: Number of characters that fit.
 
     Returns:
-        The text around the place, and the place in it. The place's own line is always whole.
+        The text around the position, and the position in it. The line of the position is never cut.
     """
     if len(text) <= room:
         return text, position
-    # What one side leaves free, the other may take.
+    # Room that one side does not need goes to the other.
     before = max(int(room * _BEFORE), room - (len(text) - position))
     start = max(0, position - before)
     start = 0 if start == 0 else min(text.find("\n", start) + 1 or position, text.rfind("\n", 0, position) + 1)

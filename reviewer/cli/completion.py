@@ -1,4 +1,4 @@
-"""``reviewer completion``: the script that makes a shell complete verbs and options."""
+"""``reviewer completion``: shell completion scripts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ fish   reviewer completion fish > ~/.config/fish/completions/reviewer.fish
 @click.command(epilog=_EPILOG)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print a script for SHELL that completes verbs and options."""
+    """Print a script that completes commands and options in SHELL."""
     from click.shell_completion import get_completion_class
 
     from reviewer.cli import cli

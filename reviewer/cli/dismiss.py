@@ -1,4 +1,4 @@
-"""``reviewer dismiss``: findings that nobody here wants to hear of again."""
+"""``reviewer dismiss``: suppress findings in this repository."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ Examples:
   reviewer dismiss --undo r2
   reviewer dismiss --undo 3f2a9c41d07be586
 
-A dismissed finding is set aside, with its reason, in every later review of this repository, wherever its line moves
-to. That is remembered in the git folder, for all its working trees, and goes nowhere else. For a whole team, write it
-into the code or the baseline instead.
+A dismissed finding is hidden, with its reason, in later reviews of this repository, even after its line moves. The
+record is kept in the git folder and shared by all its working trees, but not pushed. To suppress a finding for a team,
+use a comment in the code or the baseline.
 """
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--reason", default="", metavar="TEXT", help="Why it is no defect.")
-@click.option("--list", "listing", is_flag=True, help="Show what is dismissed.")
-@click.option("--undo", is_flag=True, help="Hear of it again; ID may also be a fingerprint of --list.")
+@click.option("--reason", default="", metavar="TEXT", help="Why it is not a defect.")
+@click.option("--list", "listing", is_flag=True, help="List the dismissed findings.")
+@click.option("--undo", is_flag=True, help="Report it again; ID may also be a fingerprint from --list.")
 def dismiss(ids: tuple[str, ...], *, reason: str, listing: bool, undo: bool) -> int:
-    """Hear no more of a finding in this repository.
+    """Suppress a finding in this repository.
 
-    ID is r1, r2, … as the last report showed it.
+    ID is r1, r2, … as in the last report.
     """
     from reviewer.git import Repository
     from reviewer.silencing.dismissal import Dismissals
 
     if listing and (ids or undo or reason):
-        raise click.UsageError("--list goes alone")
+        raise click.UsageError("--list cannot be combined with IDs or other options")
     if undo and reason:
-        raise click.UsageError("--undo and --reason exclude each other")
+        raise click.UsageError("--undo and --reason are mutually exclusive")
     if not listing and not ids:
-        raise click.UsageError("say which: reviewer dismiss r1 --reason TEXT")
+        raise click.UsageError("specify finding IDs: reviewer dismiss r1 --reason TEXT")
     repository = Repository.discover()
     known = Dismissals(repository.common_dir)
     if listing:
@@ -67,7 +67,7 @@ def _dismiss(repository: Repository, ids: Sequence[str], reason: str) -> None:
     made = [Dismissal.of(one.finding, model=review.model, reason=reason) for one in chosen]
     Dismissals(repository.common_dir).add(made)
     for one, dismissal in zip(chosen, made, strict=True):
-        output.note(f"{one.id} is dismissed: {_about(dismissal)}\ntake it back: reviewer dismiss --undo {one.id}")
+        output.note(f"{one.id} dismissed: {_about(dismissal)}\nundo: reviewer dismiss --undo {one.id}")
 
 
 def _undo(repository: Repository, known: Sequence[Dismissal], ids: Sequence[str]) -> None:
@@ -81,7 +81,7 @@ def _undo(repository: Repository, known: Sequence[Dismissal], ids: Sequence[str]
 
 
 def _find(repository: Repository, known: Sequence[Dismissal], name: str) -> Dismissal:
-    """A dismissal by its fingerprint, or by an id of the last review."""
+    """Find a dismissal by its fingerprint or by an id of the last review."""
     from reviewer.applying import last
 
     fingerprint = name
@@ -99,7 +99,7 @@ def _list(known: Sequence[Dismissal]) -> None:
     from reviewer.terminal import output
 
     if not known:
-        output.note("nothing is dismissed here")
+        output.note("no findings are dismissed in this repository")
     for one in known:
         reason = f"\n  {view.safe(one.reason)}" if one.reason else ""
         output.say(f"{one.fingerprint}  {one.made[:10]}  {view.safe(_about(one))}{reason}")

@@ -1,18 +1,17 @@
-"""``reviewer engine``: install, start, stop and watch the model server.
+"""``reviewer engine``: install, start, stop and inspect the model server.
 
-``status``, ``logs`` and ``stop`` read the state files: they work in any folder, under any configuration. Only the
-endpoints of ``engine.url``, which ``status`` shows too, come from the settings.
+``status``, ``logs`` and ``stop`` read state files, so they work in any folder and under any configuration. Only
+the endpoints of ``engine.url``, which ``status`` also shows, come from the settings.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reviewer.cli import engine_plan
-from reviewer.cli.options import as_flags, model_options
+from reviewer.cli.options import as_flags, model_options, words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def engine() -> None:
-    """Install, start, stop and watch the model server."""
+    """Install, start, stop and inspect the model server."""
 
 
 engine.add_command(engine_plan.plan)
@@ -33,11 +32,14 @@ engine.add_command(engine_plan.command)
 
 
 @engine.command()
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where it will compute.")
+@click.option(
+    "--device", type=click.Choice(words("device")), default="auto", help="Device that the engine will run on."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 def install(*, device: Any, yes: bool, dry_run: bool) -> None:
-    """Make the Python environment that holds vLLM."""
+    """Install vLLM into a Python environment of its own."""
+    from reviewer.cli.common import confirm
     from reviewer.engine.install import environment
     from reviewer.terminal import output
 
@@ -46,7 +48,7 @@ def install(*, device: Any, yes: bool, dry_run: bool) -> None:
         output.say("\n".join(_plan_lines(plan)))
         return
     if not yes and not plan.installed:
-        _ask(f"Install vLLM for {plan.device} ({output.byte_size(plan.bytes_needed)}) into {plan.folder}?")
+        confirm(f"Install vLLM for {plan.device} ({output.byte_size(plan.bytes_needed)}) into {plan.folder}?")
     with output.progress() as progress:
         made = environment.install(device, progress=progress)
     output.say(f"vLLM {made.vllm_version} for {made.device}  {made.python}")
@@ -54,9 +56,14 @@ def install(*, device: Any, yes: bool, dry_run: bool) -> None:
 
 @engine.command()
 @model_options
-@click.option("--wait", type=click.FloatRange(min=0), metavar="SECONDS", help="Go on without it after this long.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Return after this long even if it is still loading.",
+)
 def start(*, wait: float | None, **flags: Any) -> None:
-    """Start the engine, or join the one that runs, and leave it warm."""
+    """Start the engine, unless it is running, and leave it running."""
 
     async def load(manager: AIModelManager, progress: Progress) -> None:
         await manager.load_model(progress=progress, wait=wait)
@@ -67,10 +74,10 @@ def start(*, wait: float | None, **flags: Any) -> None:
 @engine.command()
 @model_options
 def restart(**flags: Any) -> None:
-    """Stop the engine and start it again."""
+    """Stop and start the engine."""
 
     async def again(manager: AIModelManager, progress: Progress) -> None:
-        await manager.profile()  # a manager that has prepared nothing has nothing to stop
+        await manager.profile()  # restart() needs a prepared manager
         await manager.restart(progress=progress)
 
     _with_manager(again, flags)
@@ -78,9 +85,9 @@ def restart(**flags: Any) -> None:
 
 @engine.command()
 @click.argument("model", required=False)
-@click.option("--all", "everything", is_flag=True, help="Every engine of this user.")
+@click.option("--all", "everything", is_flag=True, help="Stop every engine of this user.")
 def stop(model: str | None, *, everything: bool) -> None:
-    """Stop the engine and all its processes; name its MODEL where several run."""
+    """Stop the engine and all its processes; name MODEL if several are running."""
     from reviewer.engine.server import registry, state
     from reviewer.terminal import output
 
@@ -99,9 +106,9 @@ def stop(model: str | None, *, everything: bool) -> None:
 
 
 @engine.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs; bytes, and seconds since 1970.")
+@click.option("--json", "as_json", is_flag=True, help="Output JSON: sizes in bytes, times in seconds since 1970.")
 def status(*, as_json: bool) -> None:
-    """Show the engines that were started and not stopped, why others ended, and the endpoints of engine.url."""
+    """Show running engines, why others ended, and the endpoints of engine.url."""
     from reviewer.cli import engine_attached, engine_status
     from reviewer.engine.server import registry
     from reviewer.terminal import output
@@ -117,17 +124,17 @@ def status(*, as_json: bool) -> None:
 
 @engine.command()
 @click.argument("model", required=False)
-@click.option("-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many lines.")
-@click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until interrupted.")
+@click.option("-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="Number of lines.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing as the log grows, until interrupted.")
 def logs(model: str | None, *, lines: int, follow: bool) -> None:
-    """Show what the engine printed last; name its MODEL where several run."""
+    """Show the engine's last log lines; name MODEL if several are running."""
     from reviewer.cli import engine_status
     from reviewer.engine.server import registry
     from reviewer.terminal import output
 
     log = _log_of(model)
     if log is None:
-        output.say("no engine has been started yet")
+        output.say("no engine was started yet")
         return
     last, end = registry.tail_until(log, lines)
     shown = [engine_status.safe(line) for line in last]
@@ -146,7 +153,7 @@ def _with_manager(action: Any, flags: dict[str, Any]) -> None:
 
     settings = load_settings(here(), as_flags(flags))
     if settings.url:
-        output.note(f"engine.url is set: {settings.url} is run by somebody else, so there is nothing to start")
+        output.note(f"nothing to start: engine.url is set to {settings.url}")
         return
 
     async def run(progress: Progress) -> None:
@@ -171,10 +178,10 @@ def _say_ready(model: str) -> None:
 
 
 def _chosen(records: list[Record], model: str | None) -> Record | None:
-    """The one engine that is meant.
+    """The engine that ``model`` names, or the only one.
 
     Raises:
-        UsageError: It is not clear which.
+        UsageError: None or several match.
     """
     from reviewer.errors import UsageError
 
@@ -183,12 +190,12 @@ def _chosen(records: list[Record], model: str | None) -> Record | None:
     if model is not None and records and not found:
         raise UsageError(f"no engine serves {model}", hint=f"running: {running}")
     if len(found) > 1:
-        raise UsageError("several engines are running", hint=f"name one, or say --all: {running}")
+        raise UsageError("several engines are running", hint=f"name one, or pass --all: {running}")
     return found[0] if found else None
 
 
 def _log_of(model: str | None) -> Path | None:
-    """The log of the engine that is meant; without a name the one that was started last, running or not."""
+    """The log of an engine; without a name, of the one that was started last, running or not."""
     from reviewer.engine.server import registry, state
 
     place = registry.Place.at()
@@ -211,12 +218,3 @@ def _plan_lines(plan: InstallPlan) -> list[str]:
     ]
     lines += [f"source  {source}" for source in plan.sources]
     return lines + [f"$ {shlex.join(command)}" for command in plan.argv]
-
-
-def _ask(question: str) -> None:
-    from reviewer.errors import UsageError
-
-    if not sys.stdin.isatty():
-        raise UsageError(f"{question} Nobody can be asked here", hint="say --yes")
-    if not click.confirm(question, err=True):
-        raise click.Abort

@@ -1,4 +1,4 @@
-"""How the endpoints of ``engine.url`` are shown: servers that somebody else runs."""
+"""Formats the endpoints of ``engine.url`` for ``reviewer engine status``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def reports() -> list[Report]:
-    """Ask each endpoint how it is; nobody where none is configured, or the settings cannot be read."""
+    """Query each endpoint; empty if none is configured or the settings cannot be read."""
     import asyncio
 
     from reviewer.cli import common
@@ -23,7 +23,7 @@ def reports() -> list[Report]:
         settings = common.load_settings(common.here(), {})
         return asyncio.run(attached.reports(settings.model_config)) if settings.url else []
     except ConfigError as problem:
-        output.note(problem.message)  # the engines of this user are shown all the same
+        output.note(problem.message)  # local engines are still shown
         return []
 
 
@@ -35,7 +35,7 @@ def lines(found: Sequence[Report]) -> list[str]:
 
 
 def plain(found: Sequence[Report]) -> list[dict[str, Any]]:
-    """One object for each, with the keys that it shares with an engine of ours."""
+    """One JSON object for each endpoint, with the keys of a local engine where they apply."""
     return [
         {
             "model": report.models[0] if report.models else None,

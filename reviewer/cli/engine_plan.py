@@ -1,4 +1,4 @@
-"""``reviewer engine plan`` and ``reviewer engine command``: what would be run, without running it."""
+"""``reviewer engine plan`` and ``reviewer engine command``: show what would be run, without running it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reviewer.cli.options import as_flags
-from reviewer.config.options import BY_FIELD, Choice
+from reviewer.cli.options import as_flags, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,14 +23,14 @@ _ASCII: dict[str, str | int | None] = {**dict.fromkeys("█▉▊▋▌", "#"), 
 
 def _plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What a plan depends on."""
-    quantization = BY_FIELD["quantization"].kind
-    words = quantization.words if isinstance(quantization, Choice) else ()
     for option in (
-        click.option("--max-num-seqs", type=click.IntRange(min=1), metavar="N", help="Requests decoded at once."),
+        click.option(
+            "--max-num-seqs", type=click.IntRange(min=1), metavar="N", help="Number of requests decoded at once."
+        ),
         click.option("--max-model-len", type=click.IntRange(min=1), metavar="N", help="Context length in tokens."),
-        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the engine computes."),
-        click.option("--quantization", type=click.Choice(words), help="How the weights are stored."),
-        click.option("--max-memory-gb", type=float, metavar="GB", help="Memory that the engine may take."),
+        click.option("--device", type=click.Choice(words("device")), help="Device that the engine runs on."),
+        click.option("--quantization", type=click.Choice(words("quantization")), help="How the weights are stored."),
+        click.option("--max-memory-gb", type=float, metavar="GB", help="Memory that the engine may use."),
         click.option("--embedded/--no-embedded", default=None, help="The small offline model."),
         click.option("--model", metavar="MODEL", help="A catalog name, a Hugging Face id or a local folder."),
     ):
@@ -41,11 +40,11 @@ def _plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @_plan_options
-@click.option("--json", "as_json", is_flag=True, help="For programs; bytes throughout.")
+@click.option("--json", "as_json", is_flag=True, help="Output JSON; sizes in bytes.")
 def plan(*, as_json: bool, **flags: Any) -> None:
     """Show how a model would fit this machine.
 
-    What it would take, what was given up for that and why, and how it would be started; nothing is loaded.
+    Prints the memory it needs, what was reduced to make it fit and why, and the start command. Loads nothing.
     """
     from reviewer.engine.planning import launch
     from reviewer.engine.planning.plan import PlanRefusedError, make_plan
@@ -80,12 +79,17 @@ def plan(*, as_json: bool, **flags: Any) -> None:
     type=click.IntRange(1, 64),
     default=1,
     metavar="N",
-    help="Groups of GPUs that share the layers; with --ray one group to a machine.",
+    help="Groups of GPUs that share the layers; with --ray one group per machine.",
 )
-@click.option("--ray", is_flag=True, help="Over several machines, with Ray.")
-@click.option("--router", is_flag=True, help="Several servers behind vLLM's router.")
+@click.option("--ray", is_flag=True, help="Use several machines, with Ray.")
+@click.option("--router", is_flag=True, help="Use several servers behind vLLM's router.")
 @click.option(
-    "--replicas", type=click.IntRange(2, 64), default=2, show_default=True, metavar="N", help="How many, with --router."
+    "--replicas",
+    type=click.IntRange(2, 64),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Number of servers with --router.",
 )
 def command(
     *,
@@ -96,10 +100,10 @@ def command(
     replicas: int,
     **flags: Any,
 ) -> None:
-    """Print what serves a model by hand.
+    """Print the commands that serve a model by hand.
 
-    On this machine, on several GPUs, on several machines with Ray, or behind vLLM's router.
-    The output can be pasted into a shell as it is; what is no command is a comment.
+    On this machine, on several GPUs, on several machines with Ray, or behind vLLM's router. The output can be pasted
+    into a shell: everything but the commands is commented out.
     """
     from reviewer.engine.planning import launch, serve
 
@@ -116,7 +120,7 @@ def command(
         remarks = ("planned for machines like this one",)
     python, _, prefix = _engine(figures)
     here = not spread.elsewhere
-    # The CPU build cannot do `vllm serve`: its command asks for a distribution of another name.
+    # The CPU build has no working `vllm serve`: that command looks for a distribution of another name.
     module = (str(python) if here else "python", "-m", launch.SERVER_MODULE)
     target = serve.Target(
         plan=made,
@@ -126,26 +130,26 @@ def command(
         name=figures.name,
         env=made.server_env(prefix) if here else _portable(made),
         program=module if made.device == "cpu" else ("vllm", "serve"),
-        # Stages are planned as one large GPU each, so the steps of such a plan name GPUs that nobody has.
+        # Each stage is planned as one large GPU, so the steps of such a plan name GPUs that do not exist.
         remarks=(f"figures: {figures.origin}", *remarks, *(made.steps if pipeline_parallel_size == 1 else ())),
     )
     _show(serve.lines(target, spread))
 
 
 def _look(flags: dict[str, Any]) -> tuple[Figures, Hardware]:
-    """The model and the machine, by the settings in force here."""
+    """The model and the machine, by the settings in effect."""
     from reviewer.cli.common import here, load_settings
     from reviewer.engine.planning import figures, hardware
     from reviewer.terminal import output
 
     settings = load_settings(here(), as_flags(flags))
     if settings.url:
-        output.note(f"engine.url is set: {settings.url} answers here; this is what a server of our own would be")
+        output.note(f"engine.url is set to {settings.url}; this is the plan of a local engine")
     return figures.find(settings.model_config), hardware.detect()
 
 
 def _engine(figures: Figures) -> tuple[Path, str, Path]:
-    """The engine's Python, its vLLM and the root of its environment; any Python where vLLM is not installed yet."""
+    """The engine's Python, its vLLM version and the root of its environment; placeholders if vLLM is not installed."""
     from pathlib import Path
 
     from reviewer.engine.install import environment
@@ -159,7 +163,7 @@ def _engine(figures: Figures) -> tuple[Path, str, Path]:
 
 
 def _portable(made: MemoryPlan) -> dict[str, str]:
-    """The variables that hold for other machines too: no paths of this one, no choice of its GPUs."""
+    """The variables that also hold on other machines: no local paths, no choice of GPUs."""
     from pathlib import Path
 
     env = made.server_env(Path("elsewhere"))
@@ -200,7 +204,7 @@ def _plan_lines(
         "",
         f"machine: {machine.cpu_name or machine.machine}, {cores}, {byte_size(machine.total_bytes)}{gpus}",
         f"figures: {figures.origin}",
-        "command (where it listens is chosen at the start: a private socket):",
+        "command (the socket is chosen at the start):",
         *(f"  {line}" for line in serve.continued(rows)),
     ]
 

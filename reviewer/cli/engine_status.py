@@ -1,4 +1,4 @@
-"""How the state of engines and their logs are shown."""
+"""Formats the state and logs of engines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FOLLOW_SECONDS = 0.3
 _FAST = 10.0  # tokens a second that need no decimals
-_TOLD_SECONDS = 86_400.0  # what ended longer ago is no news
+_RECENT_SECONDS = 86_400.0  # ends before that are not shown
 
 
 def lines(states: Sequence[ServerState]) -> list[str]:
@@ -28,31 +28,31 @@ def lines(states: Sequence[ServerState]) -> list[str]:
 
 
 def ended_lines(lives: Sequence[Life]) -> list[str]:
-    """Why the engines of the last day are gone that nobody has stopped."""
+    """Why engines ended by themselves during the last day."""
     return [line for life in _news(lives) for line in _about_end(life)]
 
 
 def as_json(states: Sequence[ServerState], others: Sequence[dict[str, Any]] = ()) -> str:
-    """A list of objects, what is no engine of ours after them; the key of an endpoint is not part of it."""
+    """A list of objects: engines, then others. API keys are not part of it."""
     return json.dumps([*(_plain(state) for state in states), *others], indent=2)
 
 
 def plain_ended(lives: Sequence[Life]) -> list[dict[str, Any]]:
-    """The same as ``ended_lines`` for a program."""
+    """The objects for ``ended_lines``."""
     return [
         {"model": life.model, "status": str(life.phase), "ended_at": life.since, **_why(life)} for life in _news(lives)
     ]
 
 
 def safe(line: str) -> str:
-    """A line of the log as it may be shown."""
+    """A log line with secrets masked and control characters made visible."""
     from reviewer.engine.server import failures
 
     return visible(mask(failures.plain(line)))
 
 
 def follow(log: Path, offset: int) -> None:
-    """Print what a log holds from ``offset`` on until nobody reads or the user interrupts; a fresh log is taken up."""
+    """Print a log from ``offset`` on as it grows, until interrupted or the reader leaves; a new log is followed."""
     rest = b""
     while True:
         time.sleep(_FOLLOW_SECONDS)
@@ -62,7 +62,7 @@ def follow(log: Path, offset: int) -> None:
                     offset, rest = 0, b""
                 file.seek(offset)
                 data = file.read()
-        except OSError:  # between two starts there may be no log
+        except OSError:  # no log between two starts
             continue
         offset += len(data)
         *complete, rest = (rest + data).split(b"\n")
@@ -77,35 +77,35 @@ def _about(state: ServerState) -> list[str]:
     if state.memory_bytes:
         facts.append(output.byte_size(state.memory_bytes) + _compared(state))
     count = len(state.processes)
-    where = [f"pid {state.pid}", f"{count} process{'es' if count > 1 else ''}"] if count else ["no process is left"]
+    where = [f"pid {state.pid}", f"{count} process{'es' if count > 1 else ''}"] if count else ["no processes left"]
     found = [", ".join(facts), f"  {', '.join(where)}, {state.endpoint}", *_work(state), f"  log {state.log}"]
-    found += _told(state.life) if state.life is not None else []
+    found += _message(state.life) if state.life is not None else []
     if state.status == "dead":
-        found.append("  it ended by itself; `reviewer engine start` brings it back, `reviewer engine stop` forgets it")
+        found.append(
+            "  it ended unexpectedly; restart it with `reviewer engine start`, or clear it with `reviewer engine stop`"
+        )
     return found
 
 
 def _work(state: ServerState) -> list[str]:
-    """What it has done, how long it will stay, and what looking after it takes."""
+    """Requests served, time until the idle stop, and the supervisor's memory."""
     figures, found = _figures(state), []
     if state.metrics is not None:
         facts = [f"{figures['requests']} requests answered"]
         facts += [f"{count} {name}" for name in ("running", "waiting") if (count := figures[f"requests_{name}"])]
         rate, hits = figures["tokens_per_second"], figures["prefix_cache_hit_rate"]
-        facts += (
-            [f"{rate:.{0 if rate >= _FAST else 1}f} tokens a second when it worked last"] if rate is not None else []
-        )
-        facts += [f"{hits:.0%} of the prompt tokens from the prefix cache"] if hits is not None else []
+        facts += [f"{rate:.{0 if rate >= _FAST else 1}f} tokens per second when last busy"] if rate is not None else []
+        facts += [f"{hits:.0%} of prompt tokens from the prefix cache"] if hits is not None else []
         found.append(f"  {', '.join(facts)}")
     if figures["idle_left"] is not None:
-        found.append(f"  stops in {duration(round(figures['idle_left']))} unless there is a request")
+        found.append(f"  stops in {duration(round(figures['idle_left']))} if idle")
     if state.supervisor_bytes:
         found.append(f"  supervisor {output.byte_size(state.supervisor_bytes)}")
     return found
 
 
 def _figures(state: ServerState) -> dict[str, Any]:
-    """What the engine has counted and its supervisor has seen; None for what is not known."""
+    """Figures of the engine and its supervisor; None if unknown."""
     from reviewer.engine.client import prometheus
 
     metrics, life = state.metrics, state.life
@@ -121,15 +121,15 @@ def _figures(state: ServerState) -> dict[str, Any]:
 
 
 def _news(lives: Sequence[Life]) -> list[Life]:
-    return [life for life in lives if time.time() - life.since < _TOLD_SECONDS]
+    return [life for life in lives if time.time() - life.since < _RECENT_SECONDS]
 
 
 def _about_end(life: Life) -> list[str]:
-    return [f"{life.model}  {life.phase} {duration(int(max(0, time.time() - life.since)))} ago", *_told(life)]
+    return [f"{life.model}  {life.phase} {duration(int(max(0, time.time() - life.since)))} ago", *_message(life)]
 
 
-def _told(life: Life) -> list[str]:
-    """What the supervisor had to say; it may quote the engine's log."""
+def _message(life: Life) -> list[str]:
+    """The supervisor's message, which may quote the engine's log."""
     return [f"  {visible(mask(text))}" for text in (life.message, life.hint) if text]
 
 

@@ -1,4 +1,4 @@
-"""``reviewer eval``: measure how well a model reviews, on changes whose defects are known."""
+"""``reviewer eval``: measure how well a model reviews changes with known defects."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Examples:
-  reviewer eval bench/cases --embedded                    the set that this project ships
-  reviewer eval my-cases.jsonl --html report.html         your own, with a page to read
-  reviewer eval cases.jsonl --sample 20 --repeat 3        a part of a large set, three times
+  reviewer eval bench/cases --embedded                    the cases of this project
+  reviewer eval my-cases.jsonl --html report.html         your own cases, with an HTML report
+  reviewer eval cases.jsonl --sample 20 --repeat 3        part of a large set, three times
 
-Results are kept as they come; the same command goes on where it was stopped, and other models join the same report.
+Results are saved as they arrive. Run the same command again to resume; other models are added to the same report.
 """
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -28,12 +28,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command(name="eval", epilog=_EPILOG)
 @click.argument("cases", type=click.Path(path_type=Path), metavar="CASES")
-@click.option("--sample", type=click.IntRange(1), metavar="N", help="Only N changes, always the same ones.")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="Use only N cases, the same ones each time.")
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="Review each case N times.")
-@click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Cases at once; seconds then overlap.")
-@click.option("--results", type=_FILE, help="Where results are kept [CASES.results.jsonl in this folder].")
-@click.option("--html", "page", type=_FILE, help="Also write a page that stands alone.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=1, metavar="N", help="Review N cases at once; their times then overlap."
+)
+@click.option("--results", type=_FILE, help="Results file. [default: CASES.results.jsonl in the current folder]")
+@click.option("--html", "page", type=_FILE, help="Also write a self-contained HTML report.")
+@click.option("--json", "as_json", is_flag=True, help="Output JSON instead of a table.")
 @options.context_option
 @options.model_options
 @options.install_option
@@ -51,7 +53,7 @@ def evaluate(
 ) -> None:
     """Measure how well a model reviews.
 
-    CASES is a folder of TOML cases or a JSONL file of labelled diffs; docs/evaluation.md says how they are written.
+    CASES is a folder of TOML cases or a JSONL file of labelled diffs; docs/evaluation.md describes the format.
     """
     from reviewer.cli import common
     from reviewer.config.repository import from_worktree
@@ -73,7 +75,7 @@ def evaluate(
     if page is not None:
         from reviewer.evaluation.page import page as html_page
 
-        write_file(page, html_page(report))
+        write_file(page, html_page(report), root=repository.root if repository else None)
     if as_json:
         output.say(render.as_json(report))
         return
@@ -99,5 +101,5 @@ def _run(cases: tuple[Case, ...], settings: Settings, log: Path, *, install: boo
         try:
             return asyncio.run(run(cases, settings, log, progress=progress, **how))
         except KeyboardInterrupt:
-            output.note(f"what was done is kept in {log}; the same command goes on from there")
+            output.note(f"results are saved in {log}; run the same command again to resume")
             raise

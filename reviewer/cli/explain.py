@@ -1,16 +1,12 @@
-"""``reviewer explain``: what a file or some lines of it do."""
+"""``reviewer explain``: what a file or some of its lines do."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from reviewer.cli import options
-
-if TYPE_CHECKING:
-    from reviewer.cli.places import Lines
-    from reviewer.config import Settings
 
 _EPILOG = """\b
 Examples:
@@ -22,39 +18,24 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("place", metavar="FILE[:L1-L2]")
-@click.option("--question", "-q", metavar="TEXT", help="Answer this instead of explaining all of it.")
+@click.option("--question", "-q", metavar="TEXT", help="Answer this question instead of explaining the code.")
 @options.model_options
 @options.install_option
 def explain(place: str, question: str | None, *, install: bool, **flags: Any) -> None:
-    """Explain a file, or some lines of it, in a few sentences."""
-    import asyncio
-
+    """Explain a file, or some of its lines, in a few sentences."""
     from reviewer.cli import common, places
+    from reviewer.languages import detect
     from reviewer.terminal import output
     from reviewer.terminal.masking import visible
 
     lines = places.parse_lines(place)
     code = lines.of(places.read_text(lines.path))
     settings = common.load_settings(common.here(), options.as_flags(flags))
-    answer = asyncio.run(_ask(code, question, lines, settings, install=install))
-    output.say(visible(answer))
-
-
-async def _ask(code: str, question: str | None, lines: Lines, settings: Settings, *, install: bool) -> str:
-    from reviewer import AIModelManager
-    from reviewer.engine.provision import provision
-    from reviewer.languages import detect
-    from reviewer.terminal import output
-
     language = detect(str(lines.path), code.partition("\n")[0]).name
-    with output.progress() as progress:
-        if install:
-            provision(settings.model_config, progress)
-        manager = AIModelManager(settings.model_config, keep_warm=True)
-        await manager.load_model(progress=progress)
-        async with manager:
-            progress.step("explaining")
-            answer = await manager.explain_code(code, question, language=language)
-    for remark in manager.notes:
-        output.note(remark)
-    return answer
+    answer = common.ask_model(
+        settings,
+        "explaining",
+        lambda manager: manager.explain_code(code, question, language=language),
+        install=install,
+    )
+    output.say(visible(answer))

@@ -1,16 +1,16 @@
-"""What a CI machine says about itself: where the change begins and ends, and where results go.
+"""Reads a CI job's environment: base and head of the change, and where results go.
 
-Variables as documented by GitHub ("Variables reference", "Webhook events and payloads") and GitLab ("Predefined CI/CD
+Variables are documented by GitHub ("Variables reference", "Webhook events and payloads") and GitLab ("Predefined CI/CD
 variables reference").
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ class Job:
     """One CI job.
 
     Attributes:
-        name: The forge, for people; empty where there is none.
-        bases: Revisions that the change may have left, the likeliest first.
-        heads: What may be the newest revision under review, the best first.
-        annotations: Whether standard output is read for workflow commands.
-        summary: A file that the forge shows as Markdown.
+        name: The CI system's name for messages; empty if unknown.
+        bases: Candidates for the base revision, best first.
+        heads: Candidates for the head revision, best first.
+        annotations: Whether workflow commands on standard output are read.
+        summary: A file that is shown as Markdown.
     """
 
     name: str
@@ -54,8 +54,8 @@ def _github(env: Mapping[str, str]) -> Job:
     pull, group = event.get("pull_request"), event.get("merge_group")
     heads: tuple[str, ...] = (env.get("GITHUB_SHA") or "HEAD",)
     if isinstance(pull, dict):
-        # GITHUB_SHA is the merge with a base that may have moved on; what is under review is the pull request's own
-        # head. A pull_request_target job checks out the base, so there nothing else will do.
+        # GITHUB_SHA is a merge with a base that may have moved; the pull request's own head is reviewed.
+        # A pull_request_target job checks out the base, so GITHUB_SHA is no fallback there.
         own = _text(pull, "head", "sha")
         heads = (own,) if env.get("GITHUB_EVENT_NAME") == "pull_request_target" else _known(own, *heads)
         bases = (_text(pull, "base", "sha"), _branch(env.get("GITHUB_BASE_REF")))
@@ -86,11 +86,9 @@ def _event(env: Mapping[str, str]) -> dict[str, Any]:
     if not path:
         return {}
     try:
-        event = json.loads(Path(path).read_text(encoding="utf-8"))
+        event = untrusted.parse_json(Path(path).read_bytes())
     except (OSError, ValueError) as problem:
-        raise UsageError(
-            f"GitHub's event file {path} cannot be read: {problem}", hint="reviewer ci --base REV"
-        ) from None
+        raise UsageError(f"cannot read GitHub's event file {path}: {problem}", hint="reviewer ci --base REV") from None
     return event if isinstance(event, dict) else {}
 
 
@@ -105,5 +103,5 @@ def _branch(name: str | None) -> str:
 
 
 def _known(*revisions: str) -> tuple[str, ...]:
-    """Leave out what is empty or all zeros, which stands for "nothing there"."""
+    """Drop empty and all-zero revisions, which mean "none"."""
     return tuple(dict.fromkeys(revision for revision in revisions if revision.strip("0")))

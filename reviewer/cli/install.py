@@ -9,79 +9,125 @@ import click
 from reviewer.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reviewer.git import Repository
     from reviewer.git.hooks import NativeHook
 
 _MESSAGE = "prepare-commit-msg"
-_HOOK = click.option(
-    "--hook",
-    "names",
-    multiple=True,
-    type=click.Choice(["pre-commit", "prepare-commit-msg", "pre-push"]),
-    help="Which hook; may be given several times. Default: pre-commit.",
-)
+_STRICT, _REQUIRE, _BACKGROUND = "--fail-on error", "--require", "--background"
+_HOOKS = ("pre-commit", "pre-merge-commit", _MESSAGE, "pre-push")
 
 _EPILOG = """\b
 Examples:
-  reviewer install                                   review every commit, never stop one
-  reviewer install --strict                          stop a commit with an error in it
-  reviewer install --background                      never wait: the review follows, see reviewer show
-  reviewer install --commit-message                  also begin each commit message, for you to edit
+  reviewer install                                   review every commit; never stop one
+  reviewer install --strict                          stop commits with an error
+  reviewer install --background                      review after the commit; see reviewer show
+  reviewer install --commit-message                  also suggest commit messages
   reviewer install --hook pre-commit --hook pre-push
+  reviewer install --hook pre-merge-commit           review merges without conflicts, too
 
-A hook that is already there is kept and runs first. git commit --no-verify goes around both, but not around messages.
+An existing hook is kept and runs first. --strict and --require of an earlier install stay in effect until --no-strict
+or --no-require. git commit --no-verify skips the review, but not the suggested message.
 """
 
 
 @click.command(epilog=_EPILOG)
-@_HOOK
-@click.option("--strict", is_flag=True, help="Stop git on findings of severity error.")
-@click.option("--require", is_flag=True, help="Also stop git where no review can be made.")
-@click.option("--background", is_flag=True, help="Let commits go at once; each review follows as a git note.")
-@click.option("--commit-message", is_flag=True, help="Also suggest a message in the editor of git commit.")
-@click.option("--yes", is_flag=True, help="Also where core.hooksPath leads out of this repository.")
+@click.option(
+    "--hook",
+    "names",
+    multiple=True,
+    type=click.Choice(_HOOKS),
+    help="Hook to install; may be repeated. [default: pre-commit]",
+)
+@click.option("--strict/--no-strict", default=None, help="Stop git on findings of severity error.")
+@click.option("--require/--no-require", default=None, help="Also stop git if no review can be made.")
+@click.option("--background", is_flag=True, help="Review commits in the background, after they are made.")
+@click.option("--commit-message", is_flag=True, help="Also suggest a commit message in the editor.")
+@click.option("--yes", is_flag=True, help="Install even if core.hooksPath is outside this repository.")
 def install(
-    names: tuple[str, ...], *, strict: bool, require: bool, background: bool, commit_message: bool, yes: bool
+    names: tuple[str, ...],
+    *,
+    strict: bool | None,
+    require: bool | None,
+    background: bool,
+    commit_message: bool,
+    yes: bool,
 ) -> None:
     """Install git hooks in this repository."""
     from reviewer.git import Repository, hooks
-    from reviewer.terminal import output
 
     names = (*(names or ("pre-commit",)), *([_MESSAGE] if commit_message else []))
     if background and _MESSAGE in names:
-        raise UsageError("a message needs the review before the commit, and --background leaves it for after")
+        raise UsageError("--background and --commit-message are mutually exclusive: a message needs the review first")
     if background and (strict or require or "pre-commit" not in names):
-        raise UsageError("--background is for a pre-commit hook that stops nothing: without --strict and --require")
+        raise UsageError("--background needs the pre-commit hook and cannot be combined with --strict or --require")
     repository = Repository.discover()
     if not yes:
         _refuse_shared(repository)
     program = hooks.this_program()
-    gate = " ".join(["--fail-on error"] * strict + ["--require"] * require)
-    options = {name: "" if name == _MESSAGE else gate for name in names}
-    if background:
-        options |= {"pre-commit": "--background", "post-commit": ""}
-    for hook in _hooks(repository, tuple(options)):
-        chained = hook.install(program, options[hook.name])
-        output.say(f"{hook.name}: installed in {hook.path}" + (f", after {hook.earlier.name}" if chained else ""))
+    for hook in _hooks(repository, (*names, "post-commit") if background else names):
+        if hook.name in (_MESSAGE, "post-commit"):
+            options = []
+        elif background:
+            options = [_BACKGROUND]
+        else:
+            options = [
+                option for option, given in ((_STRICT, strict), (_REQUIRE, require)) if _wanted(given, option, hook)
+            ]
+        _install(hook, program, options)
     if "pre-commit" in names and not background:
         _end_background(repository)
 
 
 @click.command()
-@_HOOK
+@click.option(
+    "--hook",
+    "names",
+    multiple=True,
+    type=click.Choice((*_HOOKS, "post-commit")),
+    help="Hook to remove; may be repeated. [default: all of them]",
+)
 def uninstall(names: tuple[str, ...]) -> None:
-    """Remove our git hooks and restore what was there before."""
+    """Remove the hooks of reviewer install and restore the earlier ones.
+
+    Settings, stored reviews, the engine and models stay; see reviewer clean.
+    """
     from reviewer.git import Repository, hooks
     from reviewer.terminal import output
 
-    for hook in _hooks(Repository.discover(), names or hooks.HOOKS):
+    found = [hook for hook in _hooks(Repository.discover(), names or hooks.HOOKS) if names or _concerns(hook)]
+    for hook in found:
         if hook.exists and not hook.is_ours:
-            if names or hook.earlier.exists():
-                output.say(f"{hook.name}: {hook.path} is not ours and stays")
+            output.say(f"{hook.name}: kept {hook.path}, which reviewer did not install")
         elif hook.uninstall():
             output.say(f"{hook.name}: " + ("restored" if hook.exists else "removed") + f" {hook.path}")
-        elif names:
+        else:
             output.say(f"{hook.name}: not installed")
+    if not found:
+        output.note("no hooks are installed in this repository")
+
+
+def _concerns(hook: NativeHook) -> bool:
+    return hook.is_ours or hook.earlier.exists()
+
+
+def _wanted(given: bool | None, option: str, hook: NativeHook) -> bool:
+    """Whether an option is asked for now, or was in effect and nothing else is asked for."""
+    return option in hook.options if given is None else given
+
+
+def _install(hook: NativeHook, program: Path, options: list[str]) -> None:
+    from reviewer.terminal import output
+
+    before = [option for option in (_STRICT, _REQUIRE, _BACKGROUND) if option in hook.options]
+    chained = hook.install(program, " ".join(options))
+    with_options = f" with {' '.join(options)}" if options else ""
+    output.say(
+        f"{hook.name}: installed in {hook.path}{with_options}" + (f", after {hook.earlier.name}" if chained else "")
+    )
+    if lost := [option for option in before if option not in options]:
+        output.say(f"{hook.name}: no longer with {' '.join(lost)}")
 
 
 def _hooks(repository: Repository, names: tuple[str, ...]) -> list[NativeHook]:
@@ -91,7 +137,7 @@ def _hooks(repository: Repository, names: tuple[str, ...]) -> list[NativeHook]:
 
 
 def _end_background(repository: Repository) -> None:
-    """Take our post-commit hook away: a commit that is reviewed before it is made is not reviewed again after."""
+    """Remove our post-commit hook: a commit that was reviewed before it was made is not reviewed again."""
     from reviewer.terminal import output
 
     (hook,) = _hooks(repository, ("post-commit",))
@@ -100,11 +146,12 @@ def _end_background(repository: Repository) -> None:
 
 
 def _refuse_shared(repository: Repository) -> None:
-    """Ask before other repositories get the hook too; a flag, since nobody may be there to answer."""
+    """Refuse to install into a folder that other repositories may share, unless ``--yes`` is given."""
     folder = repository.hooks_dir.resolve()
     homes = (repository.common_dir.resolve(), repository.root.resolve())
     if not any(folder.is_relative_to(home) for home in homes):
         raise UsageError(
-            f"core.hooksPath leads to {folder}, outside this repository, and other repositories may use it too",
-            hint="all the same: reviewer install --yes\nonly here: git config --local core.hooksPath .git/hooks",
+            f"core.hooksPath is {folder}, outside this repository; other repositories may share it",
+            hint="install there anyway: reviewer install --yes\n"
+            "use hooks of this repository: git config --local core.hooksPath .git/hooks",
         )

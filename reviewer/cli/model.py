@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from reviewer.cli.common import confirm
 from reviewer.errors import ModelDamagedError, UsageError
 from reviewer.terminal import output
 
 if TYPE_CHECKING:
     from reviewer.engine.models.store import InstalledModel, ModelStore
 
-_ASK_FROM = 1_000_000_000  # bytes from which on a person is asked first
+_ASK_FROM = 1_000_000_000  # bytes of a download that needs confirmation
 
-_embedded = click.option("--embedded", is_flag=True, help="The small model from the package index.")
+_embedded = click.option("--embedded", is_flag=True, help="The small offline model.")
 
 
 @click.group()
 def model() -> None:
     """List, install, verify and remove models.
 
-    A model is a Hugging Face id (owner/name), a name of the catalog, or a folder (./folder, /folder).
+    A model is a Hugging Face id (owner/name), a catalog name, or a folder (./folder, /folder).
     """
 
 
 @model.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Output JSON.")
 def list_models(*, as_json: bool) -> None:
-    """Show the models on this machine."""
+    """List the models on this machine."""
     store = _store()
     found = store.list()
     if as_json:
@@ -40,9 +40,9 @@ def list_models(*, as_json: bool) -> None:
     for line in _table(found):
         output.say(line)
     if not found:
-        output.note("no model is installed\nreviewer model install --embedded, or a Hugging Face id")
+        output.note("no models are installed\nreviewer model install --embedded, or a Hugging Face id")
     for folder in store.broken():
-        output.note(f"{folder} has no readable manifest; install that model again, or remove the folder")
+        output.note(f"{folder} has no readable manifest; reinstall that model or remove the folder")
 
 
 @model.command()
@@ -50,17 +50,17 @@ def list_models(*, as_json: bool) -> None:
 @_embedded
 @click.option("--revision", metavar="REV", help="Branch, tag or commit of a Hugging Face model.")
 @click.option("--engine-python", metavar="PYTHON", help="The Python with vLLM that converts the embedded model.")
-@click.option("--force", is_flag=True, help="Install anew, even over an undamaged model.")
+@click.option("--force", is_flag=True, help="Reinstall, even if the model is intact.")
 @click.option("--yes", is_flag=True, help="Do not ask before a large download.")
 def install(
     name: str | None, *, embedded: bool, revision: str | None, engine_python: str | None, force: bool, yes: bool
 ) -> None:
-    """Install a model; an interrupted download goes on where it stopped."""
+    """Install a model; an interrupted download is resumed."""
     from reviewer.engine.install import environment
 
     store, reference = _store(), _chosen(name, embedded=embedded)
     if not yes:
-        _ask(store, reference, force=force)
+        _confirm_download(store, reference, force=force)
     python = environment.find(python=engine_python).python if engine_python else None
     with output.progress() as progress:
         installed = store.install(reference, revision=revision, python=python, force=force, progress=progress)
@@ -70,9 +70,9 @@ def install(
 @model.command()
 @click.argument("name", required=False)
 @_embedded
-@click.option("--quick", is_flag=True, help="Compare sizes and times; read only what changed.")
+@click.option("--quick", is_flag=True, help="Compare sizes and times; read only files that changed.")
 def verify(name: str | None, *, embedded: bool, quick: bool) -> None:
-    """Compare the files of a model, or of all models, with their checksums."""
+    """Check the files of a model, or of all models, against their checksums."""
     store = _store()
     chosen = [_chosen(name, embedded=embedded)] if name or embedded else [entry.id for entry in store.list()]
     damaged = []
@@ -87,7 +87,7 @@ def verify(name: str | None, *, embedded: bool, quick: bool) -> None:
             output.say(f"{reference}: intact")
     damaged_folders = [] if name or embedded else list(store.broken())
     for folder in damaged_folders:
-        output.say(f"{folder}: manifest.json: it cannot be read")
+        output.say(f"{folder}: manifest.json: cannot be read")
     if damaged or damaged_folders:
         raise ModelDamagedError(
             f"{len(damaged) + len(damaged_folders)} of {len(chosen) + len(damaged_folders)} models are damaged",
@@ -100,12 +100,12 @@ def verify(name: str | None, *, embedded: bool, quick: bool) -> None:
 @_embedded
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str | None, *, embedded: bool, yes: bool) -> None:
-    """Remove a model; of a folder of your own only the record is removed."""
+    """Remove a model. A local folder is only unregistered."""
     store, reference = _store(), _chosen(name, embedded=embedded)
     if not yes:
         found = store.find(reference, check=False)
-        size = output.byte_size(found.bytes) if found.kind != "local" else "the folder itself stays"
-        _confirm(f"Remove {found.id} ({size})?")
+        size = output.byte_size(found.bytes) if found.kind != "local" else "the folder is kept"
+        confirm(f"Remove {found.id} ({size})?")
     freed = store.remove(reference)
     output.say(f"removed, {output.byte_size(freed)} freed")
 
@@ -120,27 +120,20 @@ def _chosen(name: str | None, *, embedded: bool) -> str:
     from reviewer.engine.config import EMBEDDED_MODEL
 
     if embedded == (name is not None):
-        raise UsageError("name one model, or give --embedded")
+        raise UsageError("name one model, or pass --embedded")
     return name if name is not None else EMBEDDED_MODEL
 
 
-def _ask(store: ModelStore, reference: str, *, force: bool) -> None:
-    """Ask before a download that takes long; a download of unknown size may be one."""
+def _confirm_download(store: ModelStore, reference: str, *, force: bool) -> None:
+    """Ask before a download that is large or of unknown size."""
     from reviewer.engine.models.references import parse
 
     if parse(reference).kind != "hub" or (not force and store.has(reference)):
         return
     size = store.download_bytes(reference)
     if size is None or size >= _ASK_FROM:
-        shown = "a size not known beforehand" if size is None else output.byte_size(size)
-        _confirm(f"Download {reference} ({shown})?")
-
-
-def _confirm(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError(f"{question} Nobody can be asked here", hint="say --yes")
-    if not click.confirm(question, err=True):
-        raise click.Abort
+        shown = "unknown size" if size is None else output.byte_size(size)
+        confirm(f"Download {reference} ({shown})?")
 
 
 def _table(found: list[InstalledModel]) -> list[str]:

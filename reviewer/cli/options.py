@@ -1,4 +1,4 @@
-"""Flags that several verbs share, as click decorators; each is named after the field of ``Settings`` that it sets."""
+"""Flags that several commands share; each is named after the field of ``Settings`` that it sets."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ _F = TypeVar("_F", bound="Callable[..., Any]")
 
 
 def model_options(function: _F) -> _F:
-    """Which model, and where it runs."""
-    words = _words("quantization")
+    """Which model to use, and where it runs."""
     return _with(
         function,
         click.option("--model", metavar="MODEL", help="A catalog name, a Hugging Face id or a local folder."),
         click.option(
             "--embedded/--no-embedded",
             default=None,
-            help="The small offline model: for trying things out, no reviewer.",
+            help="Use the small offline model; it is too small to review code.",
         ),
         click.option(
-            "--url", metavar="URL", help="OpenAI-compatible endpoints instead of a local engine, with commas."
+            "--url", metavar="URL", help="OpenAI-compatible endpoints, comma-separated, instead of a local engine."
         ),
-        click.option("--max-memory-gb", type=float, metavar="GB", help="Memory that the engine may take."),
-        click.option("--quantization", type=click.Choice(words), help="How the weights are stored."),
-        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the engine computes."),
+        click.option("--max-memory-gb", type=float, metavar="GB", help="Memory that the engine may use."),
+        click.option("--quantization", type=click.Choice(words("quantization")), help="How the weights are stored."),
+        click.option("--device", type=click.Choice(words("device")), help="Device that the engine runs on."),
         click.option("--timeout", type=float, metavar="SECONDS", help="Give up after no progress for this long."),
     )
 
@@ -41,18 +40,20 @@ def gate_options(function: _F) -> _F:
     return _with(
         function,
         click.option(
-            "--fail-on", type=click.Choice([*SEVERITIES, "never"]), help="Exit with 1 on findings this bad or worse."
+            "--fail-on",
+            type=click.Choice([*SEVERITIES, "never"]),
+            help="Exit with 1 on findings of this severity or worse.",
         ),
         click.option(
             "--require/--no-require",
             default=None,
-            help="Fail where the review cannot be made (3) or not all was read (5).",
+            help="Fail if the review cannot be made (exit 3) or is incomplete (exit 5).",
         ),
     )
 
 
 def review_options(function: _F) -> _F:
-    """What a review looks at and how it is made."""
+    """What is reviewed, and how."""
     return _with(
         function,
         change_options,
@@ -60,23 +61,25 @@ def review_options(function: _F) -> _F:
             "--summary/--no-summary",
             default=None,
             callback=lambda _context, _parameter, value: None if value is None else ("on" if value else "off"),
-            help="Sum up the change as a whole; without either, where the model is able to.",
+            help="Summarise the change as a whole; by default if the model is able to.",
         ),
     )
 
 
 def change_options(function: _F) -> _F:
-    """What is looked at, and what is asked about it; the same for all who are to share the answers."""
+    """What is asked about which files; commands that share cached answers need the same options."""
     return _with(
         function,
-        click.option("--include", multiple=True, metavar="GLOB", help="Only these files; may be given several times."),
-        click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files; may be given several times."),
+        click.option("--include", multiple=True, metavar="GLOB", help="Review only these files; may be repeated."),
+        click.option("--exclude", multiple=True, metavar="GLOB", help="Skip these files; may be repeated."),
         context_option,
-        click.option("--cache/--no-cache", default=None, help="Use answers from before."),
-        click.option("--completions/--no-completions", default=None, help="Suggest code for unfinished code."),
+        click.option("--cache/--no-cache", default=None, help="Use cached answers."),
+        click.option(
+            "--completions/--no-completions", default=None, help="Suggest code where the change is unfinished."
+        ),
         click.option(
             "--model-findings",
-            type=click.Choice(["auto", "on", "off"]),
+            type=click.Choice(words("model_findings")),
             help="Report defects that the model itself claims.",
         ),
         click.option("--fixes/--no-fixes", default=None, help="Have the model explain and fix what rules report."),
@@ -94,35 +97,64 @@ def change_options(function: _F) -> _F:
 
 
 def context_option(function: _F) -> _F:
-    """How far to look around a change."""
+    """How much code is shown beside a change."""
     what = "Code shown beside a change: scope (signatures and imports) or file (also definitions in the file)."
-    return _with(function, click.option("--context", type=click.Choice(_words("context")), help=what))
+    return _with(function, click.option("--context", type=click.Choice(words("context")), help=what))
 
 
 def sarif_option(function: _F) -> _F:
-    """What ran before."""
+    """Results of other tools."""
     kind = click.Path(exists=True, dir_okay=False, path_type=Path)
-    what = "Also report these results of another tool, as SARIF 2.1.0; may be given several times."
+    what = "Also report the results of another tool, a SARIF 2.1.0 file; may be repeated."
     return _with(function, click.option("--sarif", type=kind, multiple=True, metavar="FILE", help=what))
 
 
 def format_option(function: _F) -> _F:
-    """How the review is written."""
-    return _with(function, click.option("--format", type=click.Choice(FORMATS), help="How the review is written."))
+    """Output format."""
+    return _with(function, click.option("--format", type=click.Choice(FORMATS), help="Output format."))
+
+
+def quiet_option(function: _F) -> _F:
+    """Silence without findings."""
+    what = "Print nothing if nothing was found."
+    return _with(function, click.option("--quiet", "-q", is_flag=True, help=what))
+
+
+def display_options(function: _F) -> _F:
+    """What a review shows."""
+
+    def choose(_context: click.Context, _parameter: click.Parameter, value: str) -> None:
+        from reviewer.terminal import output
+
+        output.set_colour({"always": True, "never": False}.get(value))
+
+    return _with(
+        function,
+        click.option("--explanations/--no-explanations", default=None, help="Show what the change does."),
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            expose_value=False,
+            callback=choose,
+            help="When to use colour; auto does on a terminal.",
+        ),
+    )
 
 
 def install_option(function: _F) -> _F:
-    """Whether missing parts are fetched."""
-    what = "First install the engine and the model where they are missing."
+    """Whether missing parts are installed."""
+    what = "Install the engine and the model first if they are missing."
     return _with(function, click.option("--install", is_flag=True, help=what))
 
 
 def as_flags(values: dict[str, Any]) -> dict[str, object]:
-    """Leave out what was not given, so that it does not hide a weaker source."""
+    """Drop flags that were not given, so that they do not override other sources."""
     return {name: value for name, value in values.items() if value is not None and value != ()}
 
 
-def _words(field: str) -> tuple[str, ...]:
+def words(field: str) -> tuple[str, ...]:
+    """The values that a setting of fixed choices accepts."""
     kind = BY_FIELD[field].kind
     return kind.words if isinstance(kind, Choice) else ()
 

@@ -1,4 +1,4 @@
-"""``FILE``, ``FILE:3-9`` and ``FILE:3:5`` as people type them; a Windows drive's colon is none of ours."""
+"""Parses ``FILE``, ``FILE:3-9`` and ``FILE:3:5``; the colon of a Windows drive belongs to the path."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ _CURSOR = re.compile(r"(?P<path>.+?):(?P<line>\d+)(?::(?P<column>\d+))?", re.DOT
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Some lines of a file, 1-based and inclusive; both None for the whole file."""
+    """A range of lines, 1-based and inclusive; None for the whole file."""
 
     path: Path
     first: int | None = None
     last: int | None = None
 
     def of(self, text: str) -> str:
-        """Cut the lines out of the file's text.
+        """Return these lines of the file's text.
 
         Raises:
-            UsageError: The file has no such lines.
+            UsageError: The file does not have these lines.
         """
         if self.first is None or self.last is None:
             return text
         lines = source_lines(text)
         if not 1 <= self.first <= self.last <= len(lines):
-            raise UsageError(f"{self.path} has {len(lines)} lines, so there is no {self.first}-{self.last}")
+            raise UsageError(f"{self.path} has {len(lines)} lines; {self.first}-{self.last} is out of range")
         return "".join(lines[self.first - 1 : self.last])
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place between two characters: before ``column`` (1-based) of ``line``; the line's end where None."""
+    """A position before ``column`` (1-based) of ``line``; None means the end of the line."""
 
     path: Path
     line: int
     column: int | None = None
 
     def offset(self, text: str) -> int:
-        """Count the characters before it.
+        """Return the position in characters from the start of the text.
 
         Raises:
-            UsageError: The file has no such place.
+            UsageError: The position is out of range.
         """
         lines = source_lines(text)
         if not text or text.endswith("\n"):
-            lines.append("")  # the empty line after the last line ending is a place to write at
+            lines.append("")  # the position after the last line ending
         if not 1 <= self.line <= len(lines):
-            raise UsageError(f"{self.path} has {len(lines)} lines, so there is no line {self.line}")
+            raise UsageError(f"{self.path} has {len(lines)} lines; line {self.line} is out of range")
         room = len(lines[self.line - 1].removesuffix("\r\n").removesuffix("\n"))
         column = room + 1 if self.column is None else self.column
         if not 1 <= column <= room + 1:
-            raise UsageError(f"line {self.line} of {self.path} has {room} characters, so there is no column {column}")
+            raise UsageError(f"{self.path}:{self.line} has {room} characters; column {column} is out of range")
         return sum(map(len, lines[: self.line - 1])) + column - 1
 
 
 def parse_lines(place: str) -> Lines:
-    """Read ``FILE``, ``FILE:L`` or ``FILE:L1-L2``; an existing file of the whole name is meant first."""
+    """Parse ``FILE``, ``FILE:L`` or ``FILE:L1-L2``; an existing file with the whole name takes precedence."""
     found = _LINES.fullmatch(place)
     if found is None or found["first"] is None or Path(place).exists():
         return Lines(Path(place))
@@ -71,22 +71,22 @@ def parse_lines(place: str) -> Lines:
 
 
 def parse_cursor(place: str) -> Cursor:
-    """Read ``FILE:LINE`` or ``FILE:LINE:COLUMN``.
+    """Parse ``FILE:LINE`` or ``FILE:LINE:COLUMN``.
 
     Raises:
-        UsageError: There is no line in it.
+        UsageError: It names no line.
     """
     found = _CURSOR.fullmatch(place)
     if found is None:
-        raise UsageError(f"{place!r} names no line", hint="FILE:LINE or FILE:LINE:COLUMN, both counted from 1")
+        raise UsageError(f"{place!r} names no line", hint="use FILE:LINE or FILE:LINE:COLUMN, counted from 1")
     return Cursor(Path(found["path"]), int(found["line"]), int(found["column"]) if found["column"] else None)
 
 
 def read_text(path: Path) -> str:
-    """Read a source file, with its line endings as they are.
+    """Read a source file and keep its line endings.
 
     Raises:
-        UsageError: It cannot be read, or is no text.
+        UsageError: It cannot be read, or is binary.
     """
     try:
         data = path.read_bytes()

@@ -1,14 +1,12 @@
-"""What the prepare-commit-msg hook does: begin the message of a plain commit, for a person to edit.
+"""The prepare-commit-msg hook: suggests the message of a plain ``git commit``.
 
-Git runs it before it opens the editor, also for ``--no-verify``. The pre-commit hook has just reviewed the same
-change, so that its answers are in the cache and the summary alone may be new.
+Git runs it before it opens the editor, also with ``--no-verify``. The pre-commit hook has just reviewed the same
+change, so all answers but the summary are cached.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reviewer.summarise import commit_message
 
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from reviewer.finding import Review
     from reviewer.git import Repository
 
-# How the pre-commit framework hands on git's second argument.
+# pre-commit passes git's second argument in this variable.
 _SOURCE = "PRE_COMMIT_COMMIT_MSG_SOURCE"
 _KEYS = r"^(core\.comment(char|string)|i18n\.commitencoding)$"
 
@@ -33,10 +31,10 @@ class _Form(NamedTuple):
 
 
 def is_wanted(source: str | None, env: Mapping[str, str]) -> bool:
-    """Whether this commit's message is still to be written, in an editor.
+    """Whether this commit's message will be written in an editor.
 
-    A message that was given, a merge, a squash, an amended commit: each has its text already. Git tells a hook that
-    no editor will run by ``GIT_EDITOR=:``; nobody would read the suggestion then.
+    With ``-m``, a merge, a squash or an amended commit there is text already. Git sets ``GIT_EDITOR=:`` if no editor
+    will run.
 
     Args:
         source: Git's second argument to the hook.
@@ -46,7 +44,7 @@ def is_wanted(source: str | None, env: Mapping[str, str]) -> bool:
 
 
 def suggest(file: Path, flags: Mapping[str, object]) -> None:
-    """Write a suggested message into git's message file, or say in one line why there is none.
+    """Write a suggested message into git's message file, or print one line that says why there is none.
 
     Raises:
         ReviewerError: The settings are wrong, or git or a template failed.
@@ -61,62 +59,53 @@ def suggest(file: Path, flags: Mapping[str, object]) -> None:
     if commit_message.has_text(file.read_bytes(), form.comment):
         return
     settings = common.load_settings(repository, flags)
-    if settings.summary == "off" or settings.background:  # what is reviewed later cannot be told now
+    if settings.summary == "off" or settings.background:  # a later review cannot suggest a message now
         return
     try:
         review = _review(repository, settings)
     except EngineError as problem:
-        output.note(f"no commit message is suggested: {' '.join(problem.message.split())}")
+        output.note(f"no commit message suggested: {' '.join(problem.message.split())}")
         return
     if review is None:
         return
     if review.summary is None or not review.summary.message.shown:
-        output.note(f"no commit message is suggested: {why_none(review)}")
+        output.note(f"no commit message suggested: {why_none(review)}")
         return
     _write(file, review, form)
 
 
 def why_none(review: Review) -> str:
-    """Why a review has no commit message to offer."""
+    """Why a review has no commit message."""
     from reviewer.report import summary as sentences
     from reviewer.summarise import says_something
 
     if not review.units:
-        return "there is nothing to read in the change"
+        return "the change has nothing to review"
     if review.summary is not None:
         marks = ", ".join(sorted(mark.value.replace("-", " ") for mark in review.summary.message.marks))
-        return f"the model's was set aside ({marks})"
-    told = next((note for note in review.notes if note.startswith("no summary")), "")
-    if told:
-        return told.partition(": ")[2]
+        return f"the model's message was rejected ({marks})"
+    reason = next((note for note in review.notes if note.startswith("no summary")), "")
+    if reason:
+        return reason.partition(": ")[2]
     if len(review.not_read) == len(review.units):
         return f"the change could not be read ({sentences.not_read(review)[0][1]})"
     if not any(says_something(unit) for unit in review.units):
-        return "nothing that was said of the change held when it was checked"
-    return f'{review.usage.model} is not able to (summary = "on" has it try)'
+        return "no explanation of the change passed the checks"
+    return f'{review.usage.model} is not suited for summaries (try anyway: summary = "on")'
 
 
 def _review(repository: Repository, settings: Settings) -> Review | None:
-    from reviewer.config.repository import from_worktree
-    from reviewer.review import review as make_review
-    from reviewer.selection.source import from_repository
+    from reviewer.cli import common
 
-    source = from_repository(repository, repository.target(None, staged=True), deadline=settings.hook_deadline)
-    if not source.change.files:
-        return None
-    return make_review(
-        source,
-        settings,
-        from_worktree(repository),
-        wait=settings.hook_budget,
-        deadline=settings.hook_deadline,
-        message=True,
-    )
+    target = repository.target(None, staged=True)
+    how: dict[str, Any] = {"wait": settings.hook_budget, "deadline": settings.hook_deadline, "message": True}
+    source, review = common.review_target(repository, target, settings, **how)
+    return review if source.change.files else None
 
 
 def _form(repository: Repository, file: bytes) -> _Form:
-    said = repository.command.attempt("config", "-z", "--get-regexp", _KEYS).out.decode("utf-8", "replace")
-    values = dict(entry.partition("\n")[::2] for entry in said.split("\0") if entry)  # the last one counts, as in git
+    listed = repository.command.attempt("config", "-z", "--get-regexp", _KEYS).out.decode("utf-8", "replace")
+    values = dict(entry.partition("\n")[::2] for entry in listed.split("\0") if entry)  # the last one wins, as in git
     comments = [value for key, value in values.items() if key.startswith("core.comment")]
     return _Form(
         commit_message.comment_of(file, comments[-1] if comments else "#"), values.get("i18n.commitencoding", "utf-8")
@@ -124,21 +113,15 @@ def _form(repository: Repository, file: bytes) -> _Form:
 
 
 def _write(file: Path, review: Review, form: _Form) -> None:
-    """Write the file whole or not at all: git, or a person, reads it next."""
+    from reviewer import files
     from reviewer.report import view
 
-    assert review.summary is not None  # noqa: S101 - the caller has looked
-    said = review.summary.message
-    message = commit_message.fitted(said.subject, said.body, form.comment)
-    remark = f"Suggested by {view.safe(review.usage.model)}. Edit it, or delete it all to stop the commit."
+    assert review.summary is not None  # noqa: S101 - checked by the caller
+    suggested = review.summary.message
+    message = commit_message.fitted(suggested.subject, suggested.body, form.comment)
+    remark = f"Suggested by {view.safe(review.usage.model)}. Edit it, or delete everything to abort the commit."
     try:
         data = commit_message.placed(file.read_bytes(), message, form.comment, remark=remark, encoding=form.encoding)
     except (UnicodeEncodeError, LookupError):
         return
-    aside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        aside.write_bytes(data)
-        aside.replace(file)
-    finally:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
+    files.write(file, data, mode=None)

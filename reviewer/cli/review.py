@@ -1,4 +1,4 @@
-"""``reviewer review``: review what is staged, a commit, a range, a patch."""
+"""``reviewer review``: review staged changes, a commit, a range or a patch."""
 
 from __future__ import annotations
 
@@ -15,27 +15,50 @@ if TYPE_CHECKING:
     from reviewer.git import Repository, Target
     from reviewer.selection.source import ChangeSource
 
+_PATHS = "reviewer.paths"
+
 _EPILOG = """\b
 Examples:
-  reviewer review                        what is staged
-  reviewer review --worktree             what is not staged yet
+  reviewer review                        staged changes
+  reviewer review --worktree             unstaged changes
   reviewer review HEAD                   the newest commit
+  reviewer review HEAD -- src "*.py"     some of its files
   reviewer review main...HEAD            this branch since it left main
-  git diff v1 v2 | reviewer review -     any patch
+  git diff v1 v2 | reviewer review -     a patch
   reviewer review --format json --output review.json --fail-on error HEAD
 
-Without --fail-on a review is advice, and the exit code is 0.
+Without --fail-on, findings do not change the exit code.
 """
 
 
-@click.command(epilog=_EPILOG)
+class _TakesPaths(click.Command):
+    """A command that takes pathspecs after ``--``, as git does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the pathspecs from the command line."""
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta[_PATHS] = tuple(args[at + 1 :])
+            args = args[:at]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Name the pathspecs in the usage line."""
+        return [*super().collect_usage_pieces(ctx), "[-- PATH...]"]
+
+
+@click.command(cls=_TakesPaths, epilog=_EPILOG)
 @click.argument("revision", required=False, metavar="[REVISION|RANGE|-]")
-@click.option("--staged", is_flag=True, help="What git commit would record.")
-@click.option("--worktree", is_flag=True, help="What is changed and not staged.")
-@click.option("--patch", metavar="FILE", help="A patch from a file; - reads standard input.")
+@click.option("--staged", is_flag=True, help="Review what git commit would record (default).")
+@click.option("--worktree", is_flag=True, help="Review unstaged changes.")
+@click.option("--patch", metavar="FILE", help="Review a patch file; - reads standard input.")
 @options.format_option
 @options.sarif_option
-@click.option("--output", "destination", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option(
+    "--output", "destination", type=click.Path(dir_okay=False, path_type=Path), help="Write the review to this file."
+)
+@options.quiet_option
+@options.display_options
 @options.gate_options
 @options.model_options
 @options.install_option
@@ -48,35 +71,60 @@ def review(
     patch: str | None,
     destination: Path | None,
     sarif: tuple[Path, ...],
+    quiet: bool,
     install: bool,
     **flags: Any,
 ) -> int:
     """Review a change: explain it, find defects, suggest fixes.
 
-    REVISION is a commit, A..B or A...B is a range, - is a patch on standard input. Without any, what is staged.
-    A merge is reviewed where it differs from all its parents.
+    REVISION is a commit; A..B and A...B are ranges; - is a patch on standard input. Default: staged changes.
+    A merge is reviewed where it differs from all its parents. PATH restricts the review to files that match, as in
+    git diff.
     """
     from reviewer.cli import common
     from reviewer.config.repository import from_worktree
     from reviewer.git import TargetKind
     from reviewer.report.emit import emit
     from reviewer.review import review as make_review
-    from reviewer.selection.source import from_repository
 
     if sum((revision is not None, staged, worktree, patch is not None)) > 1:
-        raise click.UsageError("REVISION, --staged, --worktree and --patch exclude each other")
+        raise click.UsageError("REVISION, --staged, --worktree and --patch are mutually exclusive")
     patch = "-" if revision == "-" else patch
+    paths: tuple[str, ...] = click.get_current_context().meta.get(_PATHS, ())
+    if paths and patch is not None:
+        raise click.UsageError("a patch cannot be combined with paths")
     repository = _repository() if patch is None else common.here()
     settings = common.load_settings(repository, options.as_flags(flags))
+    how: dict[str, Any] = {"install": install, "sarif": sarif}
     if patch is not None or repository is None:
         target, source = _from_patch(patch or "-")
+        result = make_review(source, settings, from_worktree(repository), **how)
     else:
         target = target_of(repository, revision, staged=staged, worktree=worktree)
-        source = from_repository(repository, target)
-    result = make_review(source, settings, from_worktree(repository), install=install, sarif=sarif)
+        source, result = common.review_target(
+            repository, target, settings, only=_matching(repository, target, paths), **how
+        )
     kept = repository is not None and common.keep(repository, target, source, result)
-    verdict = emit(result, settings, destination, offers=kept and target.kind is not TargetKind.PATCH)
+    root = repository.root if repository else None
+    offers = kept and target.kind is not TargetKind.PATCH
+    verdict = emit(result, settings, destination, root=root, offers=offers, quiet=quiet)
     return common.settled(result, verdict)
+
+
+def _matching(repository: Repository, target: Target, paths: tuple[str, ...]) -> frozenset[str] | None:
+    """The changed files that match pathspecs; None without any.
+
+    Raises:
+        UsageError: No changed file matches.
+    """
+    from reviewer.git.pathspec import changed_paths
+
+    if not paths:
+        return None
+    found = changed_paths(repository, target, paths)
+    if not found:
+        raise UsageError(f"no file of {target.subject} matches {' '.join(paths)}")
+    return found
 
 
 def _repository() -> Repository:
@@ -90,16 +138,16 @@ def _from_patch(name: str) -> tuple[Target, ChangeSource]:
     from reviewer.selection.source import from_patch
 
     if name == "-" and sys.stdin is not None and sys.stdin.isatty():
-        raise UsageError("a patch is expected on standard input", hint="git diff | reviewer review -")
+        raise UsageError("standard input is a terminal, not a patch", hint="git diff | reviewer review -")
     target = Target.of_patch("patch on standard input" if name == "-" else name)
     return target, from_patch(read_patch(name), target.subject)
 
 
 def target_of(repository: Repository, revision: str | None, *, staged: bool = False, worktree: bool = False) -> Target:
-    """What a person means by a revision, or by none: what is staged.
+    """Resolve a revision; without one, staged changes.
 
     Raises:
-        UsageError: Nothing is staged, or a file was named.
+        UsageError: Nothing is staged, or the name is a file.
         GitError: There is no such revision.
     """
     if worktree:
@@ -112,13 +160,13 @@ def target_of(repository: Repository, revision: str | None, *, staged: bool = Fa
         return repository.target(revision, staged=False)
     except GitError as problem:
         if Path(revision).is_file():
-            hint = f"a patch: reviewer review --patch {revision}\nto explain it: reviewer explain {revision}"
+            hint = f"a patch: reviewer review --patch {revision}\nchanges of a file: reviewer review -- {revision}"
             raise UsageError(f"{revision} is a file, not a revision", hint=hint) from problem
         raise
 
 
 _WAYS = """\
-git add FILE                  then: reviewer review
-reviewer review --worktree    what is changed and not staged
-reviewer review HEAD          the newest commit
-reviewer review main...HEAD   this branch"""
+git add FILE                  stage a change
+reviewer review --worktree    review unstaged changes
+reviewer review HEAD          review the newest commit
+reviewer review main...HEAD   review this branch"""

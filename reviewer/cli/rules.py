@@ -1,4 +1,4 @@
-"""``reviewer rules``: which of the repository's own rules hold for which files."""
+"""``reviewer rules``: show which of the repository's rules apply to which files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Examples:
-  reviewer rules                 all rules, and the staged files that they hold for
+  reviewer rules                 all rules, and the staged files they apply to
   reviewer rules src/api.py      the rules for one file
 
 A rule is a Markdown file in .reviewer/rules, such as .reviewer/rules/queries.md:
@@ -30,9 +30,9 @@ A rule is a Markdown file in .reviewer/rules, such as .reviewer/rules/queries.md
 @click.command(epilog=_EPILOG)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 def rules(paths: tuple[str, ...]) -> None:
-    """Show which of the repository's rules hold for which files.
+    """Show which of the repository's rules apply to which files.
 
-    PATH is a file of the repository, seen from its top folder; without any, the files that are staged.
+    PATH is relative to the top folder of the repository. Without PATH, show staged files.
     """
     from reviewer.config.repository import RULES, from_worktree
     from reviewer.git import Repository
@@ -42,14 +42,14 @@ def rules(paths: tuple[str, ...]) -> None:
     repository = Repository.discover()
     known = own.read(from_worktree(repository).rules)
     if not known:
-        output.note(f"this repository has no rules; they are Markdown files in {RULES}")
+        output.note(f"this repository has no rules (Markdown files in {RULES})")
         return
     named = paths or _staged(repository)
     for rule in known:
         _show(rule)
         for path in _held(repository, rule, named):
             output.say(f"  {path}")
-    for path in named:  # tells of rules that are too long together before a review does
+    for path in named:  # reports rules that are too long together, as a review would
         own.holding(known, path, _language(repository, path))
 
 

@@ -19,24 +19,25 @@ if TYPE_CHECKING:
     from reviewer.deferred.pending import Pending
     from reviewer.git import Repository
 
-_STARTING = 30.0  # seconds that a worker may take to begin
+_STARTING = 30.0  # seconds that a worker may take to start
 
 _EPILOG = """\b
 Examples:
   reviewer show                            the newest commit's review
   reviewer show abc1234 --format markdown
-  git log --notes=reviewer                 all of them, as they are stored
+  git log --notes=reviewer                 all stored reviews, as JSON
 
-Reviews are stored by the hooks of reviewer install --background, as git notes in refs/notes/reviewer.
-Exit codes: 0 shown, 2 none is stored, 5 it is being made or has failed.
+The hooks of reviewer install --background store reviews as git notes in refs/notes/reviewer.
+Exit codes: 0 shown, 2 no review, 5 not finished or failed.
 """
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("revision", default="HEAD", metavar="[REVISION]")
 @options.format_option
+@options.display_options
 def show(revision: str, **flags: Any) -> int:
-    """Show the review that was stored for a commit."""
+    """Show the stored review of a commit."""
     from reviewer.cli import common
     from reviewer.deferred import worker
     from reviewer.deferred.notes import ReviewNotes
@@ -44,13 +45,13 @@ def show(revision: str, **flags: Any) -> int:
 
     repository = Repository.discover()
     commit = repository.resolve(revision)
-    # In this order: a review that ends between the two looks has left its note before.
+    # In this order, so that a review that finishes in between is found as a note.
     absence = _absence(repository, commit)
     stored = ReviewNotes(repository).read(commit)
     if stored is None:
         raise absence
     _mark_told(repository, commit)
-    # Whatever a gate may be set to, nothing is being stopped here.
+    # Showing a review never fails by its findings.
     settings = common.load_settings(repository, {**options.as_flags(flags), "fail_on": "never", "require": False})
     _show(repository, commit, stored, settings)
     worker.tell_news()
@@ -95,12 +96,12 @@ def _mark_told(repository: Repository, commit: str) -> None:
 
 
 def _absence(repository: Repository, commit: str) -> ReviewerError:
-    """Why a commit would have no review: nobody asked for one, or it is being made, was cut short or has failed."""
+    """Why a commit may have no review: none was requested, or it is unfinished, was interrupted or failed."""
     from reviewer.deferred.pending import PendingReviews, State
 
     short = commit[:10]
-    now = f"now: reviewer review {short}"
-    # Each working tree has a queue of its own; the notes are common to all.
+    now = f"review it now: reviewer review {short}"
+    # Each working tree has its own queue; the notes are shared.
     for folder in dict.fromkeys(
         [repository.git_dir, repository.common_dir, *repository.common_dir.glob("worktrees/*")]
     ):
@@ -112,7 +113,7 @@ def _absence(repository: Repository, commit: str) -> ReviewerError:
             reviews.mark_told(pending)
             return ReviewIncompleteError(f"the review of {short} failed: {pending.detail}", hint=now)
         return _unfinished(folder, pending, now)
-    return UsageError(f"no review of {short} is stored", hint=now)
+    return UsageError(f"there is no stored review of {short}", hint=now)
 
 
 def _unfinished(git_dir: Path, pending: Pending, now: str) -> ReviewerError:
@@ -120,11 +121,9 @@ def _unfinished(git_dir: Path, pending: Pending, now: str) -> ReviewerError:
     from reviewer.deferred.pending import State
 
     seconds = time.time() - pending.since
-    # A worker that was just started does not hold its lock yet.
-    if not worker.is_served(git_dir) and (pending.state is State.RUNNING or seconds > _STARTING):
-        what = f"the review of {pending.short} was cut short; the next commit takes it up again"
+    # A worker that has just started does not hold its lock yet.
+    if not worker.is_served(git_dir) and (pending.attempts or seconds > _STARTING):
+        what = f"the review of {pending.short} was interrupted; the next commit restarts it"
         return ReviewIncompleteError(what, hint=now)
-    doing = "waits for its turn" if pending.state is State.WAITING else "is being made"
-    return ReviewIncompleteError(
-        f"the review of {pending.short} {doing}, for {seconds:.0f} s now", hint="look again later"
-    )
+    doing = "is waiting" if pending.state is State.WAITING else "is running"
+    return ReviewIncompleteError(f"the review of {pending.short} {doing} (for {seconds:.0f} s)", hint="try again later")

@@ -1,4 +1,4 @@
-"""``reviewer watch``: review in the background as the index changes, so that ``git commit`` need not wait."""
+"""``reviewer watch``: review staged changes in the background, so that ``git commit`` need not wait."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Examples:
-  reviewer watch              until Ctrl-C, or until the repository is gone
-  reviewer watch --quiet &    say only what goes wrong
+  reviewer watch              until Ctrl-C, or until the repository is removed
+  reviewer watch --quiet &    print only problems
 
-It reads what is staged and keeps the answers; the commit's hook finds them. It writes nothing into the repository
-but a lock. The engine stays warm when it ends, and stops after its own idle time.
+The hook of the commit uses the cached answers. Nothing but a lock is written to the repository. The engine keeps
+running afterwards and stops when idle.
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--quiet", "-q", is_flag=True, help="Say only what goes wrong.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only problems.")
 @options.model_options
 @options.review_options
 def watch(*, quiet: bool, **flags: Any) -> None:
-    """Review what is staged whenever it changes, ahead of the commit."""
+    """Review staged changes whenever they change, before the commit."""
     import asyncio
 
     from reviewer.cli import common
@@ -44,8 +44,8 @@ def watch(*, quiet: bool, **flags: Any) -> None:
     given = options.as_flags(flags)
     if not common.load_settings(repository, given).cache:
         raise ConfigError(
-            "with the cache off, nothing that is read now would be known to the commit",
-            hint="leave out cache = false, REVIEWER_CACHE and --no-cache",
+            "watch needs the cache, which is off",
+            hint="remove cache = false, REVIEWER_CACHE or --no-cache",
         )
     with _alone(repository.git_dir):
         asyncio.run(_watch(repository, given, quiet=quiet))
@@ -69,11 +69,11 @@ async def _watch(repository: Repository, flags: Mapping[str, object], *, quiet: 
     watcher = IndexWatch(repository, review, tell, output.note)
     tell(f"watching {repository.root}")
     await watcher.run(stop)
-    tell("watching no more" if repository.git_dir.is_dir() else "the repository is gone; watching no more")
+    tell("stopped watching" if repository.git_dir.is_dir() else "stopped watching: the repository is gone")
 
 
 async def _review(repository: Repository, target: Target, flags: Mapping[str, object]) -> Review:
-    """Review as the hook does, from settings and templates as they are now."""
+    """Review as the hook does, with the present settings and templates."""
     from reviewer import config
     from reviewer.config.repository import from_worktree
     from reviewer.review import review_change
@@ -85,7 +85,7 @@ async def _review(repository: Repository, target: Target, flags: Mapping[str, ob
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
-    """Leave in good order at the first signal; the second one ends the process at once."""
+    """Shut down cleanly at the first signal; the second one ends the process at once."""
     import asyncio
     import signal
 
@@ -98,20 +98,21 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
         stop.set()
 
     for number in numbers:
-        # Windows' loop has no such handlers; there Ctrl-C cancels the task, which comes to the same.
+        # Windows' event loop has no signal handlers; Ctrl-C cancels the task there.
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, leave)
 
 
 @contextlib.contextmanager
 def _alone(git_dir: Path) -> Iterator[None]:
-    """Hold the lock of the one watcher that a working tree needs.
+    """Hold the lock of the only watcher of a working tree.
 
     Raises:
-        UsageError: Another process holds it, or it cannot be made.
+        UsageError: Another process holds it, or it cannot be created.
     """
     from filelock import FileLock, Timeout
 
+    from reviewer import files
     from reviewer.paths import GIT_FOLDER
 
     folder = git_dir / GIT_FOLDER
@@ -123,13 +124,13 @@ def _alone(git_dir: Path) -> Iterator[None]:
     except Timeout:
         pid = _read(owner)
         raise UsageError(
-            "this working tree is being watched already" + (f", by process {pid}" if pid else ""),
+            "this working tree is already being watched" + (f" by process {pid}" if pid else ""),
             hint=f"kill {pid}" if pid else None,
         ) from None
     except OSError as problem:
         raise UsageError(f"cannot write in {folder}: {problem.strerror}") from problem
     try:
-        owner.write_text(str(os.getpid()), encoding="ascii")
+        files.write(owner, str(os.getpid()))
         yield
     finally:
         with contextlib.suppress(OSError):

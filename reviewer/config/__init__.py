@@ -1,17 +1,20 @@
 """Settings: one immutable value, read once at the start of a command and passed in.
 
-Sources, in rising order: the defaults, the user's own file, the repository's file, the environment, the flags. Each
-setting remembers where its value came from, so that ``reviewer config show`` can answer "why is it so".
+Sources, in rising priority: defaults, the user's file, the repository's file, the environment, flags. Each setting
+records its origin for ``reviewer config show``.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from reviewer import untrusted
 from reviewer.config import sources
 from reviewer.config.options import BY_FIELD, FORMATS, OPTIONS, Option
 from reviewer.engine.config import DEFAULT_MODEL, Device, ModelConfig, Quantization
+from reviewer.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +24,7 @@ __all__ = ["BY_FIELD", "DEFAULT", "FORMATS", "OPTIONS", "Option", "Settings", "l
 
 REPO_FILE = ".reviewer.toml"
 PYPROJECT = "pyproject.toml"
+_MAX_BYTES = 1 << 20
 DEFAULT = "default"
 
 FailOn = Literal["error", "warning", "info"]
@@ -36,31 +40,30 @@ class Settings:
     Attributes:
         timeout: Seconds without progress of the engine after which a request is given up.
         hook_budget: Seconds that a hook waits for an engine that is not ready.
-        hook_deadline: Seconds that a hook's whole review may take; None waits for all of it.
-        background: The commit's hook does not wait; a post-commit hook begins the review. Not where a gate is set.
-        fail_on: The least severity that fails a review; None never fails. (The value of ``finding.Severity``; the
-            type itself stands in a layer above this one.)
-        require: Fail where a review cannot be made, or is incomplete.
-        context: How far to look for what is shown beside a change; ``"auto"`` leaves it to what pays for the model.
-        summary: Whether to sum the change up; auto does where the model can and there is more than one piece.
-        include, exclude: Patterns of paths, ``/`` between parts.
-        skip_generated: Leave out what nobody wrote by hand, as ``skipping.py`` tells it.
+        hook_deadline: Seconds that a hook's review may take; None means no limit.
+        background: Commits do not wait; a post-commit hook starts the review. Ignored where a gate is set.
+        fail_on: The least severity that fails a review (a value of ``finding.Severity``); None never fails.
+        require: Fail when a review cannot be made or is incomplete.
+        context: Extent of the code shown beside a change; ``"auto"`` chooses by model.
+        summary: Whether to summarise the change; ``"auto"`` does for able models and more than one unit.
+        include, exclude: Path patterns with ``/`` between parts.
+        skip_generated: Leave out generated and vendored files; see ``selection/skipping.py``.
         min_severity: The least severity that is shown.
-        max_findings_per_file: Of one file; None shows all.
-        use_model: Ask the model at all; without it a review holds what rules and analyzers report.
+        max_findings_per_file: None shows all.
+        use_model: Ask the model; without it a review holds what rules and analyzers report.
         model_findings: Report defects that the model itself claims; auto does for models with measured skill.
         fixes: Ask the model to explain and fix what rules and analyzers report.
         rules: Run the packaged rules.
-        analyzers: What ``[reviewer.analyzers]`` holds, by name; ``evidence.analyzers.parse_config`` reads it.
+        analyzers: Content of ``[reviewer.analyzers]`` by name; see ``evidence.analyzers.parse_config``.
         trust_repository: Run the commands that the repository's configuration names for analyzers.
-        url: Endpoints to attach to, with commas between them; ``api_key`` goes with them and is kept out of ``repr``.
-        keyring: Take the key from the system's keyring where ``api_key`` is not set.
-        ca_file: Certificates to trust for https, in place of the system's.
-        python: A Python interpreter that has vLLM.
-        max_memory_gb: In GB of 10**9 bytes; None leaves it to the plan.
+        url: Comma-separated endpoints; ``api_key`` belongs to them.
+        keyring: Read the key from the system's keyring if ``api_key`` is not set.
+        ca_file: Certificates to trust for https instead of the system's.
+        python: A Python interpreter with vLLM.
+        max_memory_gb: In GB of 10**9 bytes; None lets the plan choose.
         idle_timeout: Seconds; None never stops the engine.
-        origins: Where each value came from, by field; those left out are defaults.
-        notes: What the user should know about how the settings came about.
+        origins: Origin of each value that is not a default, by field.
+        notes: Remarks for the user about how the settings were read.
     """
 
     model: str = DEFAULT_MODEL
@@ -141,12 +144,14 @@ def load(
 ) -> Settings:
     """Read the settings.
 
+    A repository may only lower the limits that the user has set, or that are the defaults.
+
     Args:
-        repo_root: The repository's top folder; None leaves its file out.
+        repo_root: The repository's top folder; None reads no repository file.
         env: The environment.
         flags: Values by field name; None means not given.
-        read_repo_file: Gives a file of the repository by name; the working tree's when None. In CI this reads the
-            base revision, since the head is written by whoever asks for the review.
+        read_repo_file: Returns a file of the repository by name; None reads the working tree. CI reads the base
+            revision, because the author of the change controls the head.
         defaults: A command's own defaults, by field name.
 
     Raises:
@@ -154,13 +159,13 @@ def load(
     """
     merged: sources.Values = {}
     notes: list[str] = []
-    for layer in (
-        sources.from_flags(defaults or {}, "default of this command"),
-        _user_values(),
-        _repo_values(repo_root, read_repo_file, notes),
-        sources.from_environment(env),
-        sources.from_flags(flags or {}),
-    ):
+    for layer in (sources.from_flags(defaults or {}, "command default"), _user_values()):
+        _merge(merged, layer)
+    _merge(merged, _within_limits(_repo_values(repo_root, read_repo_file, notes), merged, notes))
+    given = sources.from_flags(flags or {})
+    if "model" in given and given.get("embedded", (False,))[0]:
+        raise ConfigError("--model and --embedded are mutually exclusive")
+    for layer in (sources.from_environment(env), given):
         _merge(merged, layer)
     values: dict[str, Any] = {name: value for name, (value, _) in merged.items()}
     notes += _exposed(values)
@@ -168,7 +173,7 @@ def load(
 
 
 def user_file() -> Path:
-    """The user's own file, which may be missing."""
+    """Path of the user's file, which may not exist."""
     from reviewer import paths
 
     return paths.config_dir() / "config.toml"
@@ -180,11 +185,10 @@ def default(name: str) -> object:
 
 
 def _exposed(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Warnings of endpoints that are not encrypted; a URL that cannot be read is told when it is used."""
+    """Warnings about unencrypted endpoints; an invalid URL is reported when it is used."""
     if not values.get("url"):
         return ()
     from reviewer.engine.client.endpoint import exposed
-    from reviewer.errors import ConfigError
 
     try:
         return exposed(values["url"], with_key=bool(values.get("api_key") or values.get("keyring")))
@@ -192,12 +196,27 @@ def _exposed(values: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
 
 
+def _within_limits(layer: sources.Values, merged: sources.Values, notes: list[str]) -> sources.Values:
+    """Drop values of the repository that exceed the user's limits."""
+    kept: sources.Values = {}
+    for name, (value, origin) in layer.items():
+        option = BY_FIELD[name]
+        own: Any = merged[name][0] if name in merged else default(name)
+        # No limit of the user's own: the memory plan bounds the repository's value.
+        if option.is_limit and own is not None and (value is None or value > own):
+            shown = getattr(option.kind, "none", None) if value is None else f"{value:g}"
+            notes.append(f"{origin}: {option.key} = {shown} exceeds your limit of {own:g} and is ignored")
+        else:
+            kept[name] = (value, origin)
+    return kept
+
+
 def _merge(merged: sources.Values, layer: sources.Values) -> None:
     if "analyzers" in merged and layer.get("analyzers", (None, ""))[1] in (REPO_FILE, f"{PYPROJECT} [tool.reviewer]"):
         layer = {name: value for name, value in layer.items() if name != "analyzers"}  # the user's own choice stands
     merged.update(layer)
     if "model" in layer and "embedded" not in layer and merged.get("embedded", (False,))[0]:
-        # Whoever names a model means it, whatever a weaker source says of the embedded one.
+        # Naming a model overrides "embedded" from a source of lower priority.
         merged["embedded"] = (False, layer["model"][1])
 
 
@@ -211,26 +230,25 @@ def _repo_values(root: Path | None, read: Callable[[str], bytes | None] | None, 
     if read is None:
         if root is None:
             return {}
-        folder = root
-        read = lambda name: _read(folder / name)  # noqa: E731 - a def would need a name that says no more
+        read = functools.partial(_read_below, root)
     own, project = read(REPO_FILE), read(PYPROJECT)
-    table = None if project is None or b"reviewer" not in project else project
-    if own is None:
-        values = (
-            None if table is None else sources.from_toml(table, PYPROJECT, table=("tool", "reviewer"), trusted=False)
-        )
-        return values or {}
-    if table is not None and b"[tool.reviewer" in table:
-        notes.append(f"{REPO_FILE} is used; [tool.reviewer] in {PYPROJECT} is left out")
-    return sources.from_toml(own, REPO_FILE, trusted=False) or {}
+    if own is not None:
+        if project is not None and b"[tool.reviewer" in project:
+            notes.append(f"{REPO_FILE} is used; [tool.reviewer] in {PYPROJECT} is ignored")
+        return sources.from_toml(own, REPO_FILE, trusted=False) or {}
+    if project is None or b"reviewer" not in project:
+        return {}
+    return sources.from_toml(project, PYPROJECT, table=("tool", "reviewer"), trusted=False) or {}
+
+
+def _read_below(root: Path, name: str) -> bytes | None:
+    return _read(root / name)
 
 
 def _read(path: Path) -> bytes | None:
-    from reviewer.errors import ConfigError
-
     try:
-        return path.read_bytes()
+        return untrusted.read_file(path, _MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:
-        raise ConfigError(f"{path}: cannot be read: {problem.strerror}") from problem
+        raise ConfigError(f"cannot read {path}: {problem.strerror}") from problem

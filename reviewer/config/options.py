@@ -1,7 +1,6 @@
 """The table of every setting: its key in a file, its environment variable, its flag and what it accepts.
 
-One row per setting; files, environment, flags, ``reviewer config show`` and ``reviewer config init`` all read it, so
-that a setting cannot exist in one of them only.
+Files, environment, flags, ``reviewer config show`` and ``reviewer config init`` all read this table.
 """
 
 from __future__ import annotations
@@ -21,46 +20,46 @@ class Kind(Protocol):
     """What a setting accepts.
 
     Attributes:
-        allowed: For people: follows "must be".
+        allowed: A phrase that follows "must be".
     """
 
     @property
     def allowed(self) -> str:
-        """What is accepted, for people."""
+        """What is accepted, as a phrase that follows "must be"."""
 
     def accept(self, value: object) -> object:
-        """Turn a value of a TOML file or of a caller into the setting's; ValueError where it is not one."""
+        """Convert a value from TOML or a caller; raises ValueError if it is not acceptable."""
 
     def read(self, text: str) -> object:
-        """The same for the text of an environment variable."""
+        """Convert the text of an environment variable; raises ValueError if it is not acceptable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text that is not empty."""
+    """A non-empty string."""
 
-    allowed: str = "a text that is not empty"
+    allowed: str = "a non-empty string"
 
     def accept(self, value: object) -> object:
-        """Accept a text that says something."""
+        """Accept a non-empty string."""
         if not isinstance(value, str) or not value.strip():
             raise ValueError
         return value.strip()
 
     def read(self, text: str) -> object:
-        """Accept the text itself."""
+        """Accept the text as it is."""
         return self.accept(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Yes or no; ``none`` is the word that stands for None."""
+    """A boolean; ``none`` is the word that stands for None."""
 
     none: str | None = None
 
     @property
     def allowed(self) -> str:
-        """Both, and the word."""
+        """The two values, and the word for None."""
         return "true or false" if self.none is None else f'true, false or "{self.none}"'
 
     def accept(self, value: object) -> object:
@@ -72,7 +71,7 @@ class Switch:
         return value
 
     def read(self, text: str) -> object:
-        """Accept the usual words of environment variables."""
+        """Accept the usual words, such as 1, true, yes and on."""
         word = text.strip().lower()
         if self.none is not None and word == self.none:
             return None
@@ -146,29 +145,29 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Globs:
-    """A list of patterns."""
+    """A list of path patterns."""
 
     allowed: str = 'a list of patterns such as ["src/**", "*.py"]'
 
     def accept(self, value: object) -> object:
-        """Accept a list of texts."""
+        """Accept a list of strings."""
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item.strip() for item in value):
             raise ValueError
         return tuple(value)
 
     def read(self, text: str) -> object:
-        """Accept patterns with commas between them."""
+        """Accept comma-separated patterns."""
         return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """One URL or several; kept as one text with commas, as an environment variable would hold them."""
+    """One URL or several, kept as one comma-separated string."""
 
-    allowed: str = 'a URL, or several: "http://one, http://two" or ["http://one", "http://two"]'
+    allowed: str = 'a URL or several, as "http://one, http://two" or ["http://one", "http://two"]'
 
     def accept(self, value: object) -> object:
-        """Accept a text or a list of them."""
+        """Accept a string or a list of strings."""
         texts = value.split(",") if isinstance(value, str) else value
         if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
             raise ValueError
@@ -178,13 +177,13 @@ class Urls:
         return ", ".join(found)
 
     def read(self, text: str) -> object:
-        """Accept URLs with commas between them."""
+        """Accept comma-separated URLs."""
         return self.accept(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A TOML table, kept as it is; the step that uses it checks its keys."""
+    """A TOML table; the step that uses it checks its keys."""
 
     allowed: str = "a table"
 
@@ -195,13 +194,13 @@ class Table:
         return value
 
     def read(self, text: str) -> object:
-        """Accept names with commas between them; a minus in front switches one off."""
+        """Accept comma-separated names; a leading minus turns one off."""
         names = [name.strip() for name in text.split(",") if name.strip()]
         return {name.removeprefix("-"): not name.startswith("-") for name in names}
 
 
 class Trust(Enum):
-    """Where a setting may come from, beside the environment and the flags."""
+    """Which files may hold a setting, besides the environment and flags."""
 
     ANY = "any file"
     USER = "the user's own file"
@@ -216,8 +215,9 @@ class Option:
         field: Its name in ``Settings``.
         key: Its name in TOML, with the table before a dot.
         kind: What it accepts.
-        about: What it does, one line, for ``reviewer config init``.
+        about: What it does, in one line, for ``reviewer config init``.
         trust: Which files may hold it.
+        is_limit: Whether a repository may only lower it.
     """
 
     field: str
@@ -225,6 +225,7 @@ class Option:
     kind: Kind
     about: str
     trust: Trust = Trust.ANY
+    is_limit: bool = False
 
     @property
     def variable(self) -> str:
@@ -234,29 +235,49 @@ class Option:
 
 OPTIONS: tuple[Option, ...] = (
     Option("model", "model", Text(), "The model: a catalog name, a Hugging Face id or a local folder."),
-    Option("embedded", "embedded", Switch(), "Use the small offline model instead; it proves the set-up, no more."),
+    Option(
+        "embedded", "embedded", Switch(), "Use the small offline model: for trying the tool; too small to review code."
+    ),
     Option(
         "quantization",
         "quantization",
         Choice(("auto", "none", "bf16", "mxfp4", "int8", "int4", "fp8")),
-        "How the weights are stored; auto follows the memory there is.",
+        "How the weights are stored; auto chooses by the memory available.",
     ),
     Option("temperature", "temperature", Number(0, 2), "Sampling temperature of free text."),
     Option("max_model_len", "max_model_len", Number(1, whole=True, none="auto"), "Context length in tokens."),
-    Option("timeout", "timeout", Number(0, above=True), "Seconds without progress after which a request is given up."),
-    Option("hook_budget", "hook_budget", Number(0), "Seconds that a hook waits for an engine that is not ready."),
+    Option(
+        "timeout",
+        "timeout",
+        Number(0, above=True),
+        "Seconds without progress after which a request is given up.",
+        is_limit=True,
+    ),
+    Option(
+        "hook_budget",
+        "hook_budget",
+        Number(0),
+        "Seconds that a hook waits for an engine that is not ready.",
+        is_limit=True,
+    ),
     Option(
         "hook_deadline",
         "hook_deadline",
         Number(0, above=True, none="never"),
-        "Seconds that a hook's review may take; what has no answer by then is reported as not read.",
+        "Seconds that a hook's review may take; hunks without an answer by then are reported as not read.",
+        is_limit=True,
     ),
-    Option("background", "background", Switch(), "Let commits go at once; the review follows as a git note."),
-    Option("fail_on", "fail_on", Choice(SEVERITIES, none="never"), "Fail on findings of this severity and worse."),
+    Option(
+        "background",
+        "background",
+        Switch(),
+        "Review commits in the background, after they are made; reviewer show prints the review.",
+    ),
+    Option("fail_on", "fail_on", Choice(SEVERITIES, none="never"), "Fail on findings of this severity or worse."),
     Option("require", "require", Switch(), "Fail when the review cannot be made or is incomplete."),
-    Option("format", "format", Choice(FORMATS), "How the review is written."),
-    Option("include", "include", Globs(), "Review only files that match one of these; empty means all."),
-    Option("exclude", "exclude", Globs(), "Never review files that match one of these."),
+    Option("format", "format", Choice(FORMATS), "Output format of the review."),
+    Option("include", "include", Globs(), "Review only files that match one of these patterns; empty means all."),
+    Option("exclude", "exclude", Globs(), "Do not review files that match one of these patterns."),
     Option(
         "context",
         "context",
@@ -267,17 +288,17 @@ OPTIONS: tuple[Option, ...] = (
         "skip_generated",
         "skip_generated",
         Switch(),
-        "Leave out lock files, generated, minified and vendored files; the report lists them.",
+        "Skip lock files and generated, minified and vendored files; the report lists them.",
     ),
-    Option("min_severity", "min_severity", Choice(SEVERITIES), "Show findings of this severity and worse."),
+    Option("min_severity", "min_severity", Choice(SEVERITIES), "Show findings of this severity or worse."),
     Option(
         "max_findings_per_file",
         "max_findings_per_file",
         Number(1, whole=True, none="none"),
-        "Show so many findings of one file, the worst and first.",
+        "Show at most this many findings per file, the worst first.",
     ),
-    Option("cache", "cache", Switch(), "Keep answers, so that an unchanged hunk is not asked about twice."),
-    Option("completions", "completions", Switch(), "Suggest code for unfinished code in the change."),
+    Option("cache", "cache", Switch(), "Cache answers, so that an unchanged hunk is not reviewed twice."),
+    Option("completions", "completions", Switch(), "Suggest code where the change is unfinished."),
     Option("use_model", "use_model", Switch(), "Ask the model; without it, report what rules and analyzers find."),
     Option(
         "model_findings",
@@ -295,37 +316,54 @@ OPTIONS: tuple[Option, ...] = (
         "Run the analyzer commands that a repository's own configuration names.",
         Trust.USER,
     ),
-    Option("explanations", "explanations", Switch(), "Explain what each part of the change does."),
+    Option("explanations", "explanations", Switch(), "Explain each part of the change."),
     Option(
         "summary",
         "summary",
         Choice(("auto", "on", "off")),
-        "Sum up the whole change, with a commit message; auto does where the model is able to.",
+        "Summarise the whole change and suggest a commit message; auto does if the model is able to.",
     ),
     Option("url", "engine.url", Urls(), "OpenAI-compatible endpoints to use instead of a local engine.", Trust.USER),
-    Option("api_key", "engine.api_key", Text(), "The key for engine.url.", Trust.SECRET),
-    Option("keyring", "engine.keyring", Switch(), "Take the key for engine.url from the system's keyring.", Trust.USER),
-    Option("ca_file", "engine.ca_file", Text(), "PEM file of a private CA to trust for https, alone.", Trust.USER),
-    Option("python", "engine.python", Text(), "A Python interpreter that has vLLM.", Trust.USER),
+    Option("api_key", "engine.api_key", Text(), "API key for engine.url.", Trust.SECRET),
+    Option(
+        "keyring", "engine.keyring", Switch(), "Read the API key for engine.url from the system's keyring.", Trust.USER
+    ),
+    Option(
+        "ca_file",
+        "engine.ca_file",
+        Text(),
+        "PEM file of the only certificate authorities to trust for https.",
+        Trust.USER,
+    ),
+    Option("python", "engine.python", Text(), "A Python interpreter with vLLM installed.", Trust.USER),
     Option(
         "max_memory_gb",
         "engine.max_memory_gb",
         Number(0, above=True, none="auto"),
-        "Memory that the engine may take, in GB of 10**9 bytes.",
+        "Memory that the engine may use, in GB of 10**9 bytes.",
+        is_limit=True,
     ),
-    Option("max_num_seqs", "engine.max_num_seqs", Number(1, whole=True, none="auto"), "Requests decoded at once."),
-    Option("device", "engine.device", Choice(("auto", "cpu", "cuda")), "Where the engine computes."),
+    Option(
+        "max_num_seqs",
+        "engine.max_num_seqs",
+        Number(1, whole=True, none="auto"),
+        "Number of requests decoded at once.",
+        is_limit=True,
+    ),
+    Option("device", "engine.device", Choice(("auto", "cpu", "cuda")), "Device that the engine runs on."),
     Option(
         "start_timeout",
         "engine.start_timeout",
         Number(0, above=True),
-        "Seconds without a sign of life after which a starting engine is given up.",
+        "Seconds without progress after which a starting engine is stopped.",
+        is_limit=True,
     ),
     Option(
         "idle_timeout",
         "engine.idle_timeout",
         Number(0, above=True, none="never"),
         "Seconds without a request after which the engine stops.",
+        is_limit=True,
     ),
 )
 

@@ -1,7 +1,7 @@
-"""The reviewer's files that a repository brings: prompt templates, rules and a baseline.
+"""Reads the files under ``.reviewer`` of a repository: prompt templates, rules and the baseline.
 
-They are read from the working tree or, in CI, from a revision. None is trusted: links are not followed, sizes are
-bounded, and files of another kind, such as ``.DS_Store``, are ignored.
+They come from the working tree or, in CI, from a revision. They are untrusted: links are not followed, sizes are
+bounded, and files with another suffix, such as ``.DS_Store``, are ignored.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _MAX_FILES = 500
 
 @dataclass(frozen=True, slots=True)
 class RepositoryFiles:
-    """What a repository brings to its reviews.
+    """Files of a repository that shape its reviews.
 
     Attributes:
-        prompts: Text of its prompt templates by path below ``.reviewer/prompts``.
-        rules: Text of its rules by path below ``.reviewer/rules``.
-        baseline: Content of ``.reviewer/baseline.json``; None where there is none.
+        prompts: Text of the prompt templates by path below ``.reviewer/prompts``.
+        rules: Text of the rules by path below ``.reviewer/rules``.
+        baseline: Content of ``.reviewer/baseline.json``; None if there is none.
         dismissals: Folder that holds the list of dismissed findings; None ignores dismissals.
     """
 
@@ -45,7 +45,7 @@ class RepositoryFiles:
 
 
 def from_worktree(repository: Repository | None) -> RepositoryFiles:
-    """Read the files from the working tree, and use the dismissals made in this clone.
+    """Read the files from the working tree, with the dismissals made in this clone.
 
     Raises:
         ConfigError: A file is too large or not UTF-8, or there are too many.
@@ -59,7 +59,7 @@ def from_worktree(repository: Repository | None) -> RepositoryFiles:
 
 
 def from_revision(repository: Repository, revision: str) -> RepositoryFiles:
-    """Read the files from a revision, for CI, where the author of the change controls the working tree.
+    """Read the files from a revision, for CI, where the author of a change controls the working tree.
 
     Raises:
         ConfigError: A file is too large or not UTF-8, or there are too many.
@@ -72,7 +72,7 @@ def from_revision(repository: Repository, revision: str) -> RepositoryFiles:
 
 
 def worktree_baseline(root: Path) -> bytes | None:
-    """Read the baseline in the working tree; None where there is none or a link leads to it.
+    """Read the baseline in the working tree; None if there is none or its path contains a link.
 
     Raises:
         ConfigError: It is too large.
@@ -129,7 +129,7 @@ def _checked(data: bytes, name: str, limit: int = _MAX_BYTES) -> bytes:
 
 def _check_count(count: int, name: str) -> None:
     if count > _MAX_FILES:
-        raise ConfigError(f"{name} holds {count} files; at most {_MAX_FILES} are read")
+        raise ConfigError(f"{name} holds {count} files; the limit is {_MAX_FILES}")
 
 
 def _decode(data: bytes, name: str) -> str:

@@ -1,27 +1,27 @@
-"""Where settings are read from: TOML files, the environment, flags. Each yields values with their origin.
+"""Reads settings, with their origin, from TOML files, the environment and flags.
 
-A repository's file is untrusted: whoever opens a pull request writes it. It may not name an endpoint (the code under
-review would go there) nor an interpreter (it would be run).
+A repository's file is untrusted: the author of a pull request can write it. It may not name an endpoint (code under
+review would be sent there) or an interpreter (it would be run).
 """
 
 from __future__ import annotations
 
 import difflib
-import tomllib
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.config.options import BY_FIELD, BY_KEY, OPTIONS, Option, Trust
 from reviewer.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# field name -> (value, where it came from)
+# field name -> (value, origin)
 Values = dict[str, tuple[object, str]]
 
-# Variables that are read elsewhere, and are no settings.
+# Variables that are read elsewhere and are not settings.
 _OTHER_VARIABLES = ("REVIEWER_HOME",)
-_NEAR = 0.93  # how like a known variable an unknown one must be to be taken for a mistake
+_NEAR = 0.93  # similarity from which an unknown variable counts as a misspelt setting
 
 
 def from_toml(data: bytes, name: str, *, table: tuple[str, ...] = (), trusted: bool) -> Values | None:
@@ -29,15 +29,15 @@ def from_toml(data: bytes, name: str, *, table: tuple[str, ...] = (), trusted: b
 
     Args:
         data: The file's bytes.
-        name: What the file is called in messages.
-        table: Where in the file the settings stand; the top level when empty.
+        name: The file's name for messages.
+        table: The table that holds the settings; empty means the top level.
         trusted: Whether the file is the user's own.
 
     Returns:
-        The values; None where the file has no such table.
+        The values; None if the file has no such table.
 
     Raises:
-        ConfigError: The file is no TOML, or a key or value of it is wrong.
+        ConfigError: The file is not valid TOML, or a key or value is wrong.
     """
     tree: Any = _parse(data, name)
     for part in table:
@@ -55,10 +55,10 @@ def from_toml(data: bytes, name: str, *, table: tuple[str, ...] = (), trusted: b
 
 
 def from_environment(env: Mapping[str, str]) -> Values:
-    """Read the ``REVIEWER_…`` variables; an empty one counts as not set.
+    """Read the ``REVIEWER_…`` variables; an empty one counts as unset.
 
     Raises:
-        ConfigError: A value is wrong, or a name is nearly that of a setting.
+        ConfigError: A value is wrong, or a name looks like a misspelt setting.
     """
     values: Values = {}
     for option in OPTIONS:
@@ -74,11 +74,11 @@ def from_environment(env: Mapping[str, str]) -> Values:
 
 
 def from_flags(flags: Mapping[str, object], origin: str | None = None) -> Values:
-    """Take values by the names of ``Settings``; None means not given.
+    """Check values by field of ``Settings``; None means not given.
 
     Args:
         flags: Values by field.
-        origin: Where they came from; ``--flag`` when None.
+        origin: Their origin; ``--flag`` when None.
     """
     values: Values = {}
     for field, value in flags.items():
@@ -95,11 +95,10 @@ def from_flags(flags: Mapping[str, object], origin: str | None = None) -> Values
 
 def _parse(data: bytes, name: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as problem:
-        raise ConfigError(f"{name}: not UTF-8 (byte {problem.start})", hint="save the file as UTF-8") from problem
-    except tomllib.TOMLDecodeError as problem:
-        raise ConfigError(f"{name}: no valid TOML: {problem}") from problem
+        return untrusted.parse_toml(data)
+    except untrusted.MalformedError as problem:
+        hint = "save the file as UTF-8" if isinstance(problem.__cause__, UnicodeDecodeError) else None
+        raise ConfigError(f"{name}: {problem}", hint=hint) from problem
 
 
 def _flat(tree: dict[str, Any]) -> dict[str, object]:
@@ -107,7 +106,7 @@ def _flat(tree: dict[str, Any]) -> dict[str, object]:
     flat: dict[str, object] = {}
     for key, value in tree.items():
         if isinstance(value, dict) and key not in BY_KEY:
-            # An empty table says nothing, but a misspelt one is still worth a word.
+            # An empty table is harmless; a misspelt one is still reported.
             flat.update(
                 {f"{key}.{inner}": item for inner, item in value.items()} or ({} if key == "engine" else {key: {}})
             )
@@ -120,21 +119,20 @@ def _known(key: str, where: str, *, trusted: bool) -> Option:
     option = BY_KEY.get(key)
     if option is None:
         raise ConfigError(f"{where}: unknown key {key!r}", hint=_nearest(key))
-    ways = f"the environment variable {option.variable}"
     if option.trust is Trust.SECRET:
-        raise ConfigError(f"{where}: {key} is a secret and is not read from files", hint=f"set {ways}")
+        raise ConfigError(f"{where}: {key} is a secret and is not read from files", hint=f"set {option.variable}")
     if option.trust is Trust.USER and not trusted:
         raise ConfigError(
             f"{where}: {key} may not be set by a repository",
-            hint=f"whoever writes this file would choose where code goes or what runs;\nset {ways}, "
-            "or the key in your own file (reviewer config show names it)",
+            hint=f"it decides where code is sent or what is run\nset {option.variable}, "
+            "or the key in your own file (reviewer config show prints its path)",
         )
     return option
 
 
 def _nearest(key: str) -> str:
     last = key.rpartition(".")[2]
-    # A key in the wrong table is the likelier slip than a like-sounding one.
+    # A key in the wrong table is more likely than a similar name.
     same = [known for known in BY_KEY if known.rpartition(".")[2] == last]
     near = same or difflib.get_close_matches(key, BY_KEY, n=1, cutoff=0.6)
     if not near:
@@ -162,7 +160,7 @@ def _wrong(where: str, option: Option, value: object) -> ConfigError:
 
 
 def _refuse_slips(env: Mapping[str, str]) -> None:
-    """Refuse a variable that is one slip away from a setting: ignored, it would mislead. Others are not ours."""
+    """Refuse a variable that looks like a misspelt setting; ignoring it would mislead."""
     known = [option.variable for option in OPTIONS]
     for name in env:
         if not name.startswith("REVIEWER_") or name in known or name in _OTHER_VARIABLES:

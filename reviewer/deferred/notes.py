@@ -1,11 +1,11 @@
-"""Reviews kept as git notes on the commits that they are about, under ``refs/notes/reviewer``.
+"""Reviews stored as git notes on their commits, under ``refs/notes/reviewer``.
 
-A note stays with its commit: an amended or rebased commit is another one, and has its own. The note is JSON::
+The note is JSON::
 
     {"vllm-reviewer": 1, "commit": "…", "made": "2026-01-02T03:04:05+00:00", "report": {…}}
 
-``report`` is what ``reviewer review --format json`` writes. Where ``notes.rewriteRef`` copies notes to an amended
-commit, ``commit`` still names the one that was read.
+``report`` is what ``reviewer review --format json`` writes. Where ``notes.rewriteRef`` copies a note to an amended
+commit, ``commit`` still names the reviewed one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.errors import GitError
 from reviewer.git.command import Command, text
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 REF = "refs/notes/reviewer"
 _KEY = "vllm-reviewer"
 _VERSION = 1
-_WAIT = 30.0  # seconds for another process of ours that writes a note
-# The notes are commits of their own; they are ours, and the user may have set no name.
+_WAIT = 30.0  # seconds for another process that writes a note
+# A note is a commit, and the user may not have configured a name.
 _IDENTITY = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -37,12 +38,12 @@ _IDENTITY = {
 
 @dataclass(frozen=True, slots=True)
 class StoredReview:
-    """A note as it was read.
+    """One note.
 
     Attributes:
         commit: The commit that was reviewed.
         made: When, as ISO 8601.
-        report: The JSON report; untrusted, since notes can be fetched from others.
+        report: The JSON report; untrusted, because notes can be fetched from others.
     """
 
     commit: str
@@ -51,21 +52,17 @@ class StoredReview:
 
 
 class ReviewNotes:
-    """The stored reviews of one repository.
-
-    Args:
-        repository: Its objects and its notes are shared by all its working trees.
-    """
+    """The stored reviews of one repository, shared by all its working trees."""
 
     def __init__(self, repository: Repository) -> None:
         self._git = Command(repository.root, {"GIT_DIR": str(repository.git_dir), **_IDENTITY})
         self._lock = repository.common_dir / "reviewer" / "notes.lock"
 
     def read(self, commit: str) -> StoredReview | None:
-        """Return the review of a commit, by its object id; None where there is none.
+        """Return the review of a commit, by its object id; None if there is none.
 
         Raises:
-            GitError: The note is not one of ours, or is damaged.
+            GitError: The note is not a review, or is damaged.
         """
         data = self._raw(commit)
         if data is None:
@@ -73,20 +70,20 @@ class ReviewNotes:
         found = _parse(data)
         if found is None:
             raise GitError(
-                f"the note of {commit[:10]} in {REF} is no review",
+                f"the note of {commit[:10]} in {REF} is not a review",
                 hint=f"git notes --ref=reviewer show {commit[:10]}",
             )
         return found
 
     def write(self, commit: str, report: str) -> None:
-        """Store the review of a commit, in place of an earlier one of ours.
+        """Store the review of a commit; an earlier review is replaced.
 
         Args:
             commit: Object id.
             report: The JSON report.
 
         Raises:
-            GitError: Git refuses, or there is a note in its place that is not ours.
+            GitError: Git failed, or the commit has a note that is not a review.
         """
         from filelock import FileLock, Timeout
 
@@ -99,14 +96,14 @@ class ReviewNotes:
         note = (json.dumps(document, indent=1) + "\n").encode("ascii")
         try:
             self._lock.parent.mkdir(parents=True, exist_ok=True)
-            # Git itself does not look whether the notes changed between its reading and its writing of them.
+            # git notes does not detect a concurrent change of the notes ref.
             with FileLock(self._lock, timeout=_WAIT):
                 earlier = self._raw(commit)
                 if earlier is not None and _parse(earlier) is None:
-                    raise GitError(f"{commit[:10]} has a note in {REF} that is no review; it is left as it is")
+                    raise GitError(f"{commit[:10]} has a note in {REF} that is not a review; it was left unchanged")
                 self._git.run("notes", f"--ref={REF}", "add", "-f", "-F", "-", commit, stdin=note)
         except Timeout as problem:
-            raise GitError(f"another process holds {self._lock}") from problem
+            raise GitError(f"{self._lock} is held by another process") from problem
         except OSError as problem:
             raise GitError(f"cannot write {self._lock}: {problem.strerror}") from problem
 
@@ -121,9 +118,9 @@ class ReviewNotes:
 
 def _parse(data: bytes) -> StoredReview | None:
     try:
-        document = json.loads(data)
+        document = untrusted.parse_json(data)
         version, report = document[_KEY], document["report"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         return None
     if version != _VERSION or not isinstance(report, dict):
         return None

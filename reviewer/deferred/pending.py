@@ -1,7 +1,7 @@
-"""Reviews that follow their commit: each is one small file in the git folder, until it has been told about.
+"""The queue of background reviews: one small file per commit in the git folder, until the user was notified.
 
-The review itself becomes a git note. What stands here is what a note cannot say: that a review waits, is being made,
-has failed, or is ready and nobody has heard of it. Every command looks here first, so this module imports little.
+The review itself is stored as a git note. These files hold its state. Every command looks here first, so this module
+imports little.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from reviewer import files, untrusted
 from reviewer.paths import GIT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_KEPT = 50  # failures that are remembered, so that `reviewer show` can tell of them
+_KEPT = 50  # failures that `reviewer show` can still explain
 _SHORT = 10
 
 
 class State(StrEnum):
-    """How far a review is."""
+    """State of a background review."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -36,15 +37,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One review that follows a commit.
+    """One background review.
 
     Attributes:
         commit: Object id of the commit.
-        flags: The settings that the hook's command line asked for, by field.
-        since: When it came into this state, in seconds since the epoch.
-        attempts: How often it was begun.
+        flags: Settings from the hook's command line, by field.
+        since: When it entered this state, in seconds since the epoch.
+        attempts: How often it was started.
         detail: What was found, or why it failed.
-        told: Whether a command has told of it.
+        told: Whether the user was notified.
     """
 
     commit: str
@@ -57,17 +58,17 @@ class Pending:
 
     @property
     def short(self) -> str:
-        """The commit's id as people type it."""
+        """The abbreviated commit id."""
         return self.commit[:_SHORT]
 
     def now(self, state: State, detail: str = "") -> Pending:
-        """Return it in another state."""
+        """Return a copy in another state."""
         begun = self.attempts + (state is State.RUNNING)
         return dataclasses.replace(self, state=state, detail=detail, since=time.time(), attempts=begun, told=False)
 
 
 class PendingReviews:
-    """The reviews that follow the commits of one working tree.
+    """The background reviews of one working tree.
 
     Args:
         git_dir: The working tree's own git folder.
@@ -78,7 +79,7 @@ class PendingReviews:
         self._folder = self.home / "pending"
 
     def all(self) -> list[Pending]:
-        """Every one that is known, the newest first."""
+        """All of them, newest first."""
         try:
             names = [name for name in os.listdir(self._folder) if name.endswith(".json")]  # noqa: PTH208 - names alone
         except OSError:
@@ -87,26 +88,23 @@ class PendingReviews:
         return sorted((one for one in found if one is not None), key=lambda one: one.since, reverse=True)
 
     def get(self, commit: str) -> Pending | None:
-        """The one of a commit; None where nothing is known."""
+        """The one of a commit; None if there is none."""
         try:
-            values = json.loads(self._path(commit).read_text(encoding="utf-8"))
+            values = untrusted.parse_json(self._path(commit).read_bytes())
             return Pending(**{**values, "state": State(values["state"])})
         except (OSError, ValueError, TypeError, KeyError):
-            return None  # gone meanwhile, or another version's
+            return None  # removed meanwhile, or written by another version
 
     def put(self, pending: Pending) -> None:
-        """Store one, in place of what was known of its commit.
+        """Store one; an earlier state of the same commit is replaced.
 
         Raises:
             OSError: The git folder cannot be written.
         """
-        if not self.home.parent.is_dir():  # never bring a repository back that was deleted
-            raise FileNotFoundError(f"{self.home.parent} is gone")
+        if not self.home.parent.is_dir():  # do not recreate a repository that was deleted
+            raise FileNotFoundError(f"{self.home.parent} no longer exists")
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(pending.commit)
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        aside.write_text(json.dumps(dataclasses.asdict(pending)), encoding="utf-8")
-        aside.replace(path)
+        files.write(self._path(pending.commit), json.dumps(dataclasses.asdict(pending)))
 
     def remove(self, commit: str) -> None:
         """Forget one."""
@@ -114,19 +112,19 @@ class PendingReviews:
             self._path(commit).unlink()
 
     def waiting(self) -> list[Pending]:
-        """Those still to be made, the newest first; one that was begun and not ended is among them.
+        """Reviews still to be made, newest first, including any that was started and interrupted.
 
-        For the process that holds the lock: for all others, what is begun is being made.
+        Only for the process that holds the lock: to any other, a started review is being made.
         """
         return [one for one in self.all() if one.state in (State.WAITING, State.RUNNING)]
 
     def news(self) -> list[Pending]:
-        """Those that are ready or have failed and that nobody was told of, the oldest first."""
+        """Finished or failed reviews that the user was not notified of, oldest first."""
         settled = [one for one in self.all() if one.state in (State.READY, State.FAILED) and not one.told]
         return settled[::-1]
 
     def mark_told(self, pending: Pending) -> None:
-        """Remember that a person knows: the note tells the rest of a review, a failure is kept for those who ask."""
+        """Record that the user was notified. Failures are kept for ``reviewer show``."""
         if pending.state is State.READY:
             self.remove(pending.commit)
             return
@@ -140,9 +138,9 @@ class PendingReviews:
 
 
 def git_dir_around(folder: Path, env: Mapping[str, str]) -> Path | None:
-    """Find a working tree's git folder without starting git; None where there is none, or it is not told so simply.
+    """Find a working tree's git folder without starting git; None if there is none.
 
-    Good enough to look for news, and no more: git alone knows what it will accept.
+    Good enough to look for notifications; it does not cover every way to configure a repository.
     """
     if env.get("GIT_DIR"):
         return folder / env["GIT_DIR"]

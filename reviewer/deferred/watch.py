@@ -1,8 +1,7 @@
 """Reviews the index in the background whenever it changes, so that the commit finds every answer in the cache.
 
-Nothing is handed over but answers: each unit's reply lands in the cache as it comes, so a review that is given up for
-a newer index has not been in vain. The system wakes us when a file of the git folder changes (watchfiles); between two
-changes only a look every few seconds is left, whether the repository is still there.
+Each reply is cached as it arrives, so a review that is cancelled for a newer index is not wasted. watchfiles reports
+changes of the git folder; every few seconds the watcher checks that the repository still exists.
 """
 
 from __future__ import annotations
@@ -25,22 +24,22 @@ if TYPE_CHECKING:
     from reviewer.finding import Review
     from reviewer.git import Repository, Target
 
-_STEP_MS = 250  # silence that ends a burst of changes; also how often watchfiles looks for what came
-_BURST_MS = 2000  # a burst that does not end is acted upon after this time
-_LOOK_MS = 3000  # between two looks at a repository in which nothing moves
+_STEP_MS = 250  # silence that ends a burst of changes; also how often watchfiles polls its queue
+_BURST_MS = 2000  # longest burst before it is acted upon
+_LOOK_MS = 3000  # between two checks of an idle repository
 _REFS = ("HEAD", "ORIG_HEAD")  # git reset --soft moves the branch and leaves the index alone
 
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 class IndexWatch:
-    """Keeps one review going for the newest state of the index.
+    """Reviews the newest state of the index, one review at a time.
 
     Args:
-        repository: Whose index; git's own choice of it, ``GIT_INDEX_FILE`` and worktrees included.
+        repository: Its index as git finds it, including ``GIT_INDEX_FILE`` and worktrees.
         review: Makes the review of a target.
-        tell: Takes one line for each review that ends.
-        warn: Takes one line for each that cannot be made.
+        tell: Receives one line for each finished review.
+        warn: Receives one line for each failed review.
     """
 
     def __init__(
@@ -57,8 +56,8 @@ class IndexWatch:
         index = text(repository.command.run("rev-parse", "--git-path", "index"))
         self._index = repository.root / index
         self._identity = _identity(repository.git_dir)
-        self._seen: tuple[int, ...] = ()  # the index file as it was when it was last read
-        self._digest = _EMPTY  # the change that is being reviewed, or was and needs no further review
+        self._seen: tuple[int, ...] = ()  # the index file when it was last read
+        self._digest = _EMPTY  # the change that is being or was reviewed
         self._changed = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
 
@@ -72,33 +71,33 @@ class IndexWatch:
         finally:
             stop.set()
             await self._give_up()
-            # It waits in a thread, which sees ``stop`` within a step; a task that is cancelled would lose its answer.
+            # Its thread sees ``stop`` within a step; cancelling the task would lose an exception.
             await listener
 
     def _here(self) -> bool:
         return _identity(self._repository.git_dir) == self._identity and self._repository.root.is_dir()
 
     async def _listen(self, stop: asyncio.Event) -> None:
-        """Set ``changed`` for what concerns us, and ``stop`` when the repository is gone."""
+        """Set ``changed`` when the index or HEAD changes, and ``stop`` when the repository is gone."""
         from watchfiles import awatch
 
-        # The folders and not the files: git replaces a file by renaming another over it.
+        # Watch folders, not files: git replaces a file by renaming another over it.
         folders = {self._repository.git_dir, self._index.parent}
         names = {str(self._index), *(str(self._repository.git_dir / name) for name in _REFS)}
-        with contextlib.suppress(FileNotFoundError):  # gone before the first look
+        with contextlib.suppress(FileNotFoundError):  # removed before the first check
             async for changes in awatch(
                 *folders, recursive=False, watch_filter=lambda _, path: path in names,
                 step=_STEP_MS, debounce=_BURST_MS, rust_timeout=_LOOK_MS, yield_on_timeout=True, stop_event=stop,
             ):  # fmt: skip
                 if not self._here():
                     break
-                # A look at the file itself, too: not every file system tells of changes.
+                # Compare the file itself too: not every file system reports changes.
                 if changes or _facts(self._index) != self._seen:
                     self._changed.set()
         stop.set()
 
     async def _wait(self, stop: asyncio.Event, listener: asyncio.Task[None]) -> bool:
-        """Wait for a change; False when it is time to leave."""
+        """Wait for a change; False when the watch ends."""
         while True:
             waits = [asyncio.create_task(self._changed.wait()), asyncio.create_task(stop.wait())]
             tasks = [listener] if self._work is None else [listener, self._work]
@@ -109,7 +108,7 @@ class IndexWatch:
                     wait.cancel()
             if self._work is not None and self._work.done():
                 work, self._work = self._work, None
-                await work  # raises what is a bug of ours
+                await work  # raises unexpected exceptions
             if listener.done():
                 await listener
             if stop.is_set():
@@ -126,7 +125,7 @@ class IndexWatch:
                 await work
 
     async def _look(self) -> None:
-        """Begin the review of the index as it is now; an older one's is given up."""
+        """Start the review of the present index; cancel that of an older one."""
         self._seen = _facts(self._index)
         try:
             target, digest = await asyncio.to_thread(self._staged)
@@ -134,9 +133,9 @@ class IndexWatch:
             if self._here():
                 await self._give_up()
                 self._digest = _EMPTY
-                self._warn(_in_one_line(problem))
+                self._warn(problem.one_line)
             return
-        if digest == self._digest:  # git status rewrites the index, too
+        if digest == self._digest:  # git status also rewrites the index
             return
         await self._give_up()
         self._digest = digest
@@ -152,25 +151,25 @@ class IndexWatch:
         try:
             review = await self._review(target)
         except asyncio.CancelledError:
-            self._tell(f"given up after {time.monotonic() - began:.1f} s")
+            self._tell(f"cancelled after {time.monotonic() - began:.1f} s")
             raise
         except ReviewerError as problem:
             self._forget(digest)
-            self._warn(_in_one_line(problem))
+            self._warn(problem.one_line)
             return
         if review.not_read:
             self._forget(digest)
         self._tell(_result(review))
 
     def _forget(self, digest: str) -> None:
-        """Let the next change of the index file try again, even if what is staged stays the same."""
+        """Review again at the next change of the index file, even if the staged change is the same."""
         if self._digest == digest:
             self._digest = ""
 
 
 def _result(review: Review) -> str:
     if not review.units:
-        return "nothing to read in what is staged"
+        return "nothing to review in the staged changes"
     parts = [summary.extent(review), summary.counts(review), summary.timing(review, RenderOptions())]
     if review.not_read:
         parts.insert(1, summary.read_share(review))
@@ -191,9 +190,3 @@ def _facts(index: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _in_one_line(problem: ReviewerError) -> str:
-    message = " ".join(problem.message.split())
-    advice = " ".join((problem.hint or "").partition("\n")[0].split())
-    return f"{message} ({advice})" if advice else message

@@ -1,8 +1,7 @@
-"""Reviews that follow their commit: queued by the post-commit hook, made by a detached process, told of later.
+"""Background reviews: queued by the post-commit hook, made by a detached process, announced by later commands.
 
-The hook leaves a file and starts a worker. One worker at a time serves a working tree, the newest commit first, so
-that ten commits in a row are ten reviews and never ten workers. It reads commits only: what happens to the index or
-the files meanwhile does not matter.
+One worker at a time serves a working tree, newest commit first, so ten commits in a row start one worker. It reads
+commits only, so the index and the files may change meanwhile.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 
 _LOCK = "worker.lock"
 _WAIT = 2.0  # seconds for the lock: longer than is_served holds it
-_ATTEMPTS = 2  # one that was cut short twice (killed, out of memory) is not begun again
-# What git tells a hook about the one command that it runs for; a worker outlives that.
+_ATTEMPTS = 2  # a review that was interrupted this often (killed, out of memory) is not started again
+# Variables of the one git command that runs the hook; the worker outlives it.
 _OF_THE_HOOK = ("GIT_INDEX_FILE", "GIT_PREFIX", "GIT_EDITOR", "GIT_REFLOG_ACTION")
 _SEQUENCES = ("rebase-merge", "rebase-apply")
 
@@ -32,7 +31,7 @@ _FACTS = (("--absolute-git-dir",), ("--show-toplevel",), ("--git-path", "hooks/p
 
 
 class Facts(NamedTuple):
-    """What git says of the working tree that a hook runs in, as paths and an object id."""
+    """The working tree that a hook runs in: paths and an object id."""
 
     git_dir: str
     root: str
@@ -41,7 +40,7 @@ class Facts(NamedTuple):
 
 
 def facts() -> Facts | None:
-    """Ask git where it stands, before anything slow is imported; None where it refuses."""
+    """Ask git before anything slow is imported; None if it fails."""
     argv = ("git", "rev-parse", *(word for fact in _FACTS for word in fact))
     try:
         done = subprocess.run(argv, check=False, capture_output=True)
@@ -55,22 +54,22 @@ def facts() -> Facts | None:
 
 
 def leave_for_later() -> None:
-    """Let the commit pass; say so only where no post-commit hook will begin its review."""
+    """Let the commit pass; warn if no post-commit hook will start its review."""
     here = facts()
     if here is not None and not os.access(here.post_commit, os.X_OK):
         from reviewer.terminal import output
 
-        output.note("nothing will review this commit, there is no post-commit hook; reviewer install --background")
+        output.note("this commit will not be reviewed: no post-commit hook (reviewer install --background)")
 
 
 def queue(flags: Mapping[str, object]) -> str | None:
-    """Begin the review of HEAD in a process of its own.
+    """Start the review of HEAD in a process of its own.
 
     Args:
-        flags: What the hook's command line asks for.
+        flags: Settings from the hook's command line.
 
     Returns:
-        The commit's short id; None where there is nothing to do now, as in the middle of a rebase.
+        The commit's short id; None if there is nothing to do now, as during a rebase.
 
     Raises:
         OSError: The git folder cannot be written, or no process can be started.
@@ -89,14 +88,14 @@ def queue(flags: Mapping[str, object]) -> str | None:
 
 
 def work() -> None:
-    """Make every review that waits in this working tree; returns at once where another process does so already."""
+    """Make every waiting review of this working tree; return at once if another process is doing so."""
     from filelock import FileLock, Timeout
 
     from reviewer.git import Repository
 
     repository = Repository.discover()
     reviews = PendingReviews(repository.git_dir)
-    # Who queues while we hold the lock starts a worker that finds it held: look again once it is free.
+    # A worker started while the lock is held exits, so look for its commit after releasing the lock.
     while reviews.waiting():
         try:
             with FileLock(reviews.home / _LOCK, timeout=_WAIT):
@@ -106,7 +105,7 @@ def work() -> None:
 
 
 def is_served(git_dir: Path) -> bool:
-    """Whether a worker lives."""
+    """Whether a worker is running."""
     from filelock import FileLock, Timeout
 
     try:
@@ -119,7 +118,7 @@ def is_served(git_dir: Path) -> bool:
 
 
 def tell_news() -> None:
-    """Say which reviews are ready or have failed since the last command, one line each."""
+    """Announce reviews that finished or failed since the last command, one line each."""
     try:
         git_dir = git_dir_around(Path.cwd(), os.environ)
     except OSError:
@@ -140,7 +139,7 @@ def _start(reviews: PendingReviews, root: Path) -> None:
 
     env = {name: value for name, value in os.environ.items() if name not in _OF_THE_HOOK}
     for name in ("GIT_DIR", "GIT_WORK_TREE"):
-        if name in env:  # relative to the folder of the hook
+        if name in env:  # may be relative to the hook's folder
             env[name] = str(reviews.home.parent if name == "GIT_DIR" else root)
     # -P: never import from the repository under review.
     argv = [sys.executable, "-P", "-m", "reviewer", "hook", "work"]
@@ -155,13 +154,13 @@ def _serve(repository: Repository, reviews: PendingReviews) -> None:
         if not _still_stands(repository, pending.commit):
             reviews.remove(pending.commit)
         elif pending.attempts >= _ATTEMPTS:
-            reviews.put(pending.now(State.FAILED, "it was cut short twice"))
+            reviews.put(pending.now(State.FAILED, "interrupted twice"))
         else:
             _make(repository, reviews, pending.now(State.RUNNING))
 
 
 def _still_stands(repository: Repository, commit: str) -> bool:
-    """Whether HEAD or a branch still leads to a commit; one that was amended meanwhile is not worth an engine."""
+    """Whether HEAD, a branch or a tag still contains a commit; one that was amended away is not reviewed."""
     git = repository.command
     if git.attempt("merge-base", "--is-ancestor", commit, "HEAD").status == 0:
         return True
@@ -173,18 +172,21 @@ def _make(repository: Repository, reviews: PendingReviews, pending: Pending) -> 
     from reviewer.errors import ReviewerError
 
     reviews.put(pending)
-    settled = pending.now(State.FAILED, "a bug of ours")
+    settled = pending.now(State.WAITING)  # for an interrupt: the next worker restarts it
     try:
         settled = pending.now(State.READY, _review(repository, pending))
     except ReviewerError as problem:
         settled = pending.now(State.FAILED, " ".join(problem.message.split()))
+    except Exception as problem:
+        settled = pending.now(State.FAILED, f"internal error: {type(problem).__name__}")
+        raise
     finally:
         if repository.git_dir.is_dir():
             reviews.put(settled)
 
 
 def _review(repository: Repository, pending: Pending) -> str:
-    """Review one commit, store the note and return what was found, in a few words."""
+    """Review one commit, store the note and return the counts of findings."""
     from reviewer import config
     from reviewer.config.repository import from_worktree
     from reviewer.deferred.notes import ReviewNotes
@@ -203,5 +205,5 @@ def _review(repository: Repository, pending: Pending) -> str:
 
 
 def _as_given(flags: Mapping[str, object]) -> dict[str, Any]:
-    """Undo what JSON does to a tuple."""
+    """Turn JSON's lists back into tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in flags.items()}

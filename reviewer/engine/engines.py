@@ -69,6 +69,17 @@ class OwnEngine:
     plan: MemoryPlan | None
     left_out: tuple[EndpointState, ...] = ()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One line that says how the plan falls short of an explicit request; empty if it does not."""
+        config = self.config
+        asked = config.quantization != "auto" or config.max_memory_gb or config.max_model_len or config.max_num_seqs
+        if self.plan is None or not self.plan.steps or not asked:
+            return ()
+        from reviewer.engine.planning.plan_text import choice
+
+        return (f"{self.plan.steps[0]}; planned {choice(self.plan)} (see reviewer engine plan)",)
+
     def start(
         self, progress: Progress, wait: float | None, cancelled: threading.Event
     ) -> tuple[Endpoint, ...]:  # fmt: skip

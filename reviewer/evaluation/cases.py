@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from reviewer import diff
+from reviewer import diff, untrusted
 from reviewer.errors import ReviewerError, UsageError
 
 if TYPE_CHECKING:
@@ -106,9 +105,9 @@ def sample(cases: Sequence[Case], groups: int) -> tuple[Case, ...]:
 def _from_folder(folder: Path) -> Iterator[Case]:
     for file in sorted(folder.rglob("*.toml")):
         try:
-            data = tomllib.loads(file.read_text(encoding="utf-8"))
+            data = untrusted.parse_toml(file.read_bytes())
             yield _from_texts(file.stem, data)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, _WrongCaseError) as problem:
+        except (untrusted.MalformedError, OSError, _WrongCaseError) as problem:
             raise UsageError(f"{file}: {problem}") from problem
 
 
@@ -175,11 +174,11 @@ def _from_lines(file: Path) -> Iterator[Case]:
         if not line.strip():
             continue
         try:
-            data = json.loads(line)
+            data = untrusted.parse_json(line)
             if not isinstance(data, dict):
                 raise _WrongCaseError("no JSON object")
             yield from _pair(data) if all(name in data for name in _PAIR) else [_from_diff(data)]
-        except (json.JSONDecodeError, _WrongCaseError, ReviewerError) as problem:
+        except (untrusted.MalformedError, _WrongCaseError, ReviewerError) as problem:
             raise UsageError(f"{file}, line {number}: {problem}") from problem
 
 

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.asking.answers import NO_PROGRESS
 from reviewer.finding import Mark, SuggestionKind
 
@@ -136,7 +137,7 @@ def read_log(path: Path) -> tuple[Record, ...]:
     records = []
     for line in path.read_bytes().split(b"\n"):
         try:
-            records.append(Record.of(json.loads(line)))
+            records.append(Record.of(untrusted.parse_json(line)))
         except (ValueError, TypeError, KeyError):
             continue
     return tuple(records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -17,7 +18,7 @@ from reviewer.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HOOKS = ("pre-commit", "prepare-commit-msg", "post-commit", "pre-push")
+HOOKS = ("pre-commit", "pre-merge-commit", "prepare-commit-msg", "post-commit", "pre-push")
 _MARK = b"# vllm-reviewer: "
 _SUFFIX = ".before-reviewer"
 
@@ -48,6 +49,14 @@ class NativeHook:
     def is_ours(self) -> bool:
         """Whether ``install`` made the hook."""
         return self.path.is_file() and not self.path.is_symlink() and _MARK in self.path.read_bytes()[:200]
+
+    @property
+    def options(self) -> str:
+        """What follows ``reviewer hook NAME`` in the installed hook; empty if ``install`` did not make it."""
+        if not self.is_ours:
+            return ""
+        found = re.search(rf'" hook {self.name} (.*) "\$@"$', self.path.read_text(errors="replace"), re.MULTILINE)
+        return found[1] if found else ""
 
     @property
     def exists(self) -> bool:

@@ -49,9 +49,11 @@ def read_patch(source: str) -> bytes:
     Raises:
         UsageError: The file cannot be read.
     """
-    if source == "-":
-        return sys.stdin.buffer.read()
     try:
-        return Path(source).read_bytes()
+        if source != "-":
+            return Path(source).read_bytes()
+        if sys.stdin is None:  # started with ``<&-``
+            raise UsageError("cannot read the patch: standard input is closed", hint="git diff | reviewer review -")
+        return sys.stdin.buffer.read()
     except OSError as error:
         raise UsageError(f"cannot read the patch {source}: {error.strerror}") from error

@@ -6,10 +6,10 @@ string is bounded, so that the reply ends. The engine enforces the schema while 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.finding import Category, Severity
 
 if TYPE_CHECKING:
@@ -134,8 +134,8 @@ def read_object(text: str, *, truncated: bool) -> dict[str, Any]:
     if len(text) > _MAX_REPLY_CHARS:
         raise InvalidReplyError(f"the reply has {len(text)} characters")
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = untrusted.parse_json(text)
+    except untrusted.MalformedError as error:
         raise InvalidReplyError("the reply is not JSON") from error
     if not isinstance(data, dict):
         raise InvalidReplyError("the reply is not a JSON object")

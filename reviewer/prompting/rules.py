@@ -20,6 +20,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.config.repository import RULES
 from reviewer.errors import ConfigError
 from reviewer.languages import LANGUAGES
@@ -128,15 +129,10 @@ def _parts(text: str, place: str) -> tuple[Mapping[str, Any], str]:
     front, body = found.groups()
     if len(front) > _MAX_FRONT:
         raise ConfigError(f"{place}: the front matter is longer than {_MAX_FRONT} characters")
-    import yaml
-
     try:
-        data = yaml.safe_load(front)
-    except (yaml.YAMLError, RecursionError, ValueError) as problem:
-        mark = getattr(problem, "problem_mark", None)
-        where = f", line {mark.line + 2}" if mark is not None else ""
-        what = getattr(problem, "problem", None) or "not valid YAML"
-        raise ConfigError(f"{place}{where}: {what}", hint='for example: paths: ["src/**/*.py"]') from problem
+        data = untrusted.parse_yaml(f"\n{front}")  # the line of --- counts
+    except untrusted.MalformedError as problem:
+        raise ConfigError(f"{place}: {problem}", hint='for instance: paths: ["src/**/*.py"]') from problem
     if data is None:
         return {}, body
     if not isinstance(data, dict):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewer import files
@@ -10,8 +13,6 @@ from reviewer.report import FORMATS, RenderOptions, gate
 from reviewer.terminal import output
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reviewer.config import Settings
     from reviewer.errors import ExitCode
     from reviewer.finding import Review
@@ -22,8 +23,10 @@ def emit(
     settings: Settings,
     destination: Path | None = None,
     *,
+    root: Path | None = None,
     advisory: bool = False,
     offers: bool = False,
+    quiet: bool = False,
 ) -> ExitCode:
     """Write a review in the settings' format and return the verdict.
 
@@ -31,20 +34,29 @@ def emit(
         review: What to write.
         settings: Names the format and the gate.
         destination: A file instead of standard output.
+        root: The working tree under review, if any; see ``write_file``.
         advisory: Whether the verdict stops nothing; the report says so.
         offers: Whether the review was stored, so that the report can offer commands with its ids.
+        quiet: Print nothing if nothing was found and everything was read.
 
     Raises:
         UsageError: The file cannot be written.
     """
     verdict = gate.judge(review, settings)
+    if quiet and destination is None and settings.format == "text" and is_clean(review):
+        return verdict
     on_terminal = destination is None
     text = render(review, settings, settings.format, verdict, on_terminal=on_terminal, advisory=advisory, offers=offers)
     if destination is None:
         output.say(text.rstrip("\n"))
     else:
-        write_file(destination, text)
+        write_file(destination, text, root=root)
     return verdict
+
+
+def is_clean(review: Review) -> bool:
+    """Whether nothing was found, and everything was read."""
+    return not (review.shown or review.not_read or review.unavailable)
 
 
 def render(
@@ -71,20 +83,62 @@ def render(
     return FORMATS[format_name](review, options)
 
 
-def write_file(path: Path, text: str) -> None:
-    """Write a report atomically, creating its folder; devices and pipes are written to as they are.
+def write_file(path: Path, text: str, *, root: Path | None = None) -> None:
+    """Write a report atomically and create its folder.
 
-    A link that the user names is followed.
+    Outside ``root`` the user's links are followed, and devices and pipes are written to.
+
+    Args:
+        path: The file.
+        text: Its contents.
+        root: A working tree. The change under review can bring links, so below it none is followed, and whatever is
+            at ``path`` is replaced.
 
     Raises:
         UsageError: It cannot be written.
     """
     data = text.encode("utf-8", "replace")
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - removes "..", which Path.absolute keeps
+    below = None if root is None else _outermost_inside(path, root.resolve())
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-            return
-        path.resolve().parent.mkdir(parents=True, exist_ok=True)
-        files.write(path, data, mode=None, follow_link=True)
+        if below is not None:
+            _make_folders(path.parent, below)
+            files.write(path, data, mode=None, below=below)
+        elif path.exists() and not path.is_file():
+            _write_special(path, data)
+        else:
+            path.resolve().parent.mkdir(parents=True, exist_ok=True)
+            files.write(path, data, mode=None, follow_link=True)
     except OSError as problem:
-        raise UsageError(f"cannot write {path}: {problem.strerror}") from problem
+        raise UsageError(f"cannot write {path}: {_reason(problem)}") from problem
+
+
+def _outermost_inside(path: Path, root: Path) -> Path | None:
+    """The outermost folder of ``path`` that is in ``root``; the links that lead there are the user's own."""
+    return next((folder for folder in reversed(path.parents) if folder.resolve().is_relative_to(root)), None)
+
+
+def _make_folders(folder: Path, below: Path) -> None:
+    for parent in reversed([folder, *folder.parents]):
+        if parent != below and parent.is_relative_to(below):
+            if parent.is_symlink():
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            parent.mkdir(exist_ok=True)
+
+
+def _write_special(path: Path, data: bytes) -> None:
+    """Write to a device or a pipe; a FIFO without a reader fails instead of blocking."""
+    handle = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(handle, "wb") as stream:
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(handle, True)
+        stream.write(data)
+
+
+def _reason(problem: OSError) -> str:
+    match problem.errno:
+        case errno.ENXIO:
+            return "no process is reading it"
+        case errno.ELOOP | errno.ENOTDIR:
+            return "a folder on its path is a symbolic link or not a folder"
+    return problem.strerror or str(problem)

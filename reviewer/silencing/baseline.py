@@ -10,6 +10,7 @@ import re
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
+from reviewer import untrusted
 from reviewer.config.repository import BASELINE
 from reviewer.errors import ConfigError
 from reviewer.finding import Category, Silence, SilencedBy
@@ -72,9 +73,9 @@ def load(data: bytes, name: str = BASELINE) -> tuple[Entry, ...]:
     """
     hint = "mend it, or write it anew: reviewer baseline --update"
     try:
-        tree = json.loads(data.decode("utf-8-sig"))
-    except ValueError as problem:
-        raise ConfigError(f"{name}: no valid JSON: {problem}", hint=hint) from problem
+        tree = untrusted.parse_json(data)
+    except untrusted.MalformedError as problem:
+        raise ConfigError(f"{name}: {problem}", hint=hint) from problem
     if not isinstance(tree, dict) or tree.get("version") != _VERSION or not isinstance(tree.get("findings"), list):
         raise ConfigError(f"{name}: not a baseline of version {_VERSION}", hint=hint)
     found = []

@@ -12,6 +12,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.errors import UsageError
 from reviewer.finding import Silence, SilencedBy
 from reviewer.paths import GIT_FOLDER
@@ -151,7 +152,7 @@ _FIELDS = frozenset(Dismissal.__dataclass_fields__)
 def _parse(line: bytes) -> dict[str, Any] | None:
     """One line of the log; None where it was cut, or is another version's."""
     try:
-        entry = json.loads(line)
+        entry = untrusted.parse_json(line)
     except ValueError:
         return None
     if not isinstance(entry, dict) or not isinstance(entry.get("fingerprint"), str):

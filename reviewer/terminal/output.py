@@ -32,6 +32,7 @@ _PLAIN_EVERY = 5.0  # seconds between two plain lines of one step, at first
 _PLAIN_AT_MOST = 30.0  # the same for a step that takes long: a log is not a terminal
 
 _lock = threading.RLock()
+_colour: bool | None = None
 _live: _LiveLine | None = None  # the progress line on a terminal, if one is drawn
 _gone: weakref.WeakSet[TextIO] = weakref.WeakSet()  # streams whose reader left
 
@@ -93,8 +94,19 @@ def error(problem: ReviewerError) -> None:
     _write(sys.stderr, shown + "\n")
 
 
+def set_colour(wanted: bool | None) -> None:
+    """Turn colour on or off, whatever the environment says; None leaves it to the environment and the terminal."""
+    global _colour  # noqa: PLW0603 - one process has one terminal
+    _colour = wanted
+
+
 def colour_wanted(stream: TextIO | None = None) -> bool:
-    """Whether ``stream`` (standard output by default) gets colour: NO_COLOR, then FORCE_COLOR, then the terminal."""
+    """Whether ``stream`` (standard output by default) gets colour.
+
+    ``set_colour`` decides, then NO_COLOR, then FORCE_COLOR, then the terminal.
+    """
+    if _colour is not None:
+        return _colour
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):

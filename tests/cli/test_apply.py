@@ -17,15 +17,13 @@ import pytest
 from reviewer.errors import ExitCode
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
+from tests.repo import AFTER, BEFORE, Repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.repo import Repo
 
-BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
-AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 STUB = "def double(x):\n    pass\n"
 DONE = "def double(x):\n    return 2 * x\n"
 posix = pytest.mark.skipif(os.name != "posix", reason="a shell and signals of POSIX")
@@ -45,11 +43,6 @@ def engine() -> Iterator[FakeEngine]:
     ]
     with FakeEngine(Script(rules=rules), tcp=True) as running:
         yield running
-
-
-@pytest.fixture
-def env(engine: FakeEngine) -> dict[str, str]:
-    return {"REVIEWER_ENGINE_URL": engine.endpoint.url}
 
 
 @pytest.fixture
@@ -141,14 +134,14 @@ def test_chosen_ones_are_written_and_taken_back(reviewed: Repo) -> None:
     assert done.returncode == 0, done.stderr
     assert content(reviewed) == (STUB, BEFORE)
     assert "+    return sum(values) / len(values) if values else 0" in done.stdout
-    assert "applied to stats.py; nothing is staged\n  take it back: reviewer apply --undo" in done.stderr
+    assert "s ago; nothing was staged\n  undo: reviewer apply --undo" in done.stderr
     done = reviewer("apply", "--all", cwd=reviewed.root)
-    assert (done.returncode, "r2 is applied already" in done.stderr) == (0, True)
+    assert (done.returncode, "r2 is already applied" in done.stderr) == (0, True)
     assert content(reviewed) == (DONE, BEFORE)
     assert reviewer("apply", "--undo", cwd=reviewed.root).returncode == 0
     assert content(reviewed) == (STUB, BEFORE)
     done = reviewer("apply", "--undo", cwd=reviewed.root)
-    assert "r2 of the review of staged changes taken back from stats.py" in done.stderr
+    assert "undid r2 of the review of staged changes in stats.py" in done.stderr
     assert content(reviewed) == (STUB, AFTER)
     done = reviewer("apply", "--undo", cwd=reviewed.root)
     assert (done.returncode, "nothing to undo" in done.stderr) == (ExitCode.USAGE, True)
@@ -172,23 +165,23 @@ def test_what_cannot_be_written_is_said(reviewed: Repo) -> None:
     reviewed.write({"stats.py": AFTER + "# mine\n"})
     done = reviewer("apply", "--all", cwd=reviewed.root)
     assert done.returncode == ExitCode.FINDINGS
-    assert "r2 is not applied: stats.py has changes that are not staged" in done.stderr
+    assert "r2 was not applied: stats.py has changes that are not staged" in done.stderr
     assert "git add stats.py && reviewer review" in done.stderr
     assert content(reviewed) == (DONE, AFTER + "# mine\n")
     done = reviewer("apply", "r2", cwd=reviewed.root)
     assert done.returncode == ExitCode.FINDINGS
-    assert "nothing is written of the review of staged changes, made " in done.stderr
+    assert "nothing was applied from the review of staged changes, made " in done.stderr
 
 
 @pytest.mark.parametrize(
     ("args", "said"),
     [
         (["r9"], "has no r9"),
-        (["--undo", "r1"], "--undo goes alone"),
-        (["--undo", "--dry-run"], "--undo goes alone"),
-        (["--all", "r1"], "exclude each other"),
-        (["--dry-run"], "say which"),
-        (["--check", "true"], "say which"),
+        (["--undo", "r1"], "--undo cannot be combined"),
+        (["--undo", "--dry-run"], "--undo cannot be combined"),
+        (["--all", "r1"], "mutually exclusive"),
+        (["--dry-run"], "specify finding IDs or --all"),
+        (["--check", "true"], "specify finding IDs or --all"),
         (["--all", "--check", "true", "--check-timeout", "0"], "--check-timeout"),
     ],
 )
@@ -216,11 +209,11 @@ def test_all_leaves_out_what_was_dismissed(reviewed: Repo) -> None:
 @pytest.mark.parametrize(
     ("states", "code", "expected"),
     [
-        ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE), (DONE, BEFORE)], 0, ((DONE, BEFORE), "r1 + r2   passed")),
-        ([(STUB, AFTER), (STUB, BEFORE)], 1, ((STUB, BEFORE), "r1 is not applied: the check did not pass")),
-        ([(DONE, AFTER)], 1, ((DONE, AFTER), "It fails without any fix already")),
-        ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE)], 1, ((DONE, AFTER), "They do not pass together; kept: r1.")),
-        ([], 1, ((STUB, AFTER), "nothing is written")),
+        ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE), (DONE, BEFORE)], 0, ((DONE, BEFORE), "r1 + r2  passed")),
+        ([(STUB, AFTER), (STUB, BEFORE)], 1, ((STUB, BEFORE), "r1 was not applied: its check failed")),
+        ([(DONE, AFTER)], 1, ((DONE, AFTER), "The command fails without any fix")),
+        ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE)], 1, ((DONE, AFTER), "The fixes fail together; kept: r1.")),
+        ([], 1, ((STUB, AFTER), "nothing was applied from")),
     ],
 )
 def test_check_keeps_what_passes(

@@ -42,8 +42,8 @@ def test_stats_count_and_say_where() -> None:
 
 def test_clear_forgets() -> None:
     fill(3)
-    assert run("clear") == "3 answers forgotten\n"
-    assert run("clear") == "0 answers forgotten\n"
+    assert run("clear") == "3 answers deleted\n"
+    assert run("clear") == "0 answers deleted\n"
     with AnswerCache(default_path()) as answers:
         assert answers.get("1") is None
 
@@ -51,6 +51,6 @@ def test_clear_forgets() -> None:
 def test_a_damaged_file_is_named() -> None:
     fill(1)
     default_path().write_text("no database")
-    assert "damaged and set aside:" in run("stats")
-    assert run("clear") == "0 answers forgotten\n"
+    assert "damaged, moved to:" in run("stats")
+    assert run("clear") == "0 answers deleted\n"
     assert "damaged" not in run("stats")

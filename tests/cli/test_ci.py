@@ -7,15 +7,11 @@ import pytest
 
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
+from tests.repo import AFTER, BEFORE, Repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.repo import Repo
-
-BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
-AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 
 
 def reply(severity: str) -> dict[str, Any]:
@@ -28,11 +24,6 @@ def reply(severity: str) -> dict[str, Any]:
 def engine() -> Iterator[FakeEngine]:
     with FakeEngine(Script(rules=[Rule(match="def average", json=reply("error"))]), tcp=True) as running:
         yield running
-
-
-@pytest.fixture
-def env(engine: FakeEngine) -> dict[str, str]:
-    return {"REVIEWER_ENGINE_URL": engine.endpoint.url}
 
 
 @pytest.fixture
@@ -175,9 +166,9 @@ def test_a_shallow_clone_says_how_deep_it_must_be(branch: Repo, tmp_path: Path) 
     ("args", "job", "said"),
     [
         ([], {}, "reviewer ci --base origin/main"),
-        ([], {"GITHUB_ACTIONS": "true"}, "GitHub Actions does not say"),
-        (["--base", "nonsense"], {}, "the base of the change, nonsense, is not in this clone"),
-        (["--base", "main", "--head", "nonsense"], {}, "the head of the change, nonsense"),
+        ([], {"GITHUB_ACTIONS": "true"}, "cannot determine the base of the change from GitHub Actions"),
+        (["--base", "nonsense"], {}, "the base of the change (nonsense) is not in this clone"),
+        (["--base", "main", "--head", "nonsense"], {}, "the head of the change (nonsense"),
     ],
 )
 def test_what_is_not_clear_is_said(args: list[str], job: dict[str, str], said: str, branch: Repo) -> None:

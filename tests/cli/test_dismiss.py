@@ -11,13 +11,10 @@ from reviewer.errors import ExitCode
 from reviewer.silencing.dismissal import Dismissals
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
-from tests.repo import Repo
+from tests.repo import AFTER, BEFORE, Repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
-AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +23,6 @@ def engine() -> Iterator[FakeEngine]:
     reply = {"explanation": "Drops the guard for an empty list.", "findings": [{**found, "fix": ""}]}
     with FakeEngine(Script(rules=[Rule(match="def average", json=reply)]), tcp=True) as running:
         yield running
-
-
-@pytest.fixture
-def env(engine: FakeEngine) -> dict[str, str]:
-    return {"REVIEWER_ENGINE_URL": engine.endpoint.url}
 
 
 @pytest.fixture
@@ -50,7 +42,7 @@ def findings(repo: Repo, env: dict[str, str], *args: str) -> list[dict[str, Any]
 def test_a_dismissed_finding_is_not_heard_of_again(reviewed: Repo, env: dict[str, str]) -> None:
     done = reviewer("dismiss", "r1", "--reason", "values is never empty", cwd=reviewed.root)
     assert (done.returncode, done.stdout) == (0, "")
-    assert "r1 is dismissed: stats.py" in done.stderr
+    assert "r1 dismissed: stats.py" in done.stderr
     done = reviewer("review", "--fail-on", "error", cwd=reviewed.root, env=env)
     assert done.returncode == 0
     assert "nothing found" in done.stdout
@@ -87,7 +79,7 @@ def test_it_can_be_taken_back(reviewed: Repo, env: dict[str, str]) -> None:
     assert [one["shown"] for one in findings(reviewed, env)] == [True]
     done = reviewer("dismiss", "--undo", known.fingerprint, cwd=reviewed.root)
     assert (done.returncode, "is not dismissed" in done.stderr) == (ExitCode.USAGE, True)
-    assert "nothing is dismissed here" in reviewer("dismiss", "--list", cwd=reviewed.root).stderr
+    assert "no findings are dismissed" in reviewer("dismiss", "--list", cwd=reviewed.root).stderr
 
 
 def test_the_model_and_the_kind_of_finding_are_kept(reviewed: Repo) -> None:
@@ -106,10 +98,10 @@ def test_a_damaged_list_stops_no_review(reviewed: Repo, env: dict[str, str]) -> 
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ([], "say which"),
-        (["--undo"], "say which"),
-        (["--list", "r1"], "--list goes alone"),
-        (["--undo", "r1", "--reason", "x"], "exclude each other"),
+        ([], "specify finding IDs"),
+        (["--undo"], "specify finding IDs"),
+        (["--list", "r1"], "--list cannot be combined"),
+        (["--undo", "r1", "--reason", "x"], "mutually exclusive"),
         (["r7"], "has no r7"),
         (["--undo", "r1"], "r1 is not dismissed"),
     ],

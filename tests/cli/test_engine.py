@@ -63,7 +63,7 @@ def test_nothing_is_running(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == []
     assert run(["engine", "stop", "--all"]) == 0
     assert run(["engine", "logs"]) == 0
-    assert capsys.readouterr().out.endswith("no engine has been started yet\n")
+    assert capsys.readouterr().out.endswith("no engine was started yet\n")
 
 
 def test_status_shows_what_a_person_and_a_program_need(
@@ -129,8 +129,8 @@ def test_status_counts_what_was_asked(make: Callable[..., Server], capsys: pytes
     time.sleep(1)  # until the supervisor has seen it ready
     assert run(["engine", "status"]) == 0
     shown = capsys.readouterr().out
-    assert "0 requests answered, 75% of the prompt tokens from the prefix cache" in shown
-    assert "unless there is a request" in shown
+    assert "0 requests answered, 75% of prompt tokens from the prefix cache" in shown
+    assert " if idle" in shown
     assert run(["engine", "status", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["requests"], found["requests_running"], found["prefix_cache_hit_rate"]) == (0, 0, 0.75)

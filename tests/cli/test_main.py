@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +18,7 @@ from reviewer.errors import EngineNotInstalledError, ExitCode, GitError
 from tests.command import reviewer
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.repo import Repo
 
 HEAVY = ("git", "unidiff", "jinja2", "httpx", "pydantic", "rich", "huggingface_hub", "tree_sitter", "platformdirs")
 
@@ -50,8 +52,8 @@ def test_every_verb_loads_and_explains_itself(verb: str, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["reviw"], "unknown verb 'reviw': did you mean 'review'?"),
-        (["frobnicate"], "unknown verb 'frobnicate': reviewer --help lists the verbs"),
+        (["reviw"], "unknown command 'reviw': did you mean 'review'?"),
+        (["frobnicate"], "unknown command 'frobnicate': reviewer --help lists the commands"),
         (["review", "--stagd"], "--staged"),
         (["review", "--fail-on", "bad"], "'error', 'warning', 'info', 'never'"),
         ([], "Usage: reviewer"),
@@ -91,7 +93,7 @@ def test_a_bug_leaves_a_traceback_and_one_line(capsys: pytest.CaptureFixture[str
     assert guarded(lambda: _raise(ZeroDivisionError("division by\nzero"))) == ExitCode.BUG
     (saved,) = (paths.state_dir() / "crashes").iterdir()
     said = capsys.readouterr().err
-    assert said == f"reviewer: a bug of ours: ZeroDivisionError: division by; the traceback is in {saved}\n"
+    assert said == f"reviewer: internal error: ZeroDivisionError: division by; the traceback is in {saved}\n"
     text = saved.read_text(encoding="utf-8")
     assert __version__ in text
     assert text.endswith("ZeroDivisionError: division by\nzero\n")
@@ -145,3 +147,53 @@ def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> N
 def test_the_shell_completes_verbs(tmp_path: Path) -> None:
     env = {"_REVIEWER_COMPLETE": "bash_complete", "COMP_WORDS": "reviewer un", "COMP_CWORD": "1"}
     assert reviewer(cwd=tmp_path, env=env).stdout == "plain,uninstall\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors of POSIX")
+@pytest.mark.parametrize(
+    "line",
+    ["review -", "review --patch -", "hook pre-push", "engine install", "model install --embedded", "model remove a/b"],
+)
+def test_a_closed_standard_input_is_no_bug(line: str, changed: Repo) -> None:
+    command = f'exec "{sys.executable}" -P -m reviewer {line} <&-'
+    done = subprocess.run(["sh", "-c", command], cwd=changed.root, capture_output=True, text=True, check=False)
+    assert "internal error" not in done.stderr
+    assert done.stderr.startswith("reviewer: ")
+
+
+def test_no_temporary_folder_is_a_fault_of_the_machine(
+    changed: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(changed.root / "missing")])
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.chdir(changed.root)
+    assert cli.run(["review", "--no-model", "HEAD"]) == ExitCode.USAGE
+    assert "set TMPDIR" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_full_disk_is_a_fault_of_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    def fill() -> None:
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            full.write(b"x")
+
+    assert guarded(fill) == ExitCode.USAGE
+    assert capsys.readouterr().err == "reviewer: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="runtime folders of POSIX")
+def test_without_a_runtime_folder_of_the_session(tmp_path: Path) -> None:
+    env = {"REVIEWER_HOME": "", "XDG_RUNTIME_DIR": "", "TMPDIR": str(tmp_path)}
+    done = reviewer("engine", "status", cwd=tmp_path, env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "no engine is running\n", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the fallback of platformdirs on Linux")
+def test_a_runtime_folder_that_is_not_private_is_named(tmp_path: Path) -> None:
+    shared = tmp_path / f"runtime-{os.getuid()}"
+    shared.symlink_to(tmp_path)
+    env = {"REVIEWER_HOME": "", "XDG_RUNTIME_DIR": "", "TMPDIR": str(tmp_path)}
+    done = reviewer("engine", "status", cwd=tmp_path, env=env)
+    assert "internal error" not in done.stderr
+    if done.returncode:  # platformdirs checks the folder from 4.11 on; older versions take it as it is
+        assert "set XDG_RUNTIME_DIR" in done.stderr

@@ -116,7 +116,7 @@ def test_removal_asks_where_somebody_can_answer(run: Run, folder: Path, monkeypa
     assert run("remove", str(folder))[0] == 2
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("click.confirm", lambda question, err: False)
-    assert run("remove", str(folder))[0] == 130
+    assert run("remove", str(folder))[0] == 0
     assert len(ModelStore().list()) == 1
     monkeypatch.setattr("click.confirm", lambda question, err: True)
     assert run("remove", str(folder))[0] == 0

@@ -125,7 +125,7 @@ def test_variables_of_others_are_left_alone() -> None:
         ('device = "cpu"', ["unknown key 'device'", "did you mean 'device' in the table [engine]?"]),
         ("[engine]\nmax_memory = 3", ["unknown key 'engine.max_memory'", "'max_memory_gb' in the table [engine]"]),
         ("[engines]\ndevice = 1", ["unknown key 'engines.device'", "'device' in the table [engine]"]),
-        ("[model]\nname = 1", ["model must be a text"]),
+        ("[model]\nname = 1", ["model must be a non-empty string"]),
         ("zzzzzz = 1", ["unknown key 'zzzzzz'", "known keys: model, embedded"]),
         ("engine = 3", ["unknown key 'engine'"]),
         ("timeout = true", ["timeout must be a number above 0, not True"]),
@@ -134,8 +134,8 @@ def test_variables_of_others_are_left_alone() -> None:
         ('fail_on = "bad"', ['fail_on must be one of "error", "warning", "info", "never"']),
         ('exclude = "docs"', ["exclude must be a list of patterns"]),
         ("embedded = 1", ["embedded must be true or false, not 1"]),
-        ("model = ''", ["model must be a text that is not empty"]),
-        ("model =\ntimeout = 1", ["no valid TOML", "line 1"]),
+        ("model = ''", ["model must be a non-empty string"]),
+        ("model =\ntimeout = 1", ["not valid TOML", "line 1"]),
         ("[engine]\nurl = []", ["engine.url", "may not be set"]),
         ('[engine]\napi_key = "hush"', ["is a secret", "REVIEWER_ENGINE_API_KEY"]),
     ],
@@ -156,7 +156,7 @@ def test_endpoints_may_be_a_list() -> None:
     assert config.load(None, {}).model_config.engine_url == "http://a:8000, https://b/v1"
     for wrong in ("[]", "[3]", "3", '" , "'):
         path = write_user(f"[engine]\nurl = {wrong}\n")
-        with pytest.raises(ConfigError, match="a URL, or several") as caught:
+        with pytest.raises(ConfigError, match="a URL or several") as caught:
             config.load(None, {})
         assert str(path) in caught.value.message
 
@@ -231,7 +231,6 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         ("embedded = true", {"REVIEWER_MODEL": "m"}, {}, False),
         ('embedded = true\nmodel = "m"', {}, {}, True),
         ('model = "m"', {"REVIEWER_EMBEDDED": "1"}, {}, True),
-        ("", {"REVIEWER_EMBEDDED": "1"}, {"model": "m", "embedded": True}, True),
     ],
 )
 def test_a_named_model_outweighs_a_weaker_embedded(
@@ -239,3 +238,43 @@ def test_a_named_model_outweighs_a_weaker_embedded(
 ) -> None:
     write_repo(tmp_path, repo)
     assert config.load(tmp_path, env, flags).embedded is embedded
+
+
+@pytest.mark.parametrize(
+    ("user", "repo", "field", "value"),
+    [
+        ("timeout = 50", "timeout = 60", "timeout", 50),
+        ("timeout = 50", "timeout = 40", "timeout", 40),
+        ("", "timeout = 1e9", "timeout", 120),
+        ("", "hook_budget = 3600", "hook_budget", 10),
+        ("", 'hook_deadline = "never"', "hook_deadline", 120),
+        ('hook_deadline = "never"', "hook_deadline = 900", "hook_deadline", 900),
+        ("", '[engine]\nidle_timeout = "never"', "idle_timeout", 1800),
+        ("", "[engine]\nstart_timeout = 86400", "start_timeout", 300),
+        ("[engine]\nmax_memory_gb = 8", "[engine]\nmax_memory_gb = 64", "max_memory_gb", 8),
+        ("[engine]\nmax_memory_gb = 8", '[engine]\nmax_memory_gb = "auto"', "max_memory_gb", 8),
+        ("[engine]\nmax_memory_gb = 8", "[engine]\nmax_memory_gb = 4", "max_memory_gb", 4),
+        ("[engine]\nmax_num_seqs = 2", "[engine]\nmax_num_seqs = 64", "max_num_seqs", 2),
+    ],
+)
+def test_a_repository_only_lowers_limits(user: str, repo: str, field: str, value: float, tmp_path: Path) -> None:
+    ignored = str(value) not in repo
+    write_user(user)
+    write_repo(tmp_path, repo)
+    settings = config.load(tmp_path, {})
+    assert getattr(settings, field) == value
+    assert any("exceeds your limit" in note for note in settings.notes) == ignored
+    assert (settings.origin(field) == ".reviewer.toml") != ignored
+
+
+def test_the_environment_and_flags_raise_limits(tmp_path: Path) -> None:
+    write_repo(tmp_path, "timeout = 60")
+    assert config.load(tmp_path, {"REVIEWER_TIMEOUT": "999"}).timeout == 999
+    assert config.load(tmp_path, {}, {"timeout": 999.0}).timeout == 999
+
+
+def test_a_model_beside_the_embedded_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="mutually exclusive"):
+        config.load(tmp_path, {}, {"model": "a/b", "embedded": True})
+    assert config.load(tmp_path, {"REVIEWER_EMBEDDED": "1"}, {"model": "a/b"}).model_config.model_id == "a/b"
+    assert config.load(tmp_path, {"REVIEWER_MODEL": "a/b"}, {"embedded": True}).embedded

@@ -61,9 +61,9 @@ def test_nothing_else_is_touched(repo: Repo, notes: ReviewNotes, monkeypatch: py
 def test_a_note_that_is_not_ours_stays(repo: Repo, notes: ReviewNotes, text: str) -> None:
     repo.git("notes", "--ref=reviewer", "add", "-F", "-", "HEAD", data=text.encode())
     before = repo.git("notes", "--ref=reviewer", "show", "HEAD")
-    with pytest.raises(GitError, match="is no review"):
+    with pytest.raises(GitError, match="is not a review"):
         notes.read(repo.head())
-    with pytest.raises(GitError, match="left as it is"):
+    with pytest.raises(GitError, match="left unchanged"):
         notes.write(repo.head(), REPORT)
     assert repo.git("notes", "--ref=reviewer", "show", "HEAD") == before
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
-from tests.repo import Repo
+from tests.repo import AFTER, BEFORE, Repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="hook scripts as POSIX runs them")
 
 CHAT = "/v1/chat/completions"
-BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
-AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 ERROR = {"line": 2, "severity": "error", "category": "bug", "message": "The division fails without values.", "fix": ""}
 SAID = {"explanation": "Drops the guard for an empty list of values.", "findings": [ERROR]}
 DEAD = {"REVIEWER_ENGINE_URL": "http://127.0.0.1:1"}
@@ -35,18 +36,11 @@ def engine() -> Iterator[FakeEngine]:
 
 
 @pytest.fixture
-def env(engine: FakeEngine) -> dict[str, str]:
-    return {"REVIEWER_ENGINE_URL": engine.endpoint.url}
-
-
-@pytest.fixture
-def changed(repo: Repo) -> Iterator[Repo]:
-    repo.commit("first", {"stats.py": BEFORE})
-    repo.stage({"stats.py": AFTER})
-    done = reviewer("install", "--background", cwd=repo.root)
+def changed(changed: Repo) -> Iterator[Repo]:
+    done = reviewer("install", "--background", cwd=changed.root)
     assert done.returncode == 0, done.stderr
-    yield repo
-    settled(repo)  # no worker outlives its test
+    yield changed
+    settled(changed)  # no worker outlives its test
 
 
 def commit(repo: Repo, env: dict[str, str], *args: str, cwd: Path | None = None) -> str:
@@ -85,12 +79,12 @@ def test_the_commit_goes_at_once_and_the_review_follows(changed: Repo, engine: F
     engine.update(Rule(path=CHAT, match="def average", json=SAID, delay=4))
     said = commit(changed, env)
     head = changed.head()
-    assert f"the review of {head[:10]} follows" in said
+    assert f"reviewing {head[:10]} in the background" in said
     assert "error" not in said
     waiting = reviewer("show", cwd=changed.root, env=env)
     assert waiting.returncode == 5
     assert head[:10] in waiting.stderr
-    assert "look again later" in waiting.stderr
+    assert "try again later" in waiting.stderr
     settled(changed)
     told = reviewer("cache", "stats", cwd=changed.root)
     assert told.stderr == f"reviewer: the review of {head[:10]} is ready: 1 error; reviewer show {head[:10]}\n"
@@ -132,7 +126,7 @@ def test_a_stored_review_is_that_of_the_commit(form: str, changed: Repo, env: di
 def test_an_engine_that_is_missing_stops_nothing_and_is_told(changed: Repo, env: dict[str, str]) -> None:
     said = commit(changed, DEAD)
     head = changed.head()
-    assert "follows" in said
+    assert "in the background" in said
     settled(changed)
     told = reviewer("cache", "stats", cwd=changed.root)
     assert f"the review of {head[:10]} failed: " in told.stderr
@@ -146,7 +140,7 @@ def test_an_engine_that_is_missing_stops_nothing_and_is_told(changed: Repo, env:
 def test_a_commit_nobody_reviewed(changed: Repo) -> None:
     done = reviewer("show", "HEAD", cwd=changed.root)
     assert done.returncode == 2
-    assert "no review of" in done.stderr
+    assert "no stored review of" in done.stderr
     assert f"reviewer review {changed.head()[:10]}" in done.stderr
     assert reviewer("show", "nonsense", cwd=changed.root).returncode == 2
 
@@ -251,18 +245,53 @@ def test_a_worker_that_was_killed_is_told_and_taken_up_again(
     (folder / f"{head}.json").write_text(json.dumps(left))
     cut = reviewer("show", cwd=changed.root)
     assert cut.returncode == 5
-    assert "cut short" in cut.stderr
+    assert "interrupted" in cut.stderr
     changed.stage({"more.py": "x = 1\n"})
     commit(changed, env, "-m", "third")
     settled(changed)
     assert stored(changed, head)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_worker_leaves_its_review_for_the_next(
+    number: signal.Signals, changed: Repo, engine: FakeEngine, env: dict[str, str]
+) -> None:
+    engine.update(Rule(path=CHAT, match="def average", json=SAID, delay=60))
+    commit(changed, env)
+    head = changed.head()
+    worker = asking_worker(changed, engine)
+    worker.send_signal(number)
+    worker.wait(30)
+    interrupted = reviewer("show", cwd=changed.root)
+    assert interrupted.returncode == 5
+    assert f"the review of {head[:10]} was interrupted; the next commit restarts it" in interrupted.stderr
+    assert "internal error" not in (changed.root / ".git" / "reviewer" / "worker.log").read_text()
+    engine.update(Rule(path=CHAT, match="def average", json=SAID))
+    changed.stage({"more.py": "x = 1\n"})
+    commit(changed, env, "-m", "third")
+    settled(changed)
+    assert stored(changed, head)
+    assert stored(changed, changed.head())
+
+
+def asking_worker(repo: Repo, engine: FakeEngine) -> psutil.Process:
+    """Wait until the worker of a repository asks the engine."""
+    deadline = time.monotonic() + 60
+    while not engine.requests(CHAT):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cmdline()[-2:] == ["hook", "work"] and process.cwd() == str(repo.root):
+                return process
+    raise AssertionError("there is no worker")
+
+
 def test_background_in_the_configuration(changed: Repo, env: dict[str, str]) -> None:
     assert reviewer("install", cwd=changed.root).stdout.count("post-commit: removed") == 1
     on = env | {"REVIEWER_BACKGROUND": "1"}
     said = commit(changed, on)
-    assert "no post-commit hook; reviewer install --background" in said
+    assert "no post-commit hook (reviewer install --background)" in said
     changed.stage({"stats.py": BEFORE})
     # A gate that is set counts, too.
     gated = reviewer("hook", "pre-commit", cwd=changed.root, env=on | {"REVIEWER_FAIL_ON": "error"})

@@ -12,7 +12,7 @@ import pytest
 
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
-from tests.repo import Repo
+from tests.repo import AFTER, BEFORE, Repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="hook scripts as POSIX runs them")
 
-BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
-AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 DEAD = {"REVIEWER_ENGINE_URL": "http://127.0.0.1:1"}
 
 
@@ -35,18 +33,6 @@ def reply(severity: str) -> dict[str, Any]:
 def engine() -> Iterator[FakeEngine]:
     with FakeEngine(Script(rules=[Rule(match="def average", json=reply("error"))]), tcp=True) as running:
         yield running
-
-
-@pytest.fixture
-def env(engine: FakeEngine) -> dict[str, str]:
-    return {"REVIEWER_ENGINE_URL": engine.endpoint.url}
-
-
-@pytest.fixture
-def changed(repo: Repo) -> Repo:
-    repo.commit("first", {"stats.py": BEFORE})
-    repo.stage({"stats.py": AFTER})
-    return repo
 
 
 def commit(repo: Repo, env: dict[str, str], *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -122,7 +108,7 @@ def test_a_missing_engine_takes_one_line_and_stops_nothing(options: tuple[str, .
     assert done.returncode == 0
     (line,) = done.stderr.splitlines()
     assert line.startswith("reviewer: ")
-    assert line.endswith("the commit goes on, unreviewed")
+    assert line.endswith("continuing without a review")
 
 
 def test_a_required_engine_stops_the_commit(changed: Repo) -> None:
@@ -300,7 +286,7 @@ def test_a_missing_engine_stops_no_push(pushing: Repo) -> None:
     install(pushing, "--hook", "pre-push")
     done = push(pushing, DEAD, "main")
     assert done.returncode == 0
-    assert "the push goes on, unreviewed" in done.stderr
+    assert "continuing without a review" in done.stderr
 
 
 def test_install_twice_and_uninstall_leave_no_trace(changed: Repo) -> None:
@@ -313,3 +299,108 @@ def test_install_twice_and_uninstall_leave_no_trace(changed: Repo) -> None:
     assert done.stdout.count("removed") == 2
     assert sorted(hooks.iterdir()) == before
     assert reviewer("uninstall", cwd=changed.root).stdout == ""
+
+
+FRAMEWORK = {"PRE_COMMIT": "1"}
+
+
+def test_names_from_pre_commit_restrict_a_commit(changed: Repo, engine: FakeEngine, env: dict[str, str]) -> None:
+    changed.stage({"other.py": "def other():\n    return 1\n"})
+    done = reviewer("hook", "pre-commit", "other.py", cwd=changed.root, env=env | FRAMEWORK)
+    assert "1 hunk in 1 file" in done.stdout
+    assert "def other" in prompts(engine)
+    assert "def average" not in prompts(engine)
+
+
+def test_names_without_pre_commit_say_nothing(changed: Repo, env: dict[str, str]) -> None:
+    changed.stage({"other.py": "x = 1\n"})
+    done = reviewer("hook", "pre-commit", "other.py", cwd=changed.root, env=env)
+    assert "in 2 files" in done.stdout
+
+
+def test_unchanged_names_from_pre_commit_are_reviewed_whole(changed: Repo, env: dict[str, str]) -> None:
+    changed.commit("second", {"other.py": "x = 1\n"})
+    done = reviewer("hook", "pre-commit", "--background", "stats.py", cwd=changed.root, env=env | FRAMEWORK)
+    assert "ZeroDivisionError" in done.stdout
+    assert "in 1 file" in done.stdout
+
+
+def test_what_cannot_be_reviewed_for_pre_commit_fails(changed: Repo, env: dict[str, str]) -> None:
+    changed.commit("second", {"other.py": "x = 1\n"})
+    changed.write({"new.py": "x = 1\n"})
+    many = reviewer("hook", "pre-commit", "--max-files=1", "stats.py", "other.py", cwd=changed.root, env=FRAMEWORK)
+    assert many.returncode == 2
+    assert "the limit is 1" in many.stderr
+    unknown = reviewer("hook", "pre-commit", "new.py", cwd=changed.root, env=FRAMEWORK)
+    assert unknown.returncode == 2
+    assert "does not track new.py" in unknown.stderr
+
+
+def test_a_range_from_pre_commit_is_reviewed(changed: Repo, env: dict[str, str]) -> None:
+    base, head = changed.head(), changed.commit("second")
+    variables = env | FRAMEWORK | {"PRE_COMMIT_FROM_REF": base, "PRE_COMMIT_TO_REF": head}
+    done = reviewer("hook", "pre-commit", "--fail-on", "error", "stats.py", cwd=changed.root, env=variables)
+    assert done.returncode == 1, done.stderr
+    assert "ZeroDivisionError" in done.stdout
+
+
+def test_a_hook_says_what_it_looked_at_when_asked(changed: Repo) -> None:
+    changed.commit("second")
+    quiet = reviewer("hook", "pre-commit", cwd=changed.root)
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+    done = reviewer("hook", "pre-commit", "-v", cwd=changed.root)
+    assert done.stderr == "reviewer: nothing to review: no staged changes\n"
+
+
+@pytest.mark.parametrize("option", ["-q", "--quiet", "-qm", None])
+def test_git_commit_quiet_quiets_a_clean_review(
+    option: str | None, changed: Repo, engine: FakeEngine, env: dict[str, str]
+) -> None:
+    engine.update(Rule(match="def average", json={"explanation": "Drops the guard.", "findings": []}))
+    install(changed)
+    done = commit(changed, env, *([option] if option else []), *(["third"] if option == "-qm" else []))
+    assert done.returncode == 0
+    assert (done.stderr == "") == (option is not None), done.stderr
+
+
+def test_git_commit_quiet_shows_findings(changed: Repo, engine: FakeEngine, env: dict[str, str]) -> None:
+    install(changed)
+    assert "ZeroDivisionError" in commit(changed, env, "-q").stderr
+
+
+def test_a_merge_reviews_what_both_sides_changed(changed: Repo, engine: FakeEngine, env: dict[str, str]) -> None:
+    install(changed, "--hook", "pre-merge-commit")
+    long = "".join(f"LINE_{number} = {number}\n" for number in range(40))
+    changed.commit("base", {"shared.py": long, "stats.py": BEFORE})
+    changed.git("checkout", "-q", "-b", "topic")
+    changed.commit("topic", {"shared.py": long + "def topic():\n    return 1\n", "topic.py": "TOPIC = 1\n"})
+    changed.git("checkout", "-q", "main")
+    changed.commit("main", {"shared.py": "def main():\n    return 2\n" + long, "stats.py": AFTER})
+    changed.git("merge", "-q", "--no-edit", "topic", env=env)
+    asked = prompts(engine)
+    assert "def topic" in asked
+    assert "TOPIC = 1" not in asked
+    assert "def average" not in asked
+
+
+def test_a_gate_stays_until_it_is_dropped(changed: Repo) -> None:
+    hook = changed.root / ".git" / "hooks" / "pre-commit"
+    install(changed, "--strict", "--require")
+    assert "with --fail-on error --require" in install(changed).stdout
+    install(changed, "--commit-message")
+    assert "hook pre-commit --fail-on error --require" in hook.read_text()
+    dropped = install(changed, "--no-strict").stdout
+    assert "pre-commit: no longer with --fail-on error" in dropped
+    assert "hook pre-commit --require " in hook.read_text()
+    assert "pre-commit: no longer with --require" in install(changed, "--background").stdout
+    assert "pre-commit: no longer with --background" in install(changed).stdout
+
+
+def test_uninstall_removes_every_hook_or_those_named(changed: Repo) -> None:
+    hooks = changed.root / ".git" / "hooks"
+    install(changed, "--background")
+    install(changed, "--hook", "pre-push", "--hook", "pre-merge-commit", "--hook", "prepare-commit-msg")
+    assert reviewer("uninstall", "--hook", "post-commit", cwd=changed.root).stdout.startswith("post-commit: removed")
+    assert reviewer("uninstall", cwd=changed.root).stdout.count("removed") == 4
+    assert not any((hooks / name).exists() for name in ("pre-commit", "pre-push", "pre-merge-commit", "post-commit"))
+    assert "no hooks are installed" in reviewer("uninstall", cwd=changed.root).stderr

@@ -13,19 +13,17 @@ import pytest
 
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
+from tests.repo import AFTER, BEFORE, Repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.repo import Repo
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="hook scripts as POSIX runs them")
 
 CHAT = "/v1/chat/completions"
 WHOLE = "Summarize one code change"
-BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
-AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 SUMMARY: dict[str, Any] = {
     "summary": "Lets average fail for an empty list.",
     "risk_reason": "Callers with an empty list fail.",
@@ -51,17 +49,10 @@ def engine() -> Iterator[FakeEngine]:
 
 
 @pytest.fixture
-def env(engine: FakeEngine) -> dict[str, str]:
-    return {"REVIEWER_ENGINE_URL": engine.endpoint.url}
-
-
-@pytest.fixture
-def changed(repo: Repo) -> Repo:
-    repo.commit("first", {"stats.py": BEFORE})
-    repo.stage({"stats.py": AFTER})
-    done = reviewer("install", "--commit-message", cwd=repo.root)
+def changed(changed: Repo) -> Repo:
+    done = reviewer("install", "--commit-message", cwd=changed.root)
     assert done.returncode == 0, done.stderr
-    return repo
+    return changed
 
 
 def commit(repo: Repo, env: dict[str, str], *args: str, editor: str = "true", config: tuple[str, ...] = ()) -> str:
@@ -95,7 +86,7 @@ def test_the_editor_sees_the_rest_of_the_file_as_git_wrote_it(changed: Repo, env
     commit(changed, env, "--verbose", editor=f"sh -c '{editor}' --")
     assert subject(changed) == "Mine"
     text = seen.read_text()
-    theirs = text.removeprefix(f"{MESSAGE}\n# Suggested by fake. Edit it, or delete it all to stop the commit.\n")
+    theirs = text.removeprefix(f"{MESSAGE}\n# Suggested by fake. Edit it, or delete everything to abort the commit.\n")
     assert theirs.startswith("\n# Please enter the commit message")
     assert theirs.rstrip().endswith("return sum(values) / len(values)")
     assert ">8" in theirs
@@ -179,8 +170,8 @@ def test_part_of_the_change_and_commit_all(changed: Repo, engine: FakeEngine, en
     ("rules", "said"),
     [
         ([Rule(match=WHOLE, path=CHAT, text="I approve."), PIECE], "the reply is not JSON"),
-        ([whole(commit_subject="Drop the guard, closes #1"), PIECE], "set aside (gives orders)"),
-        ([whole(commit_subject="Rename `load_config`"), PIECE], "set aside (ungrounded)"),
+        ([whole(commit_subject="Drop the guard, closes #1"), PIECE], "rejected (gives orders)"),
+        ([whole(commit_subject="Rename `load_config`"), PIECE], "rejected (ungrounded)"),
         ([Rule(path=CHAT, text="I approve.")], "could not be read"),
     ],
 )
@@ -190,7 +181,7 @@ def test_without_a_usable_message_the_editor_opens_as_ever(
     engine.update(*rules)
     told = commit(changed, env, editor='sh -c \'cat "$1"; echo Mine > "$1"\' --')
     assert subject(changed) == "Mine"
-    assert "no commit message is suggested" in told
+    assert "no commit message suggested" in told
     assert said in told
     assert "Suggested by" not in told
 
@@ -199,7 +190,7 @@ def test_a_missing_engine_or_a_broken_configuration_stops_nothing(changed: Repo)
     editor = "sh -c 'echo Mine > \"$1\"' --"
     told = commit(changed, DEAD, editor=editor)
     assert subject(changed) == "Mine"
-    assert "no commit message is suggested" in told
+    assert "no commit message suggested" in told
     changed.write({".reviewer.toml": "modle = 1\n"})
     changed.stage({"stats.py": BEFORE})
     commit(changed, DEAD, editor="sh -c 'echo Again > \"$1\"' --")
@@ -241,7 +232,7 @@ def test_an_earlier_hook_comes_first_and_its_text_stays(changed: Repo, engine: F
 def test_install_says_what_does_not_go_together(changed: Repo) -> None:
     done = reviewer("install", "--background", "--commit-message", cwd=changed.root)
     assert done.returncode == 2
-    assert "before the commit" in done.stderr
+    assert "mutually exclusive" in done.stderr
 
 
 def test_ctrl_c_leaves_the_file_as_it_was(

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fake_engine import FakeEngine, Rule, Script
-from tests.repo import Repo
+from tests.repo import AFTER, BEFORE, Repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROJECT = Path(__file__).resolve().parents[2]
-BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
-AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 # What a checkout consists of; a copy is committed, so that uncommitted work is what is tested.
 PARTS = ("reviewer", "prompts", "hooks", "rules", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml")
 
@@ -66,13 +64,6 @@ def engine() -> Iterator[FakeEngine]:
 @pytest.fixture
 def env(engine: FakeEngine, cache: Path) -> dict[str, str]:
     return {"PRE_COMMIT_HOME": str(cache), "REVIEWER_ENGINE_URL": engine.endpoint.url}
-
-
-@pytest.fixture
-def changed(repo: Repo) -> Repo:
-    repo.commit("first", {"stats.py": BEFORE})
-    repo.stage({"stats.py": AFTER})
-    return repo
 
 
 def run(argv: list[str], repo: Repo, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -130,7 +121,7 @@ def test_a_missing_engine_stops_no_commit(changed: Repo, package: Repo, env: dic
     assert pre_commit(changed, env, "install").returncode == 0
     done = git(changed, env | {"REVIEWER_ENGINE_URL": "http://127.0.0.1:1"}, "commit", "-m", "second")
     assert done.returncode == 0, done.stdout
-    assert "the commit goes on, unreviewed" in done.stdout
+    assert "continuing without a review" in done.stdout
 
 
 def test_a_review_that_follows_through_pre_commit(changed: Repo, package: Repo, env: dict[str, str]) -> None:
@@ -140,7 +131,7 @@ def test_a_review_that_follows_through_pre_commit(changed: Repo, package: Repo, 
     assert pre_commit(changed, env, "install", *stages).returncode == 0
     done = git(changed, env, "commit", "-m", "second")
     assert done.returncode == 0, done.stdout
-    assert f"the review of {changed.head()[:10]} follows" in done.stdout
+    assert f"reviewing {changed.head()[:10]} in the background" in done.stdout
     assert "no post-commit hook" not in done.stdout
     deadline = time.monotonic() + 60
     while not (note := changed.git("notes", "--ref=reviewer", "show", "HEAD", check=False)):
@@ -184,3 +175,32 @@ def test_a_push_through_pre_commit(
     done = git(changed, env, "push", "origin", "main")
     assert done.returncode == 0, done.stdout
     assert "ZeroDivisionError" in done.stdout
+
+
+def test_a_range_through_pre_commit(changed: Repo, package: Repo, env: dict[str, str]) -> None:
+    base = changed.head()
+    changed.commit("second")
+    configure(changed, package, "vllm-reviewer-strict")
+    done = pre_commit(changed, env, "run", "--from-ref", base, "--to-ref", "HEAD")
+    assert done.returncode == 1, done.stdout
+    assert "ZeroDivisionError" in done.stdout
+
+
+def test_all_files_through_pre_commit(changed: Repo, package: Repo, env: dict[str, str]) -> None:
+    changed.commit("second", {"other.py": "x = 1\n"})
+    configure(changed, package, "vllm-reviewer-strict")
+    changed.commit("third", {".pre-commit-config.yaml": (changed.root / ".pre-commit-config.yaml").read_text()})
+    done = pre_commit(changed, env, "run", "--all-files")
+    assert done.returncode == 1, done.stdout
+    assert "ZeroDivisionError" in done.stdout
+    one = pre_commit(changed, env, "run", "--files", "other.py")
+    assert one.returncode == 0, one.stdout
+    assert "1 hunk in 1 file" in one.stdout
+
+
+def test_more_files_than_the_limit_fail_through_pre_commit(changed: Repo, package: Repo, env: dict[str, str]) -> None:
+    changed.commit("second", {"other.py": "x = 1\n"})
+    configure(changed, package, "vllm-reviewer\n        args: [--max-files, '1']")
+    done = pre_commit(changed, env, "run", "--all-files")
+    assert done.returncode == 1, done.stdout
+    assert "the limit is 1" in done.stdout

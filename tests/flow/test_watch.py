@@ -13,7 +13,7 @@ import pytest
 
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
-from tests.repo import Repo
+from tests.repo import AFTER, BEFORE, Repo
 from tests.watching import Watching
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 CHAT = "/v1/chat/completions"
-BEFORE = "def average(values):\n    return sum(values) / len(values) if values else 0\n"
-AFTER = "def average(values):\n    return sum(values) / len(values)\n"
 OTHER = "def median(values):\n    return sorted(values)[len(values) // 2]\n"
 ERROR = {"line": 2, "severity": "error", "category": "bug", "message": "The division fails without values.", "fix": ""}
 SAID = {"explanation": "Drops the guard for an empty list of values.", "findings": [ERROR]}
@@ -34,11 +32,6 @@ SAID = {"explanation": "Drops the guard for an empty list of values.", "findings
 def engine() -> Iterator[FakeEngine]:
     with FakeEngine(Script(rules=[Rule(path=CHAT, match="def average", json=SAID)]), tcp=True) as running:
         yield running
-
-
-@pytest.fixture
-def env(engine: FakeEngine) -> dict[str, str]:
-    return {"REVIEWER_ENGINE_URL": engine.endpoint.url}
 
 
 @pytest.fixture
@@ -86,7 +79,7 @@ def test_a_newer_index_takes_the_place_of_an_older_one(first: Repo, engine: Fake
             time.sleep(0.05)
         time.sleep(0.5)  # the quick one of the two is answered, and kept
         first.stage({"stats.py": AFTER.replace("len(values)", "len(values) / 7")})
-        watching.until("given up after")
+        watching.until("cancelled after")
         assert "1 of 2 from cache" in watching.until("2 hunks in 2 files")
 
 
@@ -160,7 +153,7 @@ def test_it_leaves_at_a_signal_with_nothing_running(
         family = psutil.Process(watching.process.pid).children(recursive=True)
         assert watching.leave(number) == 0
         assert time.monotonic() - began < 5
-        assert "watching no more" in watching.lines()[-1]
+        assert "stopped watching" in watching.lines()[-1]
         assert "Traceback" not in "\n".join(watching.lines())
         assert not [child for child in family if child.is_running()]
         assert not list((first.root / ".git" / "reviewer").glob("*.pid"))

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer import untrusted
 from reviewer.engine.client.endpoint import API_KEY_VARIABLE, KEYRING_SERVICE
 from reviewer.errors import EngineDiedError, EngineError, EngineFaultError, EngineRequestError, PromptTooLongError
 
@@ -159,16 +160,16 @@ def load_json(content: bytes) -> object:
         EngineRequestError: It is not JSON.
     """
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):  # too deep
+        return untrusted.parse_json(content)
+    except untrusted.MalformedError:
         raise unexpected("JSON", content.decode("utf-8", "replace")) from None
 
 
 def refusal(endpoint: Endpoint, status: int, content: bytes, location: str | None = None) -> EngineError:
     """Make an error of a reply with an HTTP status other than 200."""
     try:
-        reason = _reason(json.loads(content))
-    except (ValueError, RecursionError):
+        reason = _reason(untrusted.parse_json(content))
+    except untrusted.MalformedError:
         reason = quoted(content.decode("utf-8", "replace"))
     if endpoint.api_key:
         reason = reason.replace(endpoint.api_key, "[key]")

@@ -122,6 +122,16 @@ def family(name: str) -> CatalogModel | None:
     return get(name) or next(forms, None)
 
 
+def nearest(name: str) -> str | None:
+    """The id or alias most like a misspelt name; None if none is similar."""
+    import difflib
+
+    known = {each.casefold(): each for model in models() for each in (model.id, *model.aliases)}
+    known = {each.rpartition("/")[2]: whole for each, whole in known.items()} | known  # people leave out the owner
+    near = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.75)
+    return known[near[0]] if near else None
+
+
 def names() -> tuple[str, ...]:
     """Every id, largest model first."""
     return tuple(model.id for model in models())

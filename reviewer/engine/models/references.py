@@ -70,9 +70,11 @@ def parse(text: str) -> Reference:
     repository = text if known is None else known.source
     parts = repository.split("/")
     if len(parts) != 2 or not all(_valid(part) for part in parts):  # noqa: PLR2004 - owner and name
+        near = catalog.nearest(text)
         raise ModelSourceError(
             f"{text!r} is not a model",
-            hint="use a Hugging Face id (owner/name), a folder (./folder, /folder) or one of:\n"
+            hint=(f"did you mean {near}?\n" if near else "")
+            + "use a Hugging Face id (owner/name), a folder (./folder, /folder) or one of:\n"
             + "\n".join(f"  {name}" for name in catalog.names()),
         )
     identifier = text if known is None else known.id

@@ -260,6 +260,9 @@ def _not_installed(reference: Reference) -> ModelNotInstalledError:
         lines.append((embedded.install_command, f"{_cost(embedded)}, for trying the tool; too small to review code"))
     width = max(len(command) for command, _ in lines) + 5
     hint = "\n".join(f"{command:<{width}}{cost}".rstrip() for command, cost in lines)
+    near = None if catalog.get(reference.id) or reference.kind != "hub" else catalog.nearest(reference.id)
+    if near is not None:
+        hint = f"did you mean {near}?\n{hint}"
     return ModelNotInstalledError(f"the model {reference.id} is not installed", hint=hint)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewer.engine.models import catalog
+from reviewer.engine.models.store import ModelStore
+from reviewer.errors import ReviewerError
 
 if TYPE_CHECKING:
     from reviewer.engine.models.catalog import CatalogModel
@@ -79,3 +81,21 @@ def test_the_default_and_the_embedded_model() -> None:
 def test_restrictive_licences_are_noted() -> None:
     for model in MODELS:
         assert model.licence == "Apache-2.0" or "licence" in ENTRIES[model.id]["note"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("gpt-os-20b", "gpt-oss-20b"),
+        ("openai/gpt-os-20b", "openai/gpt-oss-20b"),
+        ("Qwen/Qwen2.5-Codr-7B-Instruct", "Qwen/Qwen2.5-Coder-7B-Instruct"),
+        ("smolm2-135m-instruct", "smollm2-135m-instruct"),
+        ("something-else", None),
+    ],
+)
+def test_a_misspelt_name_has_a_nearest_one(typed: str, meant: str | None) -> None:
+    assert catalog.nearest(typed) == meant
+    if meant is not None:
+        with pytest.raises(ReviewerError) as caught:
+            ModelStore().find(typed)
+        assert f"did you mean {meant}?" in str(caught.value.hint)

@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewer.engine.config import ModelConfig
+from reviewer.engine.engines import OwnEngine
 from reviewer.engine.install import pins
 from reviewer.engine.models import catalog
 from reviewer.engine.models.safetensors import Weights
@@ -508,3 +509,21 @@ def test_needed_memory_of_an_error_suffices(name: str, ceiling: float, cpu: str)
     if isinstance(refused, PlanRefusedError) and "AMX" not in refused.message:
         assert not isinstance(attempt(machine, name, refused.needed_bytes / GB + 1e-6), PlanRefusedError)
         assert isinstance(attempt(machine, name, (refused.needed_bytes - 10**6) / GB), PlanRefusedError)
+
+
+@pytest.mark.parametrize(
+    ("config", "note"),
+    [
+        ({}, ""),
+        ({"quantization": "int4"}, "int4 was requested"),
+        ({"max_memory_gb": 2.2}, "does not fit"),
+        ({"max_memory_gb": 12}, ""),
+    ],
+)
+def test_a_plan_below_the_request_is_a_note_of_the_engine(config: dict[str, Any], note: str) -> None:
+    made = plan(pc(20), "smollm2-135m-instruct", **config)
+    other = cast("Any", None)  # the model and the server play no part
+    engine = OwnEngine(ModelConfig(embedded=True, **config), other, other, other, other, made)
+    assert len(engine.notes) == bool(note)
+    assert note in "".join(engine.notes)
+    assert OwnEngine(engine.config, other, other, other, other, None).notes == ()  # it was running already
