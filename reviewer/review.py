@@ -104,7 +104,13 @@ async def review_change(
         )
         findings = await asyncio.to_thread(facts.with_fixes, faults, replies.fixes)
         units, remarks = check(
-            replies, findings, source.read, examples=prompts.examples, settings=settings, silences=silences
+            replies,
+            findings,
+            source.read,
+            examples=prompts.examples,
+            bounds=profile.bounds,
+            settings=settings,
+            silences=silences,
         )
         summary = summarise.NOTHING
         if summarise.wanted(settings.summary, profile, units, message=message):

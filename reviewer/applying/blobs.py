@@ -28,7 +28,7 @@ class Blobs:
         Raises:
             GitError: Git refuses, or a filter of the user's failed.
         """
-        data = content if isinstance(content, bytes) else encode(content)
+        data = content if isinstance(content, bytes) else diff.encode(content)
         how = "--no-filters" if path is None else f"--path={path}"
         return text(self._git.run("hash-object", "--stdin", how, stdin=data))
 
@@ -36,8 +36,3 @@ class Blobs:
         """Return a blob's text; None where the repository does not have it (any more)."""
         found = self._git.attempt("cat-file", "blob", blob)
         return None if found.status else diff.decode(found.out)
-
-
-def encode(content: str) -> bytes:
-    """Undo ``diff.decode``."""
-    return content.encode("utf-8", "surrogateescape")

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reviewer.applying import files
-from reviewer.applying.blobs import encode
-from reviewer.diff import decode
+from reviewer.diff import decode, encode
 from reviewer.errors import UsageError
 from reviewer.paths import GIT_FOLDER
 

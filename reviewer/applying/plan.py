@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reviewer.applying import edits, files, patch
-from reviewer.applying.blobs import Blobs, encode
-from reviewer.diff import decode
+from reviewer.applying.blobs import Blobs
+from reviewer.diff import decode, encode
 from reviewer.errors import UsageError
 from reviewer.git import TargetKind
 from reviewer.git.command import native

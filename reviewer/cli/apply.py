@@ -204,7 +204,7 @@ def _tell(review: LastReview, refusals: Sequence[Refusal], failed: Sequence[str]
 
 
 def _print_patch(plan: Plan) -> None:
-    from reviewer.applying.blobs import encode
+    from reviewer.diff import encode
     from reviewer.report import patch
     from reviewer.terminal import output
 

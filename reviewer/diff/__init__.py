@@ -5,7 +5,7 @@ from __future__ import annotations
 from reviewer.diff.change import Change, ContentKind, FileChange, FileStatus, Hunk, LineKind, SourceLine
 from reviewer.diff.merge import resolved
 from reviewer.diff.parser import joined, parse, parse_files
-from reviewer.diff.text import decode, encode, printable
+from reviewer.diff.text import decode, encode, printable, restore
 
 __all__ = [
     "Change",
@@ -22,4 +22,5 @@ __all__ = [
     "parse_files",
     "printable",
     "resolved",
+    "restore",
 ]

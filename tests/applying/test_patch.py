@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reviewer.applying.blobs import encode
+from reviewer.diff import encode
 from reviewer.applying.edits import compose
 from reviewer.applying.patch import unified
 from reviewer.diff import decode, parse

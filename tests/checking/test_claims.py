@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from reviewer.checking.claims import completion, explanation, findings, whole_sentences
+from reviewer.checking.claims import Claims, completion
 from reviewer.diff import LineKind, SourceLine
-from reviewer.finding import Category, Mark, Severity
+from reviewer.engine.profile import ReplyBounds
+from reviewer.finding import Category, Explanation, Finding, Mark, Severity
 from reviewer.languages import LANGUAGES
 from reviewer.prompting.reply import RawFinding, Reply
 from reviewer.selection.units import ReviewUnit
@@ -28,6 +29,14 @@ UNIT = ReviewUnit(
 
 def raw(message: str = "Fails when values is empty.", line: int = 1, fix: str | None = None) -> RawFinding:
     return RawFinding(line, Severity.ERROR, Category.BUG, message, fix)
+
+
+def findings(reply: Reply, unit: ReviewUnit, text: str, examples: tuple[str, ...]) -> tuple[Finding, ...]:
+    return Claims(unit, text, (), examples, ReplyBounds()).findings(reply)
+
+
+def explanation(reply: Reply, unit: ReviewUnit, examples: tuple[str, ...]) -> Explanation:
+    return Claims(unit, "", (), examples, ReplyBounds()).explanation(reply)
 
 
 def gap() -> tuple[Gap, str]:
@@ -110,17 +119,3 @@ def test_a_bad_completion_is_marked(code: str, mark: Mark) -> None:
 def test_a_gap_without_an_answer_is_still_a_finding() -> None:
     hole, text = gap()
     assert completion(hole, None, text).suggestion is None
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("One. Two.", "One. Two."),
-        ("One. Two is cu", "One."),
-        ("One is cu", "One is cu\u2026"),
-        ("One\n  two.", "One two."),
-        ("", ""),
-    ],
-)
-def test_a_cut_sentence_is_not_shown_as_whole(text: str, expected: str) -> None:
-    assert whole_sentences(text) == expected
