@@ -11,7 +11,7 @@
     ├── EngineError                    3  anything about the model server
     │   ├── EngineNotInstalledError       no vLLM environment
     │   ├── EngineInstallError            provisioning it failed
-    │   ├── EngineNotReadyError           still loading when the time budget was over
+    │   ├── EngineNotReadyError           still loading when the time budget was exceeded
     │   ├── EngineStartError              it died or hung while starting
     │   ├── EngineUnreachableError        nothing answers at the endpoint
     │   ├── EngineCertificateError        the certificate of the endpoint is not trusted
@@ -103,7 +103,7 @@ class EngineInstallError(EngineError):
 
 
 class EngineNotReadyError(EngineError):
-    """The engine was still loading when the time budget was over."""
+    """The engine was still loading when the time budget was exceeded."""
 
 
 class EngineStartError(EngineError):

@@ -178,7 +178,7 @@ async def test_a_deadline_keeps_what_is_there(repo: Repo) -> None:
     with FakeEngine(Script(rules=[slow, reply(finding())]), tcp=True) as engine:
         review = await run(engine, change, texts, deadline=2.0)
     assert len(review.shown) == 1
-    assert review.not_read[0].reason == "the time budget was over"
+    assert review.not_read[0].reason == "the time budget was exceeded"
 
 
 async def test_an_engine_that_hangs_is_given_up(repo: Repo) -> None:

@@ -64,8 +64,8 @@ _ELSEWHERE = re.compile(
 _NOT_A_NAME = frozenset(
     re.findall(
         r"\w+",
-        """and are as at because by for from has if in into is it no of on or so that the then this to was when which while
-        with without list lists call calls check checks value values names""",
+        """and are as at because by for from has if in into is it no of on or so that the then this to was when which
+        while with without list lists call calls check checks value values names""",
     )
 )
 

@@ -52,10 +52,12 @@ _OPERATOR = re.compile(r"[-+*/%<>=!&|^~?@]{1,4}|\[\]|\(\)|\{\}")
 _NAMED_OPERATORS = tuple(
     (re.compile(rf"\b(?:{words})", re.IGNORECASE), signs)
     for words, signs in (
-        ("divi(?:de|sion|sor)|quotient", "/"), ("modulo|modulus|remainder", "%"), ("multipl", "*"), ("negat|invert", "-!~"),
-        ("subtract|decrement", "-"), ("addition\\b|increment|concatenat", "+"), ("equal|assign", "="), ("shift", "<>"),
+        ("divi(?:de|sion|sor)|quotient", "/"), ("modulo|modulus|remainder", "%"), ("multipl", "*"),
+        ("negat|invert", "-!~"), ("subtract|decrement", "-"), ("addition\\b|increment|concatenat", "+"),
+        ("equal|assign", "="), ("shift", "<>"),
         ("compar|off[- ]by[- ]one|inequalit", "<>=!"), ("less than", "<"), ("(?:greater|more) than", ">"),
-        ("bitwise", "&|^~"), ("index|subscript|slic", "["), ("pointer|dereferenc", "*&>"), ("ternary", "?"), ("exponent", "*^"),
+        ("bitwise", "&|^~"), ("index|subscript|slic", "["),
+        ("pointer|dereferenc", "*&>"), ("ternary", "?"), ("exponent", "*^"),
     )
 )  # fmt: skip
 _CONTRACTION = re.compile(r"['\u2019](?:s|t|re|ve|ll|d|m)\b")
@@ -63,24 +65,23 @@ _CONTRACTION = re.compile(r"['\u2019](?:s|t|re|ve|ll|d|m)\b")
 _ENGLISH = frozenset(
     re.findall(
         r"\w+",
-        """a an and are as at be been but by can could does for from has have if in into is it its may might must no not of on
-        or should so than that the their then there these this to was were when which while will with without would""",
+        """a an and are as at be been but by can could does for from has have if in into is it its may might must no
+        not of on or should so than that the their then there these this to was were when which while will with
+        without would""",
     )
 )
 _OTHER_LATIN = (
     frozenset(
         re.findall(
             r"\w+",
-            """aber auch auf aus bei beim das dem den der des durch ein eine einem einen einer es fehlt fehlen gleich ist kann
-            kein keine leer leere leeren mit nach nicht nur oder ohne sein sich sind und vom von vor weil wenn werden wird
-            wurde zu zum zur
-            au aux avec ce ces cette dans de du elle est et il la le les lorsque mais ne ou par pas peut pour qui que sans si
-            sont sur un une
-            al cuando del el en es esta este la las lo los no para pero por puede se su una y
-            alla anche che cui dal dalla dei della di gli il nel nella non quando sono uno viene
-            ao da das do dos em esta na nas nos o os pela pelo quando sem ser um uma
-            als dat deze een en het niet naar ook van voor wordt zonder
-            bez jest nie przez się w z za jeśli och att av det ett för inte om som till utan är og ikke""",
+            """aber auch auf aus bei beim das dem den der des durch ein eine einem einen einer es fehlt fehlen gleich
+            ist kann kein keine leer leere leeren mit nach nicht nur oder ohne sein sich sind und vom von vor weil
+            wenn werden wird wurde zu zum zur au aux avec ce ces cette dans de du elle est et il la le les lorsque
+            mais ne ou par pas peut pour qui que sans si sont sur un une al cuando del el en es esta este la las lo
+            los no para pero por puede se su una y alla anche che cui dal dalla dei della di gli il nel nella non
+            quando sono uno viene ao da das do dos em esta na nas nos o os pela pelo quando sem ser um uma als dat
+            deze een en het niet naar ook van voor wordt zonder bez jest nie przez się w z za jeśli och att av det
+            ett för inte om som till utan är og ikke""",
         )
     )
     - _ENGLISH

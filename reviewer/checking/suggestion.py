@@ -50,7 +50,7 @@ def check(suggestion: Suggestion, text: str, language: str) -> Suggestion:
 
 def apply(text: str, suggestion: Suggestion) -> str | None:
     """Replace the suggestion's lines in ``text``, keeping its line endings; None where they are not there."""
-    lines = _split_keeping(text)
+    lines = split_lines(text)
     start, end = suggestion.start - 1, suggestion.end
     if not 0 <= start < end <= len(lines):
         return None
@@ -75,10 +75,10 @@ def _marked(suggestion: Suggestion, mark: Mark) -> Suggestion:
 
 
 def _lines(text: str) -> list[str]:
-    return [_bare(line) for line in _split_keeping(text)]
+    return [_bare(line) for line in split_lines(text)]
 
 
-def _split_keeping(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
     """Split at line feeds alone, as git does; ``str.splitlines`` would also split at form feeds and U+2028."""
     parts = text.split("\n")
     lines = [part + "\n" for part in parts[:-1]]

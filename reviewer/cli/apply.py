@@ -1,4 +1,4 @@
-"""``reviewer apply``: suggestions of the last review, written into the working tree."""
+"""``reviewer apply``: write suggestions of the last review into the working tree."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Examples:
-  reviewer apply                            what can be applied, as diffs
-  reviewer apply r1 r3                      write these two into the working tree
+  reviewer apply                            list what can be applied, as diffs
+  reviewer apply r1 r3                      apply these two
   reviewer apply --all --dry-run | git apply
-  reviewer apply --all --check "pytest -q"  write only what the tests pass with
-  reviewer apply --undo                     take back what was written last
+  reviewer apply --all --check "pytest -q"  apply only fixes that pass the tests
+  reviewer apply --undo                     undo the last apply
 
-The ids are those of the last review of this working tree. A file is written only while git would store of it exactly
-what was reviewed. The index is never written: look at git diff, then stage.
+The ids are those of the last review of this working tree. A file is changed only if git would store exactly the
+reviewed content for it. The index is never changed: check git diff, then stage.
 
---check runs CMD through the shell in a temporary copy of what was reviewed: first as it is, then with each fix alone,
-then with all that passed together. Only what is tracked is in that copy: no virtual environment, no node_modules, no
-build; $REVIEWER_ORIGINAL_ROOT names the working tree that has them. A package installed in editable mode is imported
-from there, too, so that a test of it proves nothing: put the copy first, as in --check "PYTHONPATH=src pytest -q".
+--check runs CMD through the shell in a temporary copy of the reviewed state: first unchanged, then with each fix alone,
+then with all that passed together. The copy has tracked files only: no virtual environment, no node_modules, no build.
+$REVIEWER_ORIGINAL_ROOT is the path of your working tree. A package installed in editable mode is imported from there
+and not from the copy; put the copy first, as in --check "PYTHONPATH=src pytest -q".
 
 \b
 Exit codes: 0 done, 1 something chosen was not applied or failed its check,
-2 usage, nothing to apply from, 130 interrupted.
+2 wrong usage or no review, 130 interrupted.
 """
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "everything", is_flag=True, help="Every suggestion of the review that was not dismissed.")
-@click.option("--dry-run", is_flag=True, help="Print the patch and write nothing.")
-@click.option("--check", "command", metavar="CMD", help="Apply only fixes with which CMD exits with 0.")
+@click.option("--all", "everything", is_flag=True, help="Apply every suggestion that is not dismissed.")
+@click.option("--dry-run", is_flag=True, help="Print the patch instead of writing it.")
+@click.option("--check", "command", metavar="CMD", help="Apply only fixes for which CMD exits with 0.")
 @click.option(
     "--check-timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=600.0,
     show_default=True,
     metavar="SECONDS",
-    help="Time that one run of CMD may take.",
+    help="Time limit for one run of CMD.",
 )
-@click.option("--undo", is_flag=True, help="Take back what was applied last.")
+@click.option("--undo", is_flag=True, help="Undo the last apply.")
 def apply(
     ids: tuple[str, ...], *, everything: bool, dry_run: bool, command: str | None, check_timeout: float, undo: bool
 ) -> int:
-    """Write suggestions of the last review into the working tree.
+    """Apply suggestions of the last review to the working tree.
 
-    ID is r1, r2, … as the report shows it. Without any, and without --all, it lists what can be applied.
+    ID is r1, r2, … as the report shows it. Without IDs and --all, list what can be applied.
     """
     from reviewer.applying import last
     from reviewer.applying.history import History
@@ -70,7 +70,7 @@ def apply(
 
     _refuse_nonsense(ids, everything=everything, acting=dry_run or command is not None, undo=undo)
     repository = Repository.discover()
-    history = History(repository.root, repository.git_dir)
+    history = History(repository)
     if undo:
         return _undo(history)
     review = last.load(repository.git_dir)
@@ -96,11 +96,11 @@ def apply(
 
 def _refuse_nonsense(ids: Sequence[str], *, everything: bool, acting: bool, undo: bool) -> None:
     if undo and (ids or everything or acting):
-        raise click.UsageError("--undo goes alone")
+        raise click.UsageError("--undo cannot be combined with other arguments")
     if ids and everything:
-        raise click.UsageError("IDs and --all exclude each other")
+        raise click.UsageError("IDs cannot be combined with --all")
     if acting and not ids and not everything:
-        raise click.UsageError("say which: IDs, or --all")
+        raise click.UsageError("specify finding IDs or --all")
 
 
 def _everything(repository: Repository, review: LastReview) -> tuple[KeptFinding, ...]:
@@ -119,24 +119,24 @@ def _list(repository: Repository, review: LastReview, planner: Planner) -> int:
     from reviewer.silencing.dismissal import Dismissals
     from reviewer.terminal import output
 
-    count = len(review.findings)
-    output.note(f"{count} finding{'s' if count != 1 else ''} in {_named(review)}")
     dismissed = Dismissals(repository.common_dir).silences()
-    for number, one in enumerate(review.findings):
+    plans = [(one, planner.plan([one])) for one in review.findings if one.finding.suggestion is not None]
+    able = [(one, plan) for one, plan in plans if plan.files]
+    applied = sum(refusal.settled for _, plan in plans for refusal in plan.refusals)
+    refused = len(plans) - len(able) - applied
+    output.note(f"{len(able) or 'nothing'} to apply from {_named(review)}")
+    for number, (one, plan) in enumerate(able):
         finding = one.finding
-        tags = f"{finding.severity}, {finding.category}" + (", dismissed" if finding.fingerprint in dismissed else "")
         if number:
             output.say()
+        tags = f"{finding.severity}, {finding.category}" + (", dismissed" if finding.fingerprint in dismissed else "")
         place = f"{view.safe_path(finding.path)}:{finding.line}"
         output.say(f"{one.id}  {place}  {tags}: {view.safe(finding.message)}")
-        if finding.suggestion is None:
-            continue
-        plan = planner.plan([one])
-        for refusal in plan.refusals:
-            told = refusal.reason if refusal.settled else f"cannot be applied: {view.safe(refusal.reason)}"
-            output.say(f"    {told}" + (f"\n    {view.safe(refusal.hint)}" if refusal.hint else ""))
-        if plan.files:
-            output.say(patch.render(plan.patch, color=output.colour_wanted()))
+        output.say(patch.render(plan.patch, color=output.colour_wanted()))
+    if applied:
+        output.note(f"{applied} applied already")
+    if refused:
+        output.note(f"{refused} cannot be applied; see why: reviewer apply --all --dry-run")
     return ExitCode.PASSED
 
 
@@ -170,7 +170,7 @@ def _show_proof(proof: Proof, command: str, *, to_stdout: bool) -> None:
     from reviewer.terminal import output
 
     say: Callable[[str], object] = output.say
-    if not to_stdout:  # there the patch goes, alone
+    if not to_stdout:  # only the patch goes there
         say = lambda text: output.say(text, stream=sys.stderr)  # noqa: E731
     names = [" + ".join(step.ids) or "as it is" for step in proof.steps]
     room = max(map(len, names))
@@ -183,10 +183,9 @@ def _show_proof(proof: Proof, command: str, *, to_stdout: bool) -> None:
             for line in view.safe_lines(run.tail):
                 say(f"  {'':<{room}}  | {line}")
     if not proof.baseline.passed:
-        say("It fails without any fix already, so a fix counts only where the command passes with it.")
+        say("The command fails without any fix; a fix is kept if the command passes with it.")
     if any(len(step.ids) > 1 and not step.passed for step in proof.steps):
-        together = ", ".join(one.id for one in proof.kept)
-        say(f"They do not pass together; kept: {together}.")
+        say(f"They do not pass together; kept: {', '.join(one.id for one in proof.kept)}.")
 
 
 def _tell(review: LastReview, refusals: Sequence[Refusal], failed: Sequence[str]) -> None:
@@ -200,7 +199,7 @@ def _tell(review: LastReview, refusals: Sequence[Refusal], failed: Sequence[str]
     for number in failed:
         output.note(f"{number} is not applied: the check did not pass with it")
     if refusals:
-        output.note(f"the ids are those of {_named(review)}")
+        output.note(f"the ids are from {_named(review)}")
 
 
 def _print_patch(plan: Plan) -> None:
@@ -221,14 +220,13 @@ def _write(history: History, review: LastReview, plan: Plan) -> None:
     from reviewer.terminal import output
 
     if not plan.files:
-        output.note(f"nothing is written of {_named(review)}")
+        output.note(f"nothing applied from {_named(review)}")
         return
     history.write(plan, review.made, review.subject)
     output.say(patch.render(plan.patch, color=output.colour_wanted()))
     what = f"{len(plan.files)} files" if len(plan.files) > 1 else plan.files[0].path
     output.note(
-        f"{', '.join(plan.ids)} of {_named(review)}, applied to {what}; nothing is staged\n"
-        "take it back: reviewer apply --undo"
+        f"{', '.join(plan.ids)} of {_named(review)}, applied to {what}; nothing is staged\nundo: reviewer apply --undo"
     )
 
 
@@ -236,7 +234,7 @@ def _undo(history: History) -> int:
     from reviewer.terminal import output
 
     taken = history.undo()
-    output.note(f"{', '.join(taken.ids)} of the review of {taken.subject} taken back from {', '.join(taken.files)}")
+    output.note(f"undid {', '.join(taken.ids)} of the review of {taken.subject} in {', '.join(taken.files)}")
     return ExitCode.PASSED
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reviewer import syntax
-from reviewer.diff import printable
+from reviewer.diff import printable, restore
 from reviewer.languages import LANGUAGES
 from reviewer.prompting.fence import marker
 from reviewer.prompting.reply import InvalidReplyError
@@ -68,7 +68,10 @@ class FixReader:
         if found is None:
             raise InvalidReplyError("the fix was cut" if truncated else "the fix has no code block")
         sentence = " ".join(text[: found.start()].split())[:_SENTENCE_CHARS]
-        return Fix(self.start, self.end, self.original, found.group(1).rstrip("\n"), sentence)
+        code = restore(found.group(1).rstrip("\n"), self.original)
+        if code is None:
+            raise InvalidReplyError("the fix has characters of which the bytes are not known")
+        return Fix(self.start, self.end, self.original, code, sentence)
 
 
 def requests(prompts: Prompts, finding: Finding, text: str, language: str) -> Iterator[Request]:

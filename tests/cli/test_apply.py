@@ -112,14 +112,14 @@ def test_a_stored_review_can_be_applied(reviewed: Repo, env: dict[str, str]) -> 
     reviewed.git("notes", "--ref=reviewer", "add", "-f", "-F", "-", commit, data=json.dumps(document).encode())
     reviewer("show", cwd=reviewed.root)
     done = reviewer("apply", "r1", cwd=reviewed.root)
-    assert (done.returncode, "secret masked" in done.stderr) == (ExitCode.FINDINGS, True)
+    assert (done.returncode, "a secret in it was masked" in done.stderr) == (ExitCode.FINDINGS, True)
     assert content(reviewed) == (STUB, AFTER)
 
 
 def test_without_ids_it_lists(reviewed: Repo) -> None:
     done = reviewer("apply", cwd=reviewed.root / "s p")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("reviewer: 2 findings in the review of staged changes, made ")
+    assert done.stderr.startswith("reviewer: 2 to apply from the review of staged changes, made ")
     assert "r1  s p/größe.py:2  info, unfinished: double is unfinished" in done.stdout
     assert "-    pass\n+    return 2 * x" in done.stdout
     assert "r2  stats.py:2  error, bug: ZeroDivisionError" in done.stdout
@@ -131,8 +131,12 @@ def test_without_ids_it_lists(reviewed: Repo) -> None:
     reviewer("apply", "r1", cwd=reviewed.root)
     reviewed.write({"stats.py": "x\n"})
     done = reviewer("apply", cwd=reviewed.root)
-    assert (done.returncode, "it is applied already" in done.stdout) == (0, True)
-    assert "cannot be applied: stats.py has changes that are not staged" in done.stdout
+    assert (done.returncode, done.stdout) == (0, "")  # only what can be applied
+    assert done.stderr.startswith("reviewer: nothing to apply from the review of staged changes, made ")
+    assert "1 applied already" in done.stderr
+    assert "1 cannot be applied; see why: reviewer apply --all --dry-run" in done.stderr
+    done = reviewer("apply", "--all", "--dry-run", cwd=reviewed.root)
+    assert "r2 is not applied: stats.py has changes that are not staged" in done.stderr
 
 
 def test_chosen_ones_are_written_and_taken_back(reviewed: Repo) -> None:
@@ -141,14 +145,14 @@ def test_chosen_ones_are_written_and_taken_back(reviewed: Repo) -> None:
     assert done.returncode == 0, done.stderr
     assert content(reviewed) == (STUB, BEFORE)
     assert "+    return sum(values) / len(values) if values else 0" in done.stdout
-    assert "applied to stats.py; nothing is staged\n  take it back: reviewer apply --undo" in done.stderr
+    assert "applied to stats.py; nothing is staged\n  undo: reviewer apply --undo" in done.stderr
     done = reviewer("apply", "--all", cwd=reviewed.root)
     assert (done.returncode, "r2 is applied already" in done.stderr) == (0, True)
     assert content(reviewed) == (DONE, BEFORE)
     assert reviewer("apply", "--undo", cwd=reviewed.root).returncode == 0
     assert content(reviewed) == (STUB, BEFORE)
     done = reviewer("apply", "--undo", cwd=reviewed.root)
-    assert "r2 of the review of staged changes taken back from stats.py" in done.stderr
+    assert "undid r2 of the review of staged changes in stats.py" in done.stderr
     assert content(reviewed) == (STUB, AFTER)
     done = reviewer("apply", "--undo", cwd=reviewed.root)
     assert (done.returncode, "nothing to undo" in done.stderr) == (ExitCode.USAGE, True)
@@ -177,18 +181,18 @@ def test_what_cannot_be_written_is_said(reviewed: Repo) -> None:
     assert content(reviewed) == (DONE, AFTER + "# mine\n")
     done = reviewer("apply", "r2", cwd=reviewed.root)
     assert done.returncode == ExitCode.FINDINGS
-    assert "nothing is written of the review of staged changes, made " in done.stderr
+    assert "nothing applied from the review of staged changes, made " in done.stderr
 
 
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["r9"], "has no r9"),
-        (["--undo", "r1"], "--undo goes alone"),
-        (["--undo", "--dry-run"], "--undo goes alone"),
-        (["--all", "r1"], "exclude each other"),
-        (["--dry-run"], "say which"),
-        (["--check", "true"], "say which"),
+        (["r9"], "no finding r9 in the last review"),
+        (["--undo", "r1"], "--undo cannot be combined"),
+        (["--undo", "--dry-run"], "--undo cannot be combined"),
+        (["--all", "r1"], "IDs cannot be combined with --all"),
+        (["--dry-run"], "specify finding IDs or --all"),
+        (["--check", "true"], "specify finding IDs or --all"),
         (["--all", "--check", "true", "--check-timeout", "0"], "--check-timeout"),
     ],
 )
@@ -200,7 +204,7 @@ def test_wrong_use(args: list[str], said: str, reviewed: Repo) -> None:
 
 def test_before_any_review(repo: Repo, tmp_path: Path) -> None:
     done = reviewer("apply", cwd=repo.root)
-    assert (done.returncode, "nothing was reviewed here yet" in done.stderr) == (ExitCode.USAGE, True)
+    assert (done.returncode, "no review yet in this working tree" in done.stderr) == (ExitCode.USAGE, True)
     done = reviewer("apply", cwd=tmp_path)
     assert (done.returncode, "not inside a git repository" in done.stderr) == (ExitCode.USAGE, True)
 
@@ -218,9 +222,9 @@ def test_all_leaves_out_what_was_dismissed(reviewed: Repo) -> None:
     [
         ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE), (DONE, BEFORE)], 0, ((DONE, BEFORE), "r1 + r2   passed")),
         ([(STUB, AFTER), (STUB, BEFORE)], 1, ((STUB, BEFORE), "r1 is not applied: the check did not pass")),
-        ([(DONE, AFTER)], 1, ((DONE, AFTER), "It fails without any fix already")),
+        ([(DONE, AFTER)], 1, ((DONE, AFTER), "The command fails without any fix")),
         ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE)], 1, ((DONE, AFTER), "They do not pass together; kept: r1.")),
-        ([], 1, ((STUB, AFTER), "nothing is written")),
+        ([], 1, ((STUB, AFTER), "nothing applied")),
     ],
 )
 def test_check_keeps_what_passes(
@@ -263,6 +267,35 @@ def test_a_check_that_hangs_is_timed_out(reviewed: Repo) -> None:
     assert done.returncode == ExitCode.FINDINGS
     assert done.stdout.count("timed out") == 2
     assert "| on it" in done.stdout
+
+
+@posix
+def test_a_killed_check_is_cleaned_up_by_the_next(reviewed: Repo, tmp_path: Path) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    pids = tmp_path / "pids"
+    running = subprocess.Popen(
+        [sys.executable, "-P", "-m", "reviewer", "apply", "--all", "--check",
+         f"sleep 300 & echo $! >> {pids}; echo $$ >> {pids}; setsid sleep 301 & echo $! >> {pids}; sleep 302"],
+        cwd=reviewed.root, env={**os.environ, "TMPDIR": str(place)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not pids.exists() or pids.read_text().count("\n") < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    # One that is still running is left alone.
+    done = reviewer("apply", "r1", "--check", "true", "--dry-run", cwd=reviewed.root, env={"TMPDIR": str(place)})
+    assert done.returncode == 0, done.stderr
+    assert len(list(place.glob("reviewer-check-*"))) == 1
+    left = [int(line) for line in pids.read_text().split()]
+    assert all(psutil.pid_exists(pid) for pid in left)
+    running.kill()
+    running.wait()
+    done = reviewer("apply", "r1", "--check", "true", "--dry-run", cwd=reviewed.root, env={"TMPDIR": str(place)})
+    assert done.returncode == 0, done.stderr
+    assert not [pid for pid in left if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+    assert list(place.glob("reviewer-check-*")) == []
 
 
 @posix
