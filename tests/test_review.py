@@ -11,7 +11,7 @@ import pytest
 from reviewer import diff
 from reviewer.config import Settings
 from reviewer.config.repository import RepositoryFiles
-from reviewer.errors import EngineUnreachableError
+from reviewer.errors import EngineUnreachableError, TemplateError
 from reviewer.finding import Mark, Review, Severity, Silence, SilencedBy, UnitStatus
 from reviewer.git import Repository
 from reviewer.report import gate
@@ -53,9 +53,9 @@ def change_of(repo: Repo, before: Mapping[str, str], after: Mapping[str, str]) -
 
 
 async def run(engine: FakeEngine, change: diff.Change, texts: Mapping[str, str], **options: Any) -> Review:
-    deadline, known = options.pop("deadline", None), options.pop("known", None)
+    deadline, known, prompts = (options.pop(name, None) for name in ("deadline", "known", "prompts"))
     settings = Settings(model_findings="on", url=engine.endpoint.url, **options)
-    files = RepositoryFiles(baseline=None if known is None else known.encode())
+    files = RepositoryFiles(baseline=None if known is None else known.encode(), prompts=prompts or {})
     return await review_change(ChangeSource(change, texts.get), settings, files=files, deadline=deadline)
 
 
@@ -299,3 +299,29 @@ async def test_what_stands_beside_a_unit_is_the_first_to_go(repo: Repo) -> None:
     assert [unit.status for unit in review.units] == [UnitStatus.READ], "the lines under review are read whole"
     assert "For reference" in first["body"]["messages"][-1]["content"]
     assert "For reference" not in second["body"]["messages"][-1]["content"]
+
+
+async def test_a_line_beyond_any_context_is_that_units_trouble(repo: Repo) -> None:
+    long = "word " * 500_000  # 2.5 MB
+    texts = {"long.md": f"# Title\n{long}\n", "stats.py": AFTER}
+    change = change_of(repo, {"stats.py": BEFORE}, texts)
+    with FakeEngine(Script(rules=[reply(finding())]), tcp=True) as engine:
+        review = await run(engine, change, texts)
+    assert [one.path for one in review.shown] == ["stats.py"]
+    assert {one.path for one in review.not_read} == {"long.md"}
+    assert [one.reason for one in review.not_read] == ["a line is longer than 1,000,000 characters"]
+
+
+async def test_a_template_that_fails_for_one_language_leaves_the_others(repo: Repo) -> None:
+    texts = {"a.sh": "echo $1\n", "stats.py": AFTER}
+    change = change_of(repo, {"stats.py": BEFORE}, texts)
+    prompts = {"review/shell.j2": "{{ nonsense }}"}
+    with FakeEngine(Script(rules=[reply(finding())]), tcp=True) as engine:
+        review = await run(engine, change, texts, prompts=prompts)
+        assert [one.path for one in review.shown] == ["stats.py"]
+        (unit,) = review.not_read
+        assert (unit.path, "review/shell.j2:1: 'nonsense' is undefined" in unit.reason) == ("a.sh", True)
+        # Where nothing can be asked, the template is to blame.
+        shell = diff.Change(change.subject, tuple(one for one in change.files if one.path == "a.sh"))
+        with pytest.raises(TemplateError, match="nonsense"):
+            await run(engine, shell, texts, prompts=prompts)
