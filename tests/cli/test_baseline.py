@@ -72,7 +72,7 @@ def test_a_baseline_is_not_overwritten(changed: Repo, env: dict[str, str]) -> No
     changed.write({".reviewer/baseline.json": "<<<<<<< HEAD\n"})
     refused = reviewer("review", cwd=changed.root, env=env)
     assert refused.returncode == 2
-    assert ".reviewer/baseline.json: no valid JSON" in refused.stderr
+    assert ".reviewer/baseline.json: invalid JSON" in refused.stderr
 
 
 def test_rules_too_long_for_the_model_are_refused(changed: Repo, env: dict[str, str], engine: FakeEngine) -> None:

@@ -49,14 +49,14 @@ ENTRY = {"path": "a.py", "category": "bug", "fingerprint": "0" * 16, "message": 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "no valid JSON"),
+        ("{", "invalid JSON"),
         ("[]", "not a baseline"),
         ('{"version": 2, "findings": []}', "version 1"),
         (json.dumps({"version": 1, "findings": [ENTRY, 3]}), "finding 2"),
         (json.dumps({"version": 1, "findings": [ENTRY | {"fingerprint": "x"}]}), "finding 1"),
         (json.dumps({"version": 1, "findings": [ENTRY | {"category": "bugs"}]}), "bugs"),
         (json.dumps({"version": 1, "findings": [ENTRY | {"line": 3}]}), "finding 1"),
-        ("<<<<<<< HEAD", "no valid JSON"),
+        ("<<<<<<< HEAD", "invalid JSON"),
     ],
 )
 def test_a_damaged_one_is_refused(text: str, said: str) -> None:
