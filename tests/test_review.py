@@ -14,7 +14,8 @@ from reviewer.config.repository import RepositoryFiles
 from reviewer.errors import EngineUnreachableError, TemplateError
 from reviewer.finding import Mark, Review, Severity, Silence, SilencedBy, UnitStatus
 from reviewer.git import Repository
-from reviewer.report import gate
+from reviewer.report import gate, github, summary
+from reviewer.report.options import RenderOptions
 from reviewer.review import review_change
 from reviewer.selection.source import ChangeSource, from_repository
 from reviewer.silencing import baseline
@@ -325,3 +326,19 @@ async def test_a_template_that_fails_for_one_language_leaves_the_others(repo: Re
         shell = diff.Change(change.subject, tuple(one for one in change.files if one.path == "a.sh"))
         with pytest.raises(TemplateError, match="nonsense"):
             await run(engine, shell, texts, prompts=prompts)
+
+
+async def test_many_units_of_a_file_with_one_reason_are_one_line(repo: Repo) -> None:
+    lines = [f"line {number} " + "x" * 13_000 for number in range(60)]
+    texts = {"data.md": "\n".join(lines) + "\n", "stats.py": AFTER}
+    change = change_of(repo, {"stats.py": BEFORE}, texts)
+    rules = [
+        Rule(match=f"line {number} x", status=400, text=f"maximum context length exceeded by {number + 7} tokens")
+        for number in range(60)
+    ]
+    with FakeEngine(Script(rules=[*rules, reply(finding())]), tcp=True) as engine:
+        review = await run(engine, change, texts)
+    assert len(review.shown) == 1
+    assert len(review.not_read) == 60
+    assert summary.not_read(review) == (("data.md (60 hunks)", "it does not fit the model's context"),)
+    assert github.render(review, RenderOptions()).count("not reviewed") == 1

@@ -156,8 +156,9 @@ class Answerer:
             except InferenceTimeoutError as error:
                 self._silent = error.message
                 answer = Answer(reason=error.message)
-            except PromptTooLongError as error:
-                answer = Answer(reason=error.message, too_long=True)
+            except PromptTooLongError:
+                # Without the server's figures: units of one file with the same reason are reported together.
+                answer = Answer(reason="it does not fit the model's context", too_long=True)
             except EngineError as error:
                 answer = Answer(reason=error.message, error=error)
         self._done += 1
