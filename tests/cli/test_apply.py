@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from reviewer import diff
 from reviewer.errors import ExitCode
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
@@ -112,8 +113,36 @@ def test_a_stored_review_can_be_applied(reviewed: Repo, env: dict[str, str]) -> 
     reviewed.git("notes", "--ref=reviewer", "add", "-f", "-F", "-", commit, data=json.dumps(document).encode())
     reviewer("show", cwd=reviewed.root)
     done = reviewer("apply", "r1", cwd=reviewed.root)
-    assert (done.returncode, "a secret in it was masked" in done.stderr) == (ExitCode.FINDINGS, True)
+    assert (done.returncode, "its exact text was not stored" in done.stderr) == (ExitCode.FINDINGS, True)
     assert content(reviewed) == (STUB, AFTER)
+
+
+@pytest.mark.parametrize(
+    ("content", "attributes"),
+    [
+        pytest.param(b"price = 1  # caf\xe9\n", "", id="latin-1"),
+        pytest.param("price = 1  # a\x0cb\x0bc\u202ed\u2028e\x85f\u200bg\n".encode(), "", id="invisible characters"),
+        pytest.param("\ufeffprice = 1  # caf\u00e9\r\n".encode(), "", id="byte order mark and CRLF"),
+        pytest.param("price = 1  # caf\u00e9\n".encode("utf-16"), "*.py working-tree-encoding=UTF-16\n", id="UTF-16"),
+    ],
+)
+def test_a_line_is_written_as_its_bytes_not_as_it_was_shown(repo: Repo, content: bytes, attributes: str) -> None:
+    repo.git("config", "core.autocrlf", "false")
+    repo.commit("first", {"README": "x\n", ".gitattributes": attributes})
+    repo.stage({"price.py": content})
+    text = repo.git("show", ":price.py").decode("utf-8", "surrogateescape")
+    shown = diff.printable(text.removesuffix("\n").removesuffix("\r"))
+    found = {"line": 1, "severity": "error", "category": "bug", "message": "The price is wrong.", "quote": shown}
+    reply = {"explanation": "Sets a price.", "findings": [{**found, "fix": shown.replace("1", "2", 1)}]}
+    with FakeEngine(Script(rules=[Rule(match="price = 1", json=reply)]), tcp=True) as engine:
+        env = {"REVIEWER_ENGINE_URL": engine.endpoint.url, "REVIEWER_MODEL_FINDINGS": "on"}
+        done = reviewer("review", cwd=repo.root, env=env)
+        assert shown in engine.requests("/v1/chat/completions")[0]["prompt"]
+    assert "[r1]" in done.stdout, done.stdout + done.stderr
+    done = reviewer("apply", "--all", cwd=repo.root)  # rules have findings of their own on such a line
+    assert done.returncode == 0, done.stderr
+    one, two = ("1".encode("utf-16-le"), "2".encode("utf-16-le")) if attributes else (b"1", b"2")
+    assert (repo.root / "price.py").read_bytes() == content.replace(one, two, 1)
 
 
 def test_without_ids_it_lists(reviewed: Repo) -> None:
