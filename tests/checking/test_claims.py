@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - messages in other scripts
 from __future__ import annotations
 
 import dataclasses
@@ -119,3 +120,29 @@ def test_a_bad_completion_is_marked(code: str, mark: Mark) -> None:
 def test_a_gap_without_an_answer_is_still_a_finding() -> None:
     hole, text = gap()
     assert completion(hole, None, text).suggestion is None
+
+
+def test_an_explanation_must_not_contradict_the_diff() -> None:
+    lines = (
+        SourceLine(LineKind.REMOVED, "def get(url, timeout=30):", 1, None),
+        SourceLine(LineKind.ADDED, "def get(url, timeout=10):", None, 1),
+    )
+    unit = ReviewUnit("http.py", LANGUAGES["python"], "", lines, (1,))
+    wrong = explanation(Reply("This change is important because it removes the timeout parameter.", ()), unit, ())
+    assert (wrong.text, wrong.marks) == ("It removes the timeout parameter.", {Mark.UNGROUNDED})
+    assert explanation(Reply("Lowers the default of timeout from 30 to 10.", ()), unit, ()).shown
+
+
+@pytest.mark.parametrize(
+    ("message", "shown", "marks"),
+    [
+        ("Division by zero if values is empty", "Division by zero if values is empty", set()),
+        ("Division by zero. " + "The sum of values is taken " * 20, "Division by zero.", set()),
+        ("The sum of all the given values " * 20, "", {Mark.EMPTY}),
+        ("Fails because", "", {Mark.EMPTY}),
+        ("如果values为空，则会除以零。", "如果values为空，则会除以零。", set()),
+    ],
+)
+def test_what_was_cut_is_not_shown_as_whole(message: str, shown: str, marks: set[Mark]) -> None:
+    (found,) = findings(Reply("", (raw(message[:300]),)), UNIT, TEXT, ())
+    assert (found.message, found.marks) == (shown, marks)
