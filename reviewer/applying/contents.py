@@ -78,7 +78,7 @@ class WorkingTree:
         """Open the folder of a file step by step: whoever swaps one for a link in the meantime gains nothing."""
         parts = PurePosixPath(path).parts
         anchored = PurePosixPath(path).is_absolute() or (os.name == "nt" and PureWindowsPath(path).anchor)
-        if not parts or ".." in parts or anchored:
+        if not parts or ".." in parts or anchored or "\0" in path:
             raise UsageError(f"{path} is not a path in the working tree")
         if any(_is_git_folder(part) for part in re.split(r"[/\\]", path)):
             raise UsageError(f"{path} is inside a git folder")

@@ -1,6 +1,6 @@
 """The patches that were applied to the working tree, and how to undo the newest.
 
-Each patch is two files in the git folder: ``applied/0001.patch``, for people and for ``git apply -R``, and
+Each patch is two files in the git folder: ``applied/0001.patch``, for reading and for ``git apply -R``, and
 ``applied/0001.json``, with the bytes of each file before and after, so that undoing is exact.
 """
 
@@ -45,7 +45,7 @@ class Applied:
     Attributes:
         number: Counts up.
         review: When its review was made.
-        subject: What was reviewed, for people.
+        subject: What was reviewed, for display.
         ids: The suggestions.
         made: When it was applied, as ISO 8601.
     """

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reviewer import files
+from reviewer import diff, files
 from reviewer.applying.contents import Blobs
 from reviewer.errors import GitError, UsageError
 from reviewer.finding import Category, Finding, Severity, Suggestion, SuggestionKind
 from reviewer.git import TargetKind
+from reviewer.languages import LANGUAGES
 from reviewer.paths import GIT_FOLDER
 from reviewer.report import view
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 _VERSION = 1
 _NAME = "last.json"
 _AGAIN = "reviewer review"
+_ID = re.compile(r"r\d{1,9}")
+_OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class LastReview:
 
     Attributes:
         made: When, as ISO 8601.
-        subject: What was reviewed, for people.
+        subject: What was reviewed, for display.
         kind: Whether that was the index, the working tree, a commit, …
         head: Object id of its new side; None for the index and the working tree.
         model: The model's name.
@@ -148,18 +152,18 @@ def load(git_dir: Path) -> LastReview:
         if document["version"] != _VERSION:
             raise ValueError(document["version"])
         return LastReview(
-            made=document["made"],
-            subject=document["subject"],
+            made=dt.datetime.fromisoformat(document["made"]).astimezone(dt.UTC).isoformat(timespec="milliseconds"),
+            subject=str(document["subject"]),
             kind=TargetKind(document["kind"]),
-            head=document["head"],
-            model=document["model"],
+            head=None if document["head"] is None else _object(document["head"]),
+            model=str(document["model"]),
             findings=tuple(_kept(one) for one in document["findings"]),
         )
     except FileNotFoundError as problem:
         raise UsageError("no review yet in this working tree", hint=_AGAIN) from problem
     except OSError as problem:
         raise UsageError(f"cannot read the last review: {problem.strerror}", hint=_AGAIN) from problem
-    except (ValueError, LookupError, TypeError, RecursionError) as problem:
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as problem:
         raise UsageError("the last review is damaged or from another version", hint=_AGAIN) from problem
 
 
@@ -210,16 +214,23 @@ def _record(number: str, finding: Finding, suggestion: Suggestion | None, langua
 
 
 def _kept(one: dict[str, Any]) -> KeptFinding:
+    """Read one finding.
+
+    Raises:
+        ValueError, LookupError, TypeError, ArithmeticError: It is not one.
+    """
+    if not _ID.fullmatch(one["id"]) or one["language"] not in LANGUAGES:
+        raise ValueError(one["id"])
     kept = one["suggestion"]
     suggestion = kept and Suggestion(
         start=int(kept["start"]),
         end=int(kept["end"]),
-        replacement=str(kept["replacement"]),
-        original=str(kept["original"]),
+        replacement=_text(kept["replacement"]),
+        original=_text(kept["original"]),
         kind=SuggestionKind(kept["kind"]),
     )
     finding = Finding(
-        path=str(one["path"]),
+        path=_text(one["path"]),
         line=int(one["line"]),
         severity=Severity(one["severity"]),
         category=Category(one["category"]),
@@ -228,4 +239,17 @@ def _kept(one: dict[str, Any]) -> KeptFinding:
         scope=str(one["scope"]),
         suggestion=suggestion,
     )
-    return KeptFinding(str(one["id"]), finding, str(one["language"]), str(one["blob"]), bool(one["masked"]))
+    return KeptFinding(one["id"], finding, one["language"], one["blob"] and _object(one["blob"]), bool(one["masked"]))
+
+
+def _object(name: str) -> str:
+    """Check an object id, which becomes an argument of git."""
+    if not _OBJECT.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
+def _text(value: object) -> str:
+    """Text that stands for bytes: it has no surrogates but those of ``diff.decode``."""
+    diff.encode(str(value))
+    return str(value)

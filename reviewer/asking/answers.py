@@ -65,7 +65,7 @@ class Answerer:
     Args:
         manager: The model to ask; loaded only when the cache lacks something.
         profile: The model's profile.
-        cache: Known answers; None asks for everything anew.
+        cache: Known answers; None asks for everything again.
         progress: Receives the steps.
         wait: Longest time to wait for a cold engine, in seconds.
         deadline: Longest time for all answers together, in seconds.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 _LINE_LABEL = re.compile(r"\b(lines?\s)(\d{1,7})\b", re.IGNORECASE)
-# A shorter quote means nothing: `)` stands in every second line.
+# A shorter quote means nothing: `)` is in every second line.
 _SHORTEST_QUOTE = 6
 # What the prompt prints in front of a line.
 _PRINTED_LABEL = re.compile(r"^(?:\d{1,5}\s)?\s*[+\- ]")

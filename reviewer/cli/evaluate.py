@@ -20,7 +20,7 @@ Examples:
   reviewer eval my-cases.jsonl --html report.html         your own, with a page to read
   reviewer eval cases.jsonl --sample 20 --repeat 3        a part of a large set, three times
 
-Results are kept as they come; the same command goes on where it was stopped, and other models join the same report.
+Results are logged as they come: the same command continues an interrupted run, and other models join the report.
 """
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -32,7 +32,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="Review each case N times.")
 @click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Cases at once; seconds then overlap.")
 @click.option("--results", type=_FILE, help="Where results are kept [CASES.results.jsonl in this folder].")
-@click.option("--html", "page", type=_FILE, help="Also write a page that stands alone.")
+@click.option("--html", "page", type=_FILE, help="Also write a self-contained HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 @options.context_option
 @options.model_options
@@ -51,7 +51,7 @@ def evaluate(
 ) -> None:
     """Measure how well a model reviews.
 
-    CASES is a folder of TOML cases or a JSONL file of labelled diffs; docs/evaluation.md says how they are written.
+    CASES is a folder of TOML cases or a JSONL file of labelled diffs; docs/evaluation.md describes the formats.
     """
     from reviewer.cli import common
     from reviewer.config.repository import from_worktree
@@ -99,5 +99,5 @@ def _run(cases: tuple[Case, ...], settings: Settings, log: Path, *, install: boo
         try:
             return asyncio.run(run(cases, settings, log, progress=progress, **how))
         except KeyboardInterrupt:
-            output.note(f"what was done is kept in {log}; the same command goes on from there")
+            output.note(f"results so far are in {log}; run the same command to continue")
             raise

@@ -37,8 +37,8 @@ class Case:
         texts: The whole new side of its files by path; empty where only the diff is known.
         defects: For each defect the places at which a finding counts as having found it; empty for a clean change.
         group: Shared by cases of one origin (a bug and its fix), which are sampled together.
-        kind: The kind of defect, or of temptation, for people.
-        language: For people; may be empty.
+        kind: The kind of defect, or of temptation, for display.
+        language: For display; may be empty.
         reference: A good explanation of the change; empty where there is none.
     """
 

@@ -20,7 +20,7 @@ _MOST_ROWS = 20  # a longer breakdown is only in the page and in JSON
 
 
 def value_text(figure: Figure, value: float | None) -> str:
-    """One value for people: ``83%``, ``1.42``, or a dash where there is none."""
+    """One value for display: ``83%``, ``1.42``, or a dash where there is none."""
     if value is None:
         return "-"
     if figure.measure.percent:
@@ -29,7 +29,7 @@ def value_text(figure: Figure, value: float | None) -> str:
 
 
 def interval_text(figure: Figure) -> str:
-    """The interval for people: ``71% to 92%``.
+    """The interval for display: ``71% to 92%``.
 
     Empty where all draws agree: with nothing found in a few cases, the bootstrap would suggest certainty.
     """

@@ -30,7 +30,7 @@ class Measure:
 
     Attributes:
         key: Its name in JSON.
-        title: Its name for people.
+        title: Its displayed name.
         part, whole: The counts of which it is the ratio.
         minus: A second such pair, whose ratio is subtracted.
         percent: Whether it is a share; else a mean.

@@ -27,7 +27,7 @@ _CATEGORIES = frozenset(category.value for category in Category)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """One finding; everything but the fingerprint is for people."""
+    """One finding; everything but the fingerprint is for display."""
 
     path: str
     category: str

@@ -33,7 +33,7 @@ class Dismissal:
 
     Attributes:
         fingerprint: ``Finding.fingerprint``: it survives moves of the line.
-        path, line_text, category, severity, message: The finding, for people.
+        path, line_text, category, severity, message: The finding, for display.
         model: The model's name.
         reason: The user's; may be empty.
         made: When it was dismissed, as ISO 8601.

@@ -153,3 +153,34 @@ def test_what_is_kept_is_json_in_ascii(staged: Repo) -> None:
     data = (staged.root / ".git" / "reviewer" / "last.json").read_bytes()
     assert data.isascii()
     assert json.loads(data)["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("made", "yesterday"),
+        ("head", "--output=x"),
+        ("findings.id", "x1"),
+        ("findings.id", 1),
+        ("findings.language", "nonsense"),
+        ("findings.blob", "--textconv"),
+        ("findings.line", float("inf")),
+        ("findings.path", "\ud800"),
+        ("findings.suggestion.replacement", "\ud800"),
+        ("findings.suggestion.start", "1e999"),
+        ("findings.suggestion.kind", "other"),
+        ("findings.suggestion", [1]),
+    ],
+)
+def test_a_forged_review_is_refused(staged: Repo, part: str, value: object) -> None:
+    review(staged, Fix("a.py", 1, 1, "x"))
+    file = staged.root / ".git" / "reviewer" / "last.json"
+    document = json.loads(file.read_text())
+    place = document
+    *way, name = part.split(".")
+    for step in way:
+        place = place[step][0] if step == "findings" else place[step]
+    place[name] = value
+    file.write_text(json.dumps(document))
+    with pytest.raises(UsageError, match="damaged or from another version"):
+        last.load(staged.root / ".git")
