@@ -70,6 +70,15 @@ _ENGLISH = frozenset(
         without would""",
     )
 )
+# What a remark without such words is recognised by.
+_ENGLISH_REMARK = _ENGLISH | frozenset(
+    re.findall(
+        r"\w+",
+        """add avoid bad bug bugs check code consider error errors exception fails function handling incorrect input
+        invalid issue leak memory missing never possible potential refactor remove security unsafe unused use value
+        values variable wrong""",
+    )
+)
 _OTHER_LATIN = (
     frozenset(
         re.findall(
@@ -212,7 +221,7 @@ def _is_related(sentence: str, source: Source) -> bool:
 
 
 def _is_english(words: list[str], source: Source) -> bool:
-    """Whether a sentence must share a word with code: it has no sign of another language, or more of English."""
+    """Whether a sentence must share a word with code: it has words of English, and not more of another language."""
     prose = [word.lower() for word in words if word not in source.words]
     other = sum(word in _OTHER_LATIN or bool(_FOREIGN_LETTER.search(word)) for word in prose)
-    return not other or other <= sum(word in _ENGLISH for word in prose)
+    return 0 < sum(word in _ENGLISH_REMARK for word in prose) >= other

@@ -109,6 +109,7 @@ def source(code: str, path: str = "m.py") -> Source:
         ("return a / b", "Деление на ноль, если делитель равен нулю."),
         ("return a / b", "b가 0이면 0으로 나누기 오류가 발생합니다."),
         ("return a / b", "القسمة على صفر إذا كان المقام صفرًا."),
+        ("p->x = 3;", "Potentielle Nullzeiger-Dereferenzierung."),
         ("return a / b", "Une division par zéro est possible lorsque le diviseur est nul."),
         ("return a / b", "El divisor puede ser cero."),
         ("return a / b", "Bölen sıfır olabilir."),
@@ -135,6 +136,8 @@ def test_short_names_operators_and_every_language_are_grounded(code: str, senten
         "config/loader.py 파일을 가져오지 않습니다.",
         "It isn't what they'd want; that's all.",
         "The loop never terminates.",
+        "Missing error handling.",
+        "Possible memory leak.",
     ],
 )
 def test_names_of_other_code_are_found_in_every_language(sentence: str) -> None:
