@@ -96,8 +96,8 @@ class Checkouts:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._lock.release()  # Windows does not remove an open file
         remove(self.folder)
-        self._lock.release()
 
     def fresh(self, files: Mapping[str, bytes]) -> Path:
         """Make one more working copy.
@@ -238,7 +238,7 @@ def remove_leftovers() -> None:
                 from reviewer import processes
 
                 processes.end(None, folder.name, grace=_GRACE)
-                remove(folder)
+            remove(folder)
 
 
 def _lock(folder: Path) -> BaseFileLock:
