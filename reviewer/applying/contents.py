@@ -78,7 +78,7 @@ class WorkingTree:
         """Open the folder of a file step by step: whoever swaps one for a link in the meantime gains nothing."""
         parts = PurePosixPath(path).parts
         anchored = PurePosixPath(path).is_absolute() or (os.name == "nt" and PureWindowsPath(path).anchor)
-        if not parts or ".." in parts or anchored or "\0" in path:
+        if not parts or ".." in parts or anchored or "\0" in path or not _is_bytes(path):
             raise UsageError(f"{path} is not a path in the working tree")
         if any(_is_git_folder(part) for part in re.split(r"[/\\]", path)):
             raise UsageError(f"{path} is inside a git folder")
@@ -146,6 +146,15 @@ def _is_git_folder(name: str) -> bool:
     while (shorter := _NTFS_TAIL.sub("", plain)) != plain:
         plain = shorter
     return _GIT_FOLDER.fullmatch(plain) is not None
+
+
+def _is_bytes(path: str) -> bool:
+    """Whether a path stands for bytes, as those that ``diff.decode`` makes do."""
+    try:
+        diff.encode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

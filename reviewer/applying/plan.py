@@ -223,7 +223,7 @@ class Planner:
 
     def _encoding(self, path: str) -> str | None:
         """The attribute ``working-tree-encoding``: git stores UTF-8 for such a file."""
-        found = self._repository.command.attempt("check-attr", "-z", "working-tree-encoding", "--", path)
+        found = self._repository.command.attempt("check-attr", "-z", "working-tree-encoding", "--", native(path))
         value = found.out.decode("utf-8", "replace").split("\0")[2:3]
         return value[0] if found.status == 0 and value and value[0] not in {"unspecified", "unset", "set"} else None
 

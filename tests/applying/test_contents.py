@@ -44,7 +44,7 @@ def tree(repo: Repo) -> WorkingTree:
         ".git/hooks/pre-commit", ".GIT/config", ".Git/config", "sub/.git/config", ".git./config", ".git /config",
         ".git . ./config", "git~1/config", "GIT~2/config", ".git::$INDEX_ALLOCATION/config", ".git:stream/config",
         ".g\u200cit/config", ".git\ufeff/config", ".git\\config", "a\\.git\\config", ".git", "sub/.git",
-        "./.git/config", "sub/../.git/config", "../outside", "/etc/passwd", "C:\\x", "", "a\0b",
+        "./.git/config", "sub/../.git/config", "../outside", "/etc/passwd", "C:\\x", "", "a\0b", "\ud800",
     ],
 )  # fmt: skip
 def test_git_folders_and_the_outside_are_refused_in_every_spelling(repo: Repo, path: str) -> None:
