@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PRIVATE = 0o600
@@ -47,28 +47,37 @@ def write(
     """
     path = path.resolve() if follow_link else path.absolute()
     content = data.encode() if isinstance(data, str) else data
-    with _opened(path.parent, below) as folder:
-        # Without support for folder handles (Windows) ``folder`` is None and full paths are used.
-        target = path.name if folder is not None else str(path)
-        temporary = target.removesuffix(path.name) + f".{os.urandom(8).hex()}.tmp"
-        mode = _mode(target, folder) if mode is None else mode
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | getattr(os, "O_BINARY", 0)
-        handle = os.open(temporary, flags, 0o666 if mode is None else PRIVATE, dir_fd=folder)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                if mode is not None and hasattr(os, "fchmod"):
-                    os.fchmod(handle, mode)
-                stream.write(content)
-                if sync:
-                    stream.flush()
-                    os.fsync(handle)
-            os.replace(temporary, target, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary, dir_fd=folder)
-            raise
-        if sync and folder is not None:
-            os.fsync(folder)
+    with opened(path.parent, below) as folder:
+        write_at(folder, path, content, mode=mode, sync=sync)
+
+
+def write_at(folder: int | None, path: Path, content: bytes, *, mode: int | None = None, sync: bool = False) -> None:
+    """Write a file atomically into a folder that ``opened`` gave; ``write`` describes the other arguments.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    # Without support for folder handles (Windows) ``folder`` is None and full paths are used.
+    target = path.name if folder is not None else str(path)
+    temporary = target.removesuffix(path.name) + f".{os.urandom(8).hex()}.tmp"
+    mode = _mode(target, folder) if mode is None else mode
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | getattr(os, "O_BINARY", 0)
+    handle = os.open(temporary, flags, 0o666 if mode is None else PRIVATE, dir_fd=folder)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(handle, mode)
+            stream.write(content)
+            if sync:
+                stream.flush()
+                os.fsync(handle)
+        os.replace(temporary, target, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+    if sync and folder is not None:
+        os.fsync(folder)
 
 
 def read_private(path: Path, limit: int = 1 << 20) -> bytes:
@@ -133,24 +142,42 @@ def _mode(target: str, folder: int | None) -> int | None:
 
 
 @contextmanager
-def _opened(folder: Path, below: Path | None) -> Iterator[int | None]:
-    """Open a folder step by step, so that swapping one for a link in the meantime gains nothing."""
+def opened(
+    folder: Path, below: Path | None, check: Callable[[os.stat_result], None] = lambda _: None
+) -> Iterator[int | None]:
+    """Open a folder step by step, so that swapping one for a link in the meantime gains nothing.
+
+    Args:
+        folder: What to open.
+        below: A trusted folder that contains it; None trusts ``folder`` itself.
+        check: Receives the status of each folder on the way, and raises for one that must not be entered.
+
+    Yields:
+        A handle, or None where the system has no handles of folders.
+
+    Raises:
+        OSError: A folder is missing or a link.
+        ValueError: ``folder`` is not below ``below``.
+    """
     parts = () if below is None else folder.relative_to(below.absolute()).parts
     if ".." in parts:
         raise ValueError(f"{folder} leads out of {below}")
     start = folder if below is None else below
     if os.open not in os.supports_dir_fd:
         for count in range(len(parts)):
-            if start.joinpath(*parts[: count + 1]).is_symlink():
+            inner = start.joinpath(*parts[: count + 1])
+            if inner.is_symlink():
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
+            check(inner.stat())
         yield None
         return
     handle = os.open(start, _FOLDER)
     try:
         for name in parts:
-            inner = os.open(name, _FOLDER | _NO_LINK, dir_fd=handle)
+            inner_handle = os.open(name, _FOLDER | _NO_LINK, dir_fd=handle)
             os.close(handle)
-            handle = inner
+            handle = inner_handle
+            check(os.fstat(handle))
         yield handle
     finally:
         os.close(handle)

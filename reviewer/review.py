@@ -11,10 +11,10 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from reviewer import evidence, paths, silencing, summarise
+from reviewer import evidence, silencing, summarise
 from reviewer.asking import ask, skill
 from reviewer.asking.answers import Answerer
-from reviewer.cache import AnswerCache
+from reviewer.cache import AnswerCache, default_path
 from reviewer.checking import check, check_evidence
 from reviewer.config.repository import RepositoryFiles
 from reviewer.context import Surroundings
@@ -89,7 +89,7 @@ async def review_change(
         profile = await manager.profile()
         prompts = Prompts(profile, files.prompts, own_rules, finds=skill.finds(settings.model_findings, profile))
         selection = fitted(whole, prompts.unit_chars)
-        cache = AnswerCache(paths.cache_dir() / "answers.sqlite3") if settings.cache else None
+        cache = AnswerCache(default_path()) if settings.cache else None
         answerer = Answerer(manager, profile, cache=cache, progress=progress, wait=wait, deadline=deadline)
         around = Surroundings(prompts.extent if settings.context == "auto" else settings.context, source.read)
         faults = facts.unfixed if settings.fixes else ()
@@ -104,7 +104,13 @@ async def review_change(
         )
         findings = await asyncio.to_thread(facts.with_fixes, faults, replies.fixes)
         units, remarks = check(
-            replies, findings, source.read, examples=prompts.examples, settings=settings, silences=silences
+            replies,
+            findings,
+            source.read,
+            examples=prompts.examples,
+            bounds=profile.bounds,
+            settings=settings,
+            silences=silences,
         )
         summary = summarise.NOTHING
         if summarise.wanted(settings.summary, profile, units, message=message):

@@ -11,10 +11,11 @@ import pytest
 from reviewer import diff
 from reviewer.config import Settings
 from reviewer.config.repository import RepositoryFiles
-from reviewer.errors import EngineUnreachableError
+from reviewer.errors import EngineUnreachableError, TemplateError
 from reviewer.finding import Mark, Review, Severity, Silence, SilencedBy, UnitStatus
 from reviewer.git import Repository
-from reviewer.report import gate
+from reviewer.report import gate, github, summary
+from reviewer.report.options import RenderOptions
 from reviewer.review import review_change
 from reviewer.selection.source import ChangeSource, from_repository
 from reviewer.silencing import baseline
@@ -53,9 +54,9 @@ def change_of(repo: Repo, before: Mapping[str, str], after: Mapping[str, str]) -
 
 
 async def run(engine: FakeEngine, change: diff.Change, texts: Mapping[str, str], **options: Any) -> Review:
-    deadline, known = options.pop("deadline", None), options.pop("known", None)
+    deadline, known, prompts = (options.pop(name, None) for name in ("deadline", "known", "prompts"))
     settings = Settings(model_findings="on", url=engine.endpoint.url, **options)
-    files = RepositoryFiles(baseline=None if known is None else known.encode())
+    files = RepositoryFiles(baseline=None if known is None else known.encode(), prompts=prompts or {})
     return await review_change(ChangeSource(change, texts.get), settings, files=files, deadline=deadline)
 
 
@@ -178,7 +179,7 @@ async def test_a_deadline_keeps_what_is_there(repo: Repo) -> None:
     with FakeEngine(Script(rules=[slow, reply(finding())]), tcp=True) as engine:
         review = await run(engine, change, texts, deadline=2.0)
     assert len(review.shown) == 1
-    assert review.not_read[0].reason == "the time budget was over"
+    assert review.not_read[0].reason == "the time budget was exceeded"
 
 
 async def test_an_engine_that_hangs_is_given_up(repo: Repo) -> None:
@@ -299,3 +300,45 @@ async def test_what_stands_beside_a_unit_is_the_first_to_go(repo: Repo) -> None:
     assert [unit.status for unit in review.units] == [UnitStatus.READ], "the lines under review are read whole"
     assert "For reference" in first["body"]["messages"][-1]["content"]
     assert "For reference" not in second["body"]["messages"][-1]["content"]
+
+
+async def test_a_line_beyond_any_context_is_that_units_trouble(repo: Repo) -> None:
+    long = "word " * 500_000  # 2.5 MB
+    texts = {"long.md": f"# Title\n{long}\n", "stats.py": AFTER}
+    change = change_of(repo, {"stats.py": BEFORE}, texts)
+    with FakeEngine(Script(rules=[reply(finding())]), tcp=True) as engine:
+        review = await run(engine, change, texts)
+    assert [one.path for one in review.shown] == ["stats.py"]
+    assert {one.path for one in review.not_read} == {"long.md"}
+    assert [one.reason for one in review.not_read] == ["a line is longer than 1,000,000 characters"]
+
+
+async def test_a_template_that_fails_for_one_language_leaves_the_others(repo: Repo) -> None:
+    texts = {"a.sh": "echo $1\n", "stats.py": AFTER}
+    change = change_of(repo, {"stats.py": BEFORE}, texts)
+    prompts = {"review/shell.j2": "{{ nonsense }}"}
+    with FakeEngine(Script(rules=[reply(finding())]), tcp=True) as engine:
+        review = await run(engine, change, texts, prompts=prompts)
+        assert [one.path for one in review.shown] == ["stats.py"]
+        (unit,) = review.not_read
+        assert (unit.path, "review/shell.j2:1: 'nonsense' is undefined" in unit.reason) == ("a.sh", True)
+        # Where nothing can be asked, the template is to blame.
+        shell = diff.Change(change.subject, tuple(one for one in change.files if one.path == "a.sh"))
+        with pytest.raises(TemplateError, match="nonsense"):
+            await run(engine, shell, texts, prompts=prompts)
+
+
+async def test_many_units_of_a_file_with_one_reason_are_one_line(repo: Repo) -> None:
+    lines = [f"line {number} " + "x" * 13_000 for number in range(60)]
+    texts = {"data.md": "\n".join(lines) + "\n", "stats.py": AFTER}
+    change = change_of(repo, {"stats.py": BEFORE}, texts)
+    rules = [
+        Rule(match=f"line {number} x", status=400, text=f"maximum context length exceeded by {number + 7} tokens")
+        for number in range(60)
+    ]
+    with FakeEngine(Script(rules=[*rules, reply(finding())]), tcp=True) as engine:
+        review = await run(engine, change, texts)
+    assert len(review.shown) == 1
+    assert len(review.not_read) == 60
+    assert summary.not_read(review) == (("data.md (60 hunks)", "it does not fit the model's context"),)
+    assert github.render(review, RenderOptions()).count("not reviewed") == 1

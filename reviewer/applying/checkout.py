@@ -1,16 +1,18 @@
-"""Working copies of the reviewed state in a temporary folder, for commands that try a fix out.
+"""Working copies of the reviewed state in a temporary folder, for commands that try a fix.
 
 Each is a small repository of its own that borrows the user's objects: git commands work in it, and nothing that runs
-there can reach the user's index, refs or list of worktrees. Nothing is written into the user's repository, so there
-is nothing to clean up in it, whatever happens.
+there can reach the user's index, refs or list of worktrees. Nothing is written into the user's repository. What a
+killed process leaves in the temporary folder is removed by the next one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -21,19 +23,21 @@ from reviewer.git.command import Command, native, text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from filelock import BaseFileLock
+
     from reviewer.git import Repository
 
-# What git tells a process about the repository that it is to use (git rev-parse --local-env-vars), and what hooks hear.
+# The variables by which git names a repository (git rev-parse --local-env-vars), and those of its hooks.
 LOCAL_VARIABLES = frozenset({
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_CONFIG", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS",
     "GIT_DIR", "GIT_GRAFT_FILE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_INTERNAL_SUPER_PREFIX",
     "GIT_NO_REPLACE_OBJECTS", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_QUARANTINE_PATH", "GIT_REFLOG_ACTION",
     "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
 })  # fmt: skip
-# Settings of the repository's own that decide what its files look like.
+# Settings of the repository that affect the contents of its files.
 _SHAPING = r"^(core\.(autocrlf|eol|safecrlf|symlinks|filemode|ignorecase|precomposeunicode)|filter\..*)$"
-# Git would start a daemon for a folder that is gone in a minute, split the index into the user's git folder, or run
-# the user's post-index-change hook.
+# Git must not start a daemon for a temporary folder, split the index into the user's git folder, or run the user's
+# post-index-change hook.
 _CALM = (
     *("-c", "core.fsmonitor=false"),
     *("-c", "core.untrackedCache=false"),
@@ -41,19 +45,26 @@ _CALM = (
     *("-c", f"core.hooksPath={os.devnull}"),
 )
 _SHA256_DIGITS = 64
+_PREFIX = "reviewer-check-"
+_GRACE = 2.0  # seconds between asking a process to end and killing it
+_UNLOCKED = 3600.0  # seconds after which a folder without a lock is a leftover
 
 
 class Checkouts:
     """Makes working copies of one state; a context manager that removes them all.
 
     Args:
-        repository: Whose state.
-        kind: The index's, the working tree's (tracked files), or a commit's.
+        repository: The user's repository.
+        kind: Which state: the index, the working tree (tracked files), or a commit.
         head: Object id of that commit.
+
+    Attributes:
+        folder: Where they are.
+        marker: For ``processes``: identifies what is run in them.
 
     Raises:
         UsageError: The temporary folder cannot be written.
-        GitError: The state cannot be had, as in the middle of a merge.
+        GitError: The state cannot be copied, as in the middle of a merge.
     """
 
     def __init__(self, repository: Repository, kind: TargetKind, head: str | None) -> None:
@@ -63,10 +74,14 @@ class Checkouts:
         self._count = 0
 
     def __enter__(self) -> Self:
+        remove_leftovers()
         try:
-            self.folder = Path(tempfile.mkdtemp(prefix="reviewer-check-")).resolve()
+            self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+            self.marker = self.folder.name
+            self._lock = _lock(self.folder)
+            self._lock.acquire()
         except OSError as problem:
-            raise UsageError(f"no temporary folder can be made: {problem.strerror}") from problem
+            raise UsageError(f"cannot make a temporary folder: {problem.strerror}") from problem
         try:
             self._objects = self.folder / "objects"
             self._objects.mkdir()
@@ -76,21 +91,22 @@ class Checkouts:
             self._config = self._shaping_config()
             self._commit = self._find_commit()
         except BaseException:
-            remove(self.folder)
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._lock.release()  # Windows does not remove an open file
         remove(self.folder)
 
     def fresh(self, files: Mapping[str, bytes]) -> Path:
         """Make one more working copy.
 
         Args:
-            files: Contents of some files in place of the state's.
+            files: Contents that replace those of some files.
 
         Returns:
-            Its top folder, named as the user's own.
+            Its top folder, with the name of the user's.
         """
         self._count += 1
         root = self.folder / str(self._count) / (self._repository.root.name or "checkout")
@@ -98,18 +114,18 @@ class Checkouts:
         self._make_repository(root)
         git = Command(root, self._environment(root))
         git.run(*_CALM, "read-tree", "--no-sparse-checkout", self._tree)
-        # The user's own repository is asked to write the files: its attributes and filters decide.
+        # In the user's repository, because its attributes and filters apply.
         git.run(*_CALM, "checkout-index", "--all", "--force", "--index", "--quiet")
         for path, data in files.items():
             _put(root / native(path), data, self._repository.root / native(path))
         return root
 
     def discard(self, root: Path) -> None:
-        """Remove one, since builds can be large."""
+        """Remove one working copy: builds can be large."""
         remove(root.parent)
 
     def _write_tree(self) -> str:
-        """The state as a tree, written into objects of our own."""
+        """Write the state as a tree into the temporary folder, and return its id."""
         if self._kind in (TargetKind.COMMIT, TargetKind.RANGE):
             return str(self._head)
         git = self._repository.command
@@ -141,7 +157,7 @@ class Checkouts:
         }
 
     def _object_folders(self) -> dict[str, str]:
-        """Write objects to our folder and read them from the user's as well."""
+        """Write objects to the temporary folder and read them from the user's repository as well."""
         return {
             "GIT_OBJECT_DIRECTORY": str(self._objects),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": _listed(self._borrowed),
@@ -170,7 +186,7 @@ class Checkouts:
         return [(name, value or "true") for name, _, value in (entry.partition("\n") for entry in entries)]
 
     def _find_commit(self) -> str | None:
-        """What HEAD is in a working copy: the commit under review, or the one that it would follow."""
+        """HEAD of a working copy: the commit under review, or its parent-to-be."""
         revision = self._head if self._kind in (TargetKind.COMMIT, TargetKind.RANGE) else "HEAD"
         found = self._repository.command.attempt("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         return text(found.out) if found.status == 0 else None
@@ -185,13 +201,13 @@ def _put(file: Path, data: bytes, like: Path) -> None:
 
 
 def _listed(folder: Path) -> str:
-    """A folder as an entry of git's lists, in which a colon would end it."""
+    """Quote a folder for git's lists, in which a colon separates entries."""
     name = str(folder)
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' if os.pathsep in name or '"' in name else name
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder with all that is in it, folders that forbid it (as Go's module cache has) included."""
+    """Remove a folder and its contents, including read-only folders such as those of Go's module cache."""
     shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         return
@@ -201,3 +217,31 @@ def remove(folder: Path) -> None:
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | stat.S_IRWXU)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers() -> None:
+    """End the processes and remove the copies of a run that was killed, of this user in this temporary folder."""
+    from filelock import Timeout
+
+    for folder in Path(tempfile.gettempdir()).resolve().glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError, Timeout):
+            status = folder.lstat()
+            if not stat.S_ISDIR(status.st_mode) or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
+                continue
+            lock = _lock(folder)
+            if not Path(lock.lock_file).exists():
+                # Another process may be about to lock it.
+                if time.time() - status.st_mtime > _UNLOCKED:
+                    remove(folder)
+                continue
+            with lock.acquire(timeout=0):  # held by the process that made it, for as long as it lives
+                from reviewer import processes
+
+                processes.end(None, folder.name, grace=_GRACE)
+            remove(folder)
+
+
+def _lock(folder: Path) -> BaseFileLock:
+    from filelock import FileLock
+
+    return FileLock(folder / "lock")

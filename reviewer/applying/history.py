@@ -1,7 +1,7 @@
-"""What was written into the working tree, one patch at a time, and how to take the newest back.
+"""The patches that were applied to the working tree, and how to undo the newest.
 
-Each patch is two files in the git folder: ``applied/0001.patch``, for people and for ``git apply -R``, and
-``applied/0001.json``, which has the bytes that lay in each file before and after, so that undoing needs no guess.
+Each patch is two files in the git folder: ``applied/0001.patch``, for reading and for ``git apply -R``, and
+``applied/0001.json``, with the bytes of each file before and after, so that undoing is exact.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-import os
 import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reviewer import untrusted
-from reviewer.applying import files
-from reviewer.applying.blobs import encode
-from reviewer.diff import decode
+from reviewer import files, untrusted
+from reviewer.applying.contents import WorkingTree
+from reviewer.diff import decode, encode
 from reviewer.errors import UsageError
 from reviewer.paths import GIT_FOLDER
 
@@ -26,9 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewer.applying.plan import Plan
+    from reviewer.git import Repository
 
 _KEPT = 20  # patches that can be undone, the newest last
-_WAIT = 10.0  # seconds for another process of ours that writes
+_WAIT = 10.0  # seconds for another reviewer process that writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +40,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One patch that was written.
+    """One patch that was applied.
 
     Attributes:
         number: Counts up.
-        review: When the review that it comes from was made.
-        subject: What that review was about, for people.
+        review: When its review was made.
+        subject: What was reviewed, for display.
         ids: The suggestions.
-        made: When it was written, as ISO 8601.
+        made: When it was applied, as ISO 8601.
     """
 
     number: int
@@ -60,16 +59,11 @@ class Applied:
 
 
 class History:
-    """The patches that were written into one working tree.
+    """The patches that were applied to one working tree."""
 
-    Args:
-        root: Its top folder.
-        git_dir: Its own git folder.
-    """
-
-    def __init__(self, root: Path, git_dir: Path) -> None:
-        self._root = root
-        self._home = git_dir / GIT_FOLDER
+    def __init__(self, repository: Repository) -> None:
+        self._tree = WorkingTree(repository)
+        self._home = repository.git_dir / GIT_FOLDER
         self._folder = self._home / "applied"
 
     def all(self) -> list[Applied]:
@@ -77,7 +71,7 @@ class History:
         return [one for one in map(self._read, self._numbers()) if one is not None]
 
     def patch_file(self, applied: Applied) -> Path:
-        """Where its patch lies."""
+        """The file of its patch."""
         return self._folder / f"{applied.number:04}.patch"
 
     def write(self, plan: Plan, review: str, subject: str) -> Applied:
@@ -100,7 +94,7 @@ class History:
                 files={file.path: Written(file.before, file.after) for file in plan.files},
                 made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             )
-            # Recorded first: what is in a file can always be undone.
+            # Recorded first, so that every change can be undone.
             self._record(applied, plan.patch)
             try:
                 self._replace_all({path: (one.before, one.after) for path, one in applied.files.items()})
@@ -112,7 +106,7 @@ class History:
         return applied
 
     def undo(self) -> Applied:
-        """Take the newest patch back.
+        """Undo the newest patch.
 
         Raises:
             UsageError: There is none, or a file has changed since; nothing is written then.
@@ -120,20 +114,20 @@ class History:
         with self._alone():
             patches = self.all()
             if not patches:
-                raise UsageError("nothing was applied here, so there is nothing to undo")
+                raise UsageError("nothing to undo")
             newest = patches[-1]
             wanted = {}
             changed = []
             for path, one in newest.files.items():
-                there = files.read(self._root, path)
+                there = self._tree.read(path)
                 if there == one.after:
                     wanted[path] = (one.after, one.before)
-                elif there != one.before:  # else somebody has taken it back already
+                elif there != one.before:  # else it was undone by hand
                     changed.append(path)
             if changed:
                 raise UsageError(
-                    f"{', '.join(changed)} changed after {', '.join(newest.ids)} had been applied; nothing is undone",
-                    hint=f"to try it anyway: git apply -R {shlex.quote(str(self.patch_file(newest)))}",
+                    f"cannot undo {', '.join(newest.ids)}: {', '.join(changed)} changed since",
+                    hint=f"to try anyway: git apply -R {shlex.quote(str(self.patch_file(newest)))}",
                 )
             self._replace_all(wanted)
             self._forget(newest.number)
@@ -143,12 +137,12 @@ class History:
         done: list[str] = []
         try:
             for path, (before, after) in wanted.items():
-                files.replace(self._root, path, before, after)
+                self._tree.replace(path, before, after)
                 done.append(path)
         except BaseException:
             for path in done:
                 with contextlib.suppress(UsageError):
-                    files.replace(self._root, path, wanted[path][1], wanted[path][0])
+                    self._tree.replace(path, wanted[path][1], wanted[path][0])
             raise
 
     @contextlib.contextmanager
@@ -160,7 +154,7 @@ class History:
             lock = FileLock(self._home / "apply.lock", timeout=_WAIT)
             lock.acquire()
         except Timeout:
-            raise UsageError("another reviewer apply is writing in this working tree") from None
+            raise UsageError("another 'reviewer apply' is running in this working tree") from None
         except OSError as problem:
             raise UsageError(f"cannot write in {self._home}: {problem.strerror}") from problem
         try:
@@ -186,8 +180,8 @@ class History:
                 {path: Written(encode(one["before"]), encode(one["after"])) for path, one in document["files"].items()},
                 document["made"],
             )
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            return None  # gone meanwhile, or another version's
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return None  # removed in the meantime, or written by another version
 
     def _record(self, applied: Applied, patch: str) -> None:
         document: dict[str, Any] = {
@@ -195,14 +189,14 @@ class History:
             "subject": applied.subject,
             "ids": applied.ids,
             "made": applied.made,
-            # Every byte survives: those that are no UTF-8 become surrogates, which JSON escapes.
+            # Exact: bytes that are not UTF-8 become surrogates, which JSON escapes.
             "files": {
                 path: {"before": decode(one.before), "after": decode(one.after)} for path, one in applied.files.items()
             },
         }
         try:
-            _private(self.patch_file(applied), encode(patch))
-            _private(self._path(applied.number), json.dumps(document).encode("ascii"))
+            files.write(self.patch_file(applied), encode(patch))
+            files.write(self._path(applied.number), json.dumps(document))
         except OSError as problem:
             raise UsageError(f"cannot write in {self._folder}: {problem.strerror}") from problem
 
@@ -213,8 +207,3 @@ class History:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:04}.json"
-
-
-def _private(path: Path, data: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)

@@ -1,23 +1,23 @@
-"""The last review of a working tree, kept in its git folder, so that ``r1`` means something to the next command.
+"""The last review of a working tree, kept in its git folder, so that the next command knows what ``r1`` is.
 
-Unlike the JSON report it is not masked: a suggestion must be written as the model gave it. It quotes nothing but the
-code, whose blobs lie in the same folder, and only its owner can read it.
+Unlike the JSON report it is not masked: a suggestion must be written as the model gave it. It quotes only code whose
+blobs are in the same folder, and only its owner can read it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
-import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reviewer import untrusted
-from reviewer.applying.blobs import Blobs
+from reviewer import diff, files, untrusted
+from reviewer.applying.contents import Blobs
 from reviewer.errors import GitError, UsageError
 from reviewer.finding import Category, Finding, Severity, Suggestion, SuggestionKind
 from reviewer.git import TargetKind
+from reviewer.languages import LANGUAGES
 from reviewer.paths import GIT_FOLDER
 from reviewer.report import view
 
@@ -31,17 +31,19 @@ if TYPE_CHECKING:
 _VERSION = 1
 _NAME = "last.json"
 _AGAIN = "reviewer review"
+_ID = re.compile(r"r\d{1,9}")
+_OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFinding:
-    """One finding of the review, under the id that the report gave it.
+    """One finding of the review.
 
     Attributes:
-        id: ``r1``, ``r2``, …
+        id: As the report shows it: ``r1``, ``r2``, …
         finding: As it was shown; without a suggestion where that was not shown.
         language: Name of the file's language.
-        blob: Object id that git gives to the reviewed text; empty where there is no such text or no suggestion.
+        blob: Object id of the reviewed text; empty where there is no such text or no suggestion.
         masked: Whether a secret was masked in the suggestion, so that it must not be written.
     """
 
@@ -58,10 +60,10 @@ class LastReview:
 
     Attributes:
         made: When, as ISO 8601.
-        subject: What was reviewed, for people.
-        kind: What kind of thing that was.
+        subject: What was reviewed, for display.
+        kind: Whether that was the index, the working tree, a commit, …
         head: Object id of its new side; None for the index and the working tree.
-        model: Who found it.
+        model: The model's name.
     """
 
     made: str
@@ -77,10 +79,10 @@ class LastReview:
         return (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(self.made)).total_seconds()
 
     def find(self, ids: Iterable[str]) -> tuple[KeptFinding, ...]:
-        """Return findings by id or fingerprint, each once, in the order in which they are named.
+        """Return findings by id or fingerprint, each once, in the order given.
 
         Raises:
-            UsageError: One is not there.
+            UsageError: One is unknown.
         """
         names = {one.finding.fingerprint: one for one in reversed(self.findings)}
         names |= {one.id: one for one in self.findings}
@@ -88,13 +90,13 @@ class LastReview:
         for name in ids:
             one = names.get(name.lower().strip("[]"))
             if one is None:
-                raise UsageError(f"the last review, of {self.subject}, has no {name}", hint=self._choice())
+                raise UsageError(f"no finding {name} in the last review ({self.subject})", hint=self._choice())
             found.setdefault(one.id, one)
         return tuple(found.values())
 
     def _choice(self) -> str:
         if not self.findings:
-            return "It found nothing."
+            return "It has no findings."
         first, last = self.findings[0].id, self.findings[-1].id
         return f"It has {first}." if first == last else f"It has {first} to {last}."
 
@@ -107,7 +109,7 @@ def keep(
     *,
     masked: Collection[str] = (),
 ) -> bool:
-    """Keep a review in place of the one before it.
+    """Keep a review, replacing the one before it.
 
     Args:
         repository: Where it was made.
@@ -117,7 +119,7 @@ def keep(
         masked: Ids of findings whose suggestion had a secret masked.
 
     Returns:
-        Whether it is kept; not where the git folder cannot be written, which is no reason to lose a review.
+        Whether it is kept; False where the git folder cannot be written, which must not fail the review.
     """
     try:
         document = {
@@ -129,7 +131,11 @@ def keep(
             "model": review.usage.model,
             "findings": list(_findings(repository, target, review, read, masked)),
         }
-        _write(repository.git_dir / GIT_FOLDER / _NAME, document)
+        if not repository.git_dir.is_dir():  # never bring back a repository that was deleted
+            return False
+        folder = repository.git_dir / GIT_FOLDER
+        folder.mkdir(exist_ok=True)
+        files.write(folder / _NAME, json.dumps(document, indent=1))
     except (OSError, GitError):
         return False
     return True
@@ -139,26 +145,26 @@ def load(git_dir: Path) -> LastReview:
     """Read the last review of a working tree.
 
     Raises:
-        UsageError: There is none, or it is another version's.
+        UsageError: There is none, or it cannot be read.
     """
     try:
         document = untrusted.parse_json((git_dir / GIT_FOLDER / _NAME).read_bytes())
         if document["version"] != _VERSION:
             raise ValueError(document["version"])
         return LastReview(
-            made=document["made"],
-            subject=document["subject"],
+            made=dt.datetime.fromisoformat(document["made"]).astimezone(dt.UTC).isoformat(timespec="milliseconds"),
+            subject=str(document["subject"]),
             kind=TargetKind(document["kind"]),
-            head=document["head"],
-            model=document["model"],
+            head=None if document["head"] is None else _object(document["head"]),
+            model=str(document["model"]),
             findings=tuple(_kept(one) for one in document["findings"]),
         )
     except FileNotFoundError as problem:
-        raise UsageError("nothing was reviewed here yet", hint=_AGAIN) from problem
+        raise UsageError("no review yet in this working tree", hint=_AGAIN) from problem
     except OSError as problem:
-        raise UsageError(f"the last review cannot be read: {problem.strerror}", hint=_AGAIN) from problem
-    except (ValueError, LookupError, TypeError) as problem:
-        raise UsageError("the last review was kept by another version, or is damaged", hint=_AGAIN) from problem
+        raise UsageError(f"cannot read the last review: {problem.strerror}", hint=_AGAIN) from problem
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as problem:
+        raise UsageError("the last review is damaged or from another version", hint=_AGAIN) from problem
 
 
 def _findings(
@@ -208,16 +214,23 @@ def _record(number: str, finding: Finding, suggestion: Suggestion | None, langua
 
 
 def _kept(one: dict[str, Any]) -> KeptFinding:
-    told = one["suggestion"]
-    suggestion = told and Suggestion(
-        start=int(told["start"]),
-        end=int(told["end"]),
-        replacement=str(told["replacement"]),
-        original=str(told["original"]),
-        kind=SuggestionKind(told["kind"]),
+    """Read one finding.
+
+    Raises:
+        ValueError, LookupError, TypeError, ArithmeticError: It is not one.
+    """
+    if not _ID.fullmatch(one["id"]) or one["language"] not in LANGUAGES:
+        raise ValueError(one["id"])
+    kept = one["suggestion"]
+    suggestion = kept and Suggestion(
+        start=int(kept["start"]),
+        end=int(kept["end"]),
+        replacement=_text(kept["replacement"]),
+        original=_text(kept["original"]),
+        kind=SuggestionKind(kept["kind"]),
     )
     finding = Finding(
-        path=str(one["path"]),
+        path=_text(one["path"]),
         line=int(one["line"]),
         severity=Severity(one["severity"]),
         category=Category(one["category"]),
@@ -226,20 +239,17 @@ def _kept(one: dict[str, Any]) -> KeptFinding:
         scope=str(one["scope"]),
         suggestion=suggestion,
     )
-    return KeptFinding(str(one["id"]), finding, str(one["language"]), str(one["blob"]), bool(one["masked"]))
+    return KeptFinding(one["id"], finding, one["language"], one["blob"] and _object(one["blob"]), bool(one["masked"]))
 
 
-def _write(path: Path, document: dict[str, Any]) -> None:
-    if not path.parent.parent.is_dir():  # never bring a repository back that was deleted
-        raise FileNotFoundError(path.parent.parent)
-    path.parent.mkdir(exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        # Two processes never share an id, so what lies here is a dead one's.
-        with contextlib.suppress(FileNotFoundError):
-            aside.unlink()
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+def _object(name: str) -> str:
+    """Check an object id, which becomes an argument of git."""
+    if not _OBJECT.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
+def _text(value: object) -> str:
+    """Text that stands for bytes: it has no surrogates but those of ``diff.decode``."""
+    diff.encode(str(value))
+    return str(value)

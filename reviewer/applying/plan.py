@@ -1,26 +1,28 @@
-"""What the chosen suggestions make of the files of the working tree, decided before anything is written.
+"""How the chosen suggestions change the files of the working tree, decided before anything is written.
 
-A suggestion is for the text that was reviewed. It goes into a file of the working tree only where git would store
-exactly that text of it: the same bytes, or others that line endings and filters make the same. And the result is
-accepted only where git would store exactly the text that was shown.
+A suggestion is for the text that was reviewed. A file is changed only if git would store exactly that text for it:
+the same bytes, or others that line endings, encodings and filters turn into the same. And the result is accepted only
+if git would store exactly the text that was shown.
 """
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer.applying import edits, files, patch
-from reviewer.applying.blobs import Blobs, encode
-from reviewer.diff import decode
+from reviewer.applying import patch
+from reviewer.applying.contents import Blobs, WorkingTree
+from reviewer.diff import decode, encode
 from reviewer.errors import UsageError
 from reviewer.git import TargetKind
 from reviewer.git.command import native
 from reviewer.syntax import new_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reviewer.applying.history import Applied
     from reviewer.applying.last import KeptFinding, LastReview
@@ -30,13 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FilePlan:
-    """What becomes of one file.
+    """The change of one file.
 
     Attributes:
-        before: The bytes that lie in the working tree.
-        after: Those that will.
-        patch: The same as git would record it, as a unified diff; ``diff.decode``'s kind of text.
-        ids: The suggestions that it holds.
+        before: The bytes in the working tree.
+        after: The new bytes.
+        patch: The change as git would record it, a unified diff; text as ``diff.decode`` gives it.
+        ids: The suggestions that it applies.
     """
 
     path: str
@@ -48,7 +50,7 @@ class FilePlan:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why one suggestion is not applied, and what to do about it; ``settled`` where it is in the file already."""
+    """Why one suggestion is not applied, and what to do; ``settled`` if it is applied already."""
 
     id: str
     reason: str
@@ -58,7 +60,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of everything chosen."""
+    """The changes of all files, and what cannot be applied."""
 
     files: tuple[FilePlan, ...] = ()
     refusals: tuple[Refusal, ...] = ()
@@ -76,7 +78,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A file of the working tree that is what was reviewed, some suggestions of that review perhaps in it already."""
+    """A file of the working tree that is what was reviewed, with the suggestions that are applied to it already."""
 
     raw: bytes
     reviewed: str
@@ -84,23 +86,24 @@ class _Open:
 
 
 class Planner:
-    """Plans for one review; each file is looked at once.
+    """Plans for one review; each file is read once.
 
     Args:
         repository: Where the files are.
-        last: What was reviewed.
+        last: The review.
         applied: What was applied before.
     """
 
     def __init__(self, repository: Repository, last: LastReview, applied: Iterable[Applied]) -> None:
         self._repository = repository
         self._blobs = Blobs(repository)
+        self._tree = WorkingTree(repository)
         self._last = last
         self._applied = [one for one in applied if one.review == last.made]
         self._opened: dict[str, _Open | UsageError] = {}
 
     def plan(self, chosen: Sequence[KeptFinding]) -> Plan:
-        """Plan some suggestions together; an earlier one goes before a later one that it excludes."""
+        """Plan some suggestions together; of two that exclude each other, the earlier one is planned."""
         found: list[FilePlan] = []
         refusals: list[Refusal] = []
         for path in dict.fromkeys(one.finding.path for one in chosen):
@@ -124,8 +127,10 @@ class Planner:
             accepted = _accept(able, opened, refusals)
             return self._change(path, opened, accepted) if accepted else None
         except UsageError as problem:
-            told = {one.id for one in refusals}
-            refusals.extend(Refusal(one.id, problem.message, problem.hint or "") for one in able if one.id not in told)
+            refused = {one.id for one in refusals}
+            refusals.extend(
+                Refusal(one.id, problem.message, problem.hint or "") for one in able if one.id not in refused
+            )
             return None
 
     def _open(self, path: str, blob: str) -> _Open:
@@ -140,24 +145,25 @@ class Planner:
         return opened
 
     def _look(self, path: str, blob: str) -> _Open:
-        raw = files.read(self._repository.root, path)
+        raw = self._tree.read(path)
         reviewed = self._reviewed(path, blob, raw)
         if reviewed is not None:
             done = self._done(path)
             for there in (done, {}) if done else ({},):
-                text = edits.compose(reviewed, there.values())
+                text = patch.compose(reviewed, there.values())
                 if text is not None and self._stored_as(path, raw, text):
                     return _Open(raw, reviewed, there)
         raise self._changed(path, blob)
 
     def _reviewed(self, path: str, blob: str, raw: bytes) -> str | None:
-        """The text that was reviewed: a blob of the repository, or a file of the working tree, as it is or was."""
+        """The text that was reviewed: a blob of the repository, or the file of the working tree as it is or was."""
         stored = self._blobs.read(blob)
         if stored is not None:
             return stored
         earlier = [one.files[path].before for one in self._applied if path in one.files]
+        encoding = self._encoding(path)
         for data in (*earlier, raw):
-            for candidate in dict.fromkeys((data, data.replace(b"\r\n", b"\n"))):
+            for candidate in dict.fromkeys((data, data.replace(b"\r\n", b"\n"), *_as_utf8(data, encoding))):
                 if self._blobs.id_of(candidate) == blob:
                     return decode(candidate)
         return None
@@ -178,10 +184,10 @@ class Planner:
         again = "reviewer review" if staged else "review it again"
         if staged and self._is_staged(path, blob):
             return UsageError(
-                f"{path} has changes that are not staged, and what was reviewed is what is staged",
-                hint=f"stage them or set them aside, and review again: git add {shlex.quote(path)} && {again}",
+                f"{path} has changes that are not staged, but the staged content was reviewed",
+                hint=f"stage or stash them, then review again: git add {shlex.quote(path)} && {again}",
             )
-        return UsageError(f"{path} is not what was reviewed any more", hint=again)
+        return UsageError(f"{path} has changed since the review", hint=again)
 
     def _is_staged(self, path: str, blob: str) -> bool:
         found = self._repository.command.attempt("rev-parse", "--verify", "--quiet", native(f":0:{path}"))
@@ -189,38 +195,75 @@ class Planner:
 
     def _change(self, path: str, opened: _Open, accepted: Mapping[str, Suggestion]) -> FilePlan:
         done = opened.done.values()
-        before = edits.compose(opened.reviewed, done) or ""
-        chosen = [edits.shifted(one, done) for one in accepted.values()]
-        shown = edits.compose(before, chosen)
-        raw = edits.compose(decode(opened.raw), chosen)
-        if shown is None or raw is None:
-            raise UsageError(f"{path} has other lines where they should be replaced", hint="review it again")
-        after = encode(raw)
+        before = patch.compose(opened.reviewed, done) or ""
+        chosen = [patch.shifted(one, done) for one in accepted.values()]
+        shown = patch.compose(before, chosen)
+        after = self._edited(path, opened.raw, chosen)
+        if shown is None or after is None:
+            raise UsageError(f"{path} has other lines in the working tree than in git", hint="change it by hand")
         if not self._stored_as(path, after, shown):
             raise UsageError(
-                f"{path} goes through a filter on its way into git, which would make something else of it",
-                hint="change it by hand; the patch is: reviewer apply",
+                f"a filter or an encoding would make git store something else for {path}",
+                hint="change it by hand",
             )
         return FilePlan(path, opened.raw, after, patch.unified(path, before, chosen), tuple(accepted))
 
+    def _edited(self, path: str, raw: bytes, chosen: Sequence[Suggestion]) -> bytes | None:
+        """The bytes of the working tree with the suggestions; None where their lines are not there."""
+        encoding = self._encoding(path)
+        if encoding is None:
+            after = patch.compose(decode(raw), chosen)
+            return None if after is None else encode(after)
+        try:
+            mark, codec = _byte_order(raw, encoding)
+            after = patch.compose(raw[len(mark) :].decode(codec), chosen)
+            return None if after is None else mark + after.encode(codec)
+        except (LookupError, UnicodeError):
+            return None
+
+    def _encoding(self, path: str) -> str | None:
+        """The attribute ``working-tree-encoding``: git stores UTF-8 for such a file."""
+        found = self._repository.command.attempt("check-attr", "-z", "working-tree-encoding", "--", native(path))
+        value = found.out.decode("utf-8", "replace").split("\0")[2:3]
+        return value[0] if found.status == 0 and value and value[0] not in {"unspecified", "unset", "set"} else None
+
+
+def _byte_order(raw: bytes, encoding: str) -> tuple[bytes, str]:
+    """The byte order mark of a file, and Python's name for the encoding of the rest."""
+    name = encoding.lower().removesuffix("-bom").replace("_", "-")
+    marks = {"utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)}
+    little, big = marks.get(name[:6], (b"", b""))
+    mark = next((one for one in (little, big) if one and raw.startswith(one)), b"")
+    if name in marks:
+        name += "-le" if mark == little else "-be"
+    return mark, name
+
+
+def _as_utf8(raw: bytes, encoding: str | None) -> Iterator[bytes]:
+    """What git stores of a file with an encoding of its own."""
+    if encoding is not None:
+        with contextlib.suppress(LookupError, UnicodeError):
+            mark, codec = _byte_order(raw, encoding)
+            yield raw[len(mark) :].decode(codec).encode()
+
 
 def _unable(one: KeptFinding) -> tuple[str, str] | None:
-    """Why a finding has nothing to apply, wherever its file is."""
+    """Why a finding has nothing to apply, and what to do; None where it has."""
     if one.finding.suggestion is None:
-        return "it comes with no suggestion", ""
+        return "it has no suggestion", ""
     if one.masked:
-        return "it was stored with a secret masked, so the real text is not known", "review the commit again"
+        return "its exact text was not stored: it has a secret, or bytes that are not UTF-8", "review the commit again"
     if not one.blob:
-        return "a patch was reviewed, and no file goes with it", ""
+        return "a patch was reviewed, not a file", ""
     return None
 
 
 def _accept(able: Iterable[KeptFinding], opened: _Open, refusals: list[Refusal]) -> dict[str, Suggestion]:
-    """Those that go together, in the order chosen."""
+    """Those that can be applied together, in the order chosen."""
     accepted: dict[str, Suggestion] = {}
     for one in able:
         suggestion = one.finding.suggestion
-        assert suggestion is not None  # noqa: S101 - told by _unable
+        assert suggestion is not None  # noqa: S101 - _unable has checked it
         if one.id in opened.done:
             refusals.append(Refusal(one.id, "it is applied already", settled=True))
             continue
@@ -235,14 +278,14 @@ def _accept(able: Iterable[KeptFinding], opened: _Open, refusals: list[Refusal])
 def _excluded(one: KeptFinding, suggestion: Suggestion, opened: _Open, accepted: Mapping[str, Suggestion]) -> str:
     there = {**opened.done, **accepted}
     for number, other in there.items():
-        if edits.overlap(suggestion, other):
-            return f"it replaces lines that {number} replaces"
-    after = edits.compose(opened.reviewed, (*there.values(), suggestion))
+        if patch.overlap(suggestion, other):
+            return f"it replaces the same lines as {number}"
+    after = patch.compose(opened.reviewed, (*there.values(), suggestion))
     if after is None:
-        return "the lines that it replaces are not there"
-    # Each was parsed by itself when it was reviewed; two together can still break what neither breaks alone.
+        return "the lines that it replaces are missing"
+    # Each was parsed alone during the review; two together can still break what neither breaks alone.
     if (new_errors(one.language, opened.reviewed, after) or 0) > 0:
-        return f"the file would not parse with {' and '.join((*there, 'it'))}"
+        return f"the file does not parse with {' and '.join((*there, one.id))} together"
     return ""
 
 

@@ -22,20 +22,20 @@ ORIGINAL_ROOT = "REVIEWER_ORIGINAL_ROOT"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One run of the command: with which fixes, and what came of it; without any for the baseline."""
+    """One run of the command with some fixes; without any for the baseline."""
 
     ids: tuple[str, ...]
     run: Run
 
     @property
     def passed(self) -> bool:
-        """Whether the command ended with 0 in time."""
+        """Whether the command exited with 0 in time."""
         return self.run.outcome is Outcome.PASSED
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was tried, in order, and the fixes that passed together as the last run that passed had them."""
+    """What was tried, in order, and the fixes of the last run that passed."""
 
     steps: tuple[Step, ...] = ()
     kept: tuple[KeptFinding, ...] = ()
@@ -54,7 +54,7 @@ class Trial:
         command: A command line for the shell.
         timeout: In seconds.
         folder: Where it runs, below the top of the working tree.
-        original: The user's own working tree, named to the command.
+        original: The user's own working tree, passed to the command in an environment variable.
     """
 
     command: str
@@ -66,8 +66,8 @@ class Trial:
     def on(self, checkouts: Checkouts, files: Mapping[str, bytes]) -> Run:
         """Run the command once, in a working copy of its own.
 
-        A copy is never used twice: what one run leaves (caches, compiled files that are as old as the source to the
-        second) would decide about the next.
+        A copy is never used twice: what one run leaves behind (caches, compiled files with the timestamp of the
+        source) would affect the next.
         """
         root = checkouts.fresh(files)
         try:
@@ -75,7 +75,8 @@ class Trial:
             env = {name: value for name, value in self.environment.items() if name not in LOCAL_VARIABLES}
             env |= {ORIGINAL_ROOT: str(self.original)}
             where = folder if folder.is_dir() else root
-            return run(self.command, where, checkouts.folder / "output", {**env, "PWD": str(where)}, self.timeout)
+            log = checkouts.folder / "output"
+            return run(self.command, where, log, {**env, "PWD": str(where)}, self.timeout, marker=checkouts.marker)
         finally:
             checkouts.discard(root)
 
@@ -88,14 +89,14 @@ def prove(
 ) -> Proof:
     """Find the fixes with which the command passes.
 
-    First the command is run without any, then with each alone, then with all that passed together; where they fail
-    together, they are added one by one, and each stays that passes with those before it.
+    First the command is run without any, then with each alone, then with all that passed together. If they fail
+    together, they are added one by one, and each that passes with those before it is kept.
 
     Args:
         chosen: Fixes that can be applied.
         plan: Plans some of them together.
         trial: Runs the command on the state with some files' contents replaced.
-        progress: Hears of the runs.
+        progress: Receives the steps.
     """
     before = {file.path: file.before for file in plan(chosen).files}
     steps: list[Step] = []
@@ -113,7 +114,7 @@ def prove(
         together = passed[:1]
         for one in passed[1:]:
             more = [*together, one]
-            if more != passed and attempt(*more):  # all of them have failed just now
+            if more != passed and attempt(*more):  # all together have failed already
                 together = more
         passed = together
     return Proof(tuple(steps), tuple(passed))

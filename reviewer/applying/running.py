@@ -1,4 +1,4 @@
-"""One command line of the user's, run through the shell with a time limit; nothing of it is left behind."""
+"""A command line of the user's, run through the shell with a time limit; no process of it is left running."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-_GRACE = 2.0  # seconds between asking a process to end and ending it
+_GRACE = 2.0  # seconds between asking a process to end and killing it
 _TAIL_BYTES = 8192
 _TAIL_LINES = 12
 
@@ -32,10 +32,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of a command.
+    """The outcome of a command.
 
     Attributes:
-        status: Exit status; negative for a signal, None where it was ended for the time that it took.
+        status: Exit status; negative for a signal, None after a time-out.
         tail: The last lines of its output, both streams together.
     """
 
@@ -45,15 +45,16 @@ class Run:
     tail: tuple[str, ...] = ()
 
 
-def run(command: str, folder: Path, log: Path, env: Mapping[str, str], timeout: float) -> Run:
-    """Run a command line through the shell, with nothing to read.
+def run(command: str, folder: Path, log: Path, env: Mapping[str, str], timeout: float, *, marker: str = "") -> Run:
+    """Run a command line through the shell, with empty standard input.
 
     Args:
         command: As the user typed it.
         folder: Where it runs.
-        log: A file that takes its output.
+        log: The file for its output.
         env: Its whole environment.
         timeout: In seconds.
+        marker: Identifies its processes, for ``processes.end``; a new one where empty.
 
     Raises:
         OSError: There is no shell.
@@ -62,7 +63,7 @@ def run(command: str, folder: Path, log: Path, env: Mapping[str, str], timeout: 
 
     from reviewer import processes
 
-    marker = f"check-{uuid.uuid4().hex}"
+    marker = marker or f"check-{uuid.uuid4().hex}"
     began = time.monotonic()
     with log.open("wb") as output:
         # It is the user's own command line, typed for a shell.
@@ -79,7 +80,7 @@ def run(command: str, folder: Path, log: Path, env: Mapping[str, str], timeout: 
                 status = None
             seconds = time.monotonic() - began
         finally:
-            # Also what it left running in the background when it ended in good order.
+            # Also what it left running in the background.
             root = psutil.Process(child.pid) if child.poll() is None else None
             processes.end(root, marker, grace=_GRACE)
             child.wait()
@@ -89,7 +90,7 @@ def run(command: str, folder: Path, log: Path, env: Mapping[str, str], timeout: 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn the first signal that ends us into ``KeyboardInterrupt``, and be deaf to more while we clean up."""
+    """Turn the first signal to end into ``KeyboardInterrupt``, and ignore further ones during the clean-up."""
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}

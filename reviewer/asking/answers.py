@@ -1,7 +1,7 @@
 """Requests in, answers out: from the cache where they are known, else from the engine, all at once.
 
-An answer that does not read is asked for once more; an engine that dies is brought back once; after that the request
-is given up with its reason, and the rest of the review goes on.
+An unreadable answer is asked for once more, and an engine that dies is restarted once. After that the request fails
+with its reason; the other requests are not affected.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from reviewer.errors import (
     EngineUnreachableError,
     InferenceTimeoutError,
     PromptTooLongError,
+    ReviewerError,
 )
 from reviewer.finding import Usage
 from reviewer.prompting.reply import FORMAT_VERSION, InvalidReplyError
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
     from reviewer.terminal.progress import Progress
 
 _ENGINE_GONE = (EngineDiedError, EngineUnreachableError)
-# A second try decodes otherwise, or it would give the same unusable reply again.
+# At temperature 0 a second try would give the same unusable reply again.
 _RETRY_TEMPERATURE = 0.5
-_OUT_OF_TIME = "the time budget was over"
+_OUT_OF_TIME = "the time budget was exceeded"
 NO_PROGRESS = "the engine made no progress"
-"""How the reason begins where the engine fell silent: asked again, it may well answer."""
+"""How the reason begins where the engine did not answer in time; asked again, it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,14 @@ class Answer:
         value: The reply as ``Request.read`` returned it; None where there is none.
         reason: Why there is none; empty where there is one.
         too_long: Whether a smaller request could succeed.
+        error: What caused the reason; None where the answer itself was unusable.
     """
 
     value: Any = None
     cached: bool = False
     reason: str = ""
     too_long: bool = False
-    error: EngineError | None = None
+    error: ReviewerError | None = None
 
 
 class Answerer:
@@ -63,8 +65,8 @@ class Answerer:
     Args:
         manager: The model to ask; loaded only when the cache lacks something.
         profile: The model's profile.
-        cache: Known answers; None asks for everything anew.
-        progress: Hears of the steps.
+        cache: Known answers; None asks for everything again.
+        progress: Receives the steps.
         wait: Longest time to wait for a cold engine, in seconds.
         deadline: Longest time for all answers together, in seconds.
     """
@@ -100,7 +102,7 @@ class Answerer:
 
         Args:
             requests: What is asked.
-            doing: The step that a person sees; reading pieces of the change where empty.
+            doing: The progress message; empty for the one of a review.
 
         Raises:
             EngineError: Not one of the requests that the cache lacks could be answered, because of the engine.
@@ -141,7 +143,7 @@ class Answerer:
         return [_settled(result, reason) for result in settled]
 
     async def _until_settled(self, tasks: Sequence[asyncio.Task[Answer]]) -> str:
-        """Wait for all until the deadline; the reason why some are not done."""
+        """Wait for all until the deadline; return why some are not done, or nothing."""
         _, pending = await asyncio.wait(tasks, timeout=None if self._ends is None else self.left)
         return _OUT_OF_TIME if pending else ""
 
@@ -154,8 +156,9 @@ class Answerer:
             except InferenceTimeoutError as error:
                 self._silent = error.message
                 answer = Answer(reason=error.message)
-            except PromptTooLongError as error:
-                answer = Answer(reason=error.message, too_long=True)
+            except PromptTooLongError:
+                # Without the server's figures: units of one file with the same reason are reported together.
+                answer = Answer(reason="it does not fit the model's context", too_long=True)
             except EngineError as error:
                 answer = Answer(reason=error.message, error=error)
         self._done += 1
@@ -190,8 +193,8 @@ class Answerer:
         return Answer(value)
 
     async def _chat(self, request: Request, *, again: bool) -> Completion:
-        # No seed: vLLM 0.32.0 on a CPU dies of a seeded sample whose prompt is prefilled in pieces ("CPU Generator does
-        # not use offset", gpu_model_runner.py), and at temperature 0 a seed says nothing.
+        # No seed: vLLM 0.32.0 on a CPU crashes on a seeded sample whose prompt is prefilled in pieces ("CPU Generator
+        # does not use offset", gpu_model_runner.py), and at temperature 0 a seed has no effect.
         return await self._manager.chat(
             request.messages,
             max_tokens=request.max_tokens,

@@ -1,10 +1,10 @@
-"""Answers of the model, kept between runs, so that a repeated review costs no model call.
+"""The model's answers, kept between runs, so that a repeated review costs no model call.
 
-One SQLite file in WAL mode. The caller's key is a digest of everything that shaped an answer, so an entry never goes
-stale; it only goes unused, and the least recently used ones leave when the file's share of the disk is full.
+One SQLite file in WAL mode. The key is a digest of everything that affects an answer, so an entry is never stale; the
+least recently used ones are removed when the file reaches its bound.
 
-A cache must never be the reason why a review fails. A damaged file is set aside and a new one begun; where there can
-be no file at all the cache is off, says why in ``AnswerCache.problem``, and every lookup is a miss.
+A cache must never make a review fail. A damaged file is set aside and replaced; where no file can be opened, the cache
+is off, ``AnswerCache.problem`` is the reason, and every lookup is a miss.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewer import paths
 from reviewer.cache import database
 from reviewer.cache.store import Store
 
@@ -34,13 +35,11 @@ _TOUCH_SECONDS: Final = 60.0
 
 def default_path() -> Path:
     """Return the file that all reviews of this user share."""
-    from reviewer import paths
-
     return paths.cache_dir() / "answers.sqlite3"
 
 
 def key(parts: Mapping[str, object]) -> str:
-    """Digest everything that shaped an answer.
+    """Digest everything that affects an answer.
 
     Args:
         parts: Plain JSON values; their order does not matter, their types do (``1`` is not ``True`` nor ``"1"``).
@@ -58,11 +57,11 @@ def key(parts: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CacheStats:
-    """What the cache holds.
+    """Statistics of the cache.
 
     Attributes:
-        bytes: What the entries count against ``max_bytes``.
-        file_bytes: What the files take on disk, the write-ahead log included.
+        bytes: Size of the entries, as counted against ``max_bytes``.
+        file_bytes: Size on disk, including the write-ahead log.
         oldest: When the least recently used entry was last used, in seconds since the epoch; None where it is empty.
         hits, misses: Of this process.
         set_aside: Damaged files that were kept.
@@ -87,7 +86,7 @@ class AnswerCache:
     The file is opened by the first call, not by the constructor.
 
     Args:
-        path: The SQLite file; made, with its folder, when first needed.
+        path: The SQLite file; created, with its folder, when first needed.
         max_bytes: Bound for all entries together; the file may be about a tenth larger.
         clock: Seconds since the epoch, for tests.
     """
@@ -97,7 +96,7 @@ class AnswerCache:
     ) -> None:
         self.path = path
         self.max_bytes = max_bytes
-        self._store = Store(path, database.prepare, busy_seconds=_BUSY_SECONDS)
+        self._store = Store(path, busy_seconds=_BUSY_SECONDS)
         self._clock = clock
         self._hits = 0
         self._misses = 0
@@ -117,14 +116,14 @@ class AnswerCache:
         return data.decode("utf-8", "surrogatepass")
 
     def put(self, key: str, value: str) -> None:
-        """Store an answer; one that alone exceeds the bound is not kept."""
+        """Store an answer, unless it alone exceeds the bound."""
         # A reply decoded from JSON may hold a lone surrogate, which SQLite's TEXT refuses.
         data = value.encode("utf-8", "surrogatepass")
         if database.cost(data) <= self.max_bytes:
             self._store.run(lambda connection: self._write(connection, key, data), None)
 
     def stats(self) -> CacheStats:
-        """Count what is there; of a cache that does not exist yet, without making it."""
+        """Return statistics; does not create a missing cache."""
         nothing = database.Totals(entries=0, bytes=0, oldest=None)
         totals = self._store.run(database.totals, nothing) if self.path.exists() else nothing
         return CacheStats(
@@ -132,22 +131,18 @@ class AnswerCache:
             entries=totals.entries,
             bytes=totals.bytes,
             max_bytes=self.max_bytes,
-            file_bytes=self._store.files.size(),
+            file_bytes=self._store.size(),
             oldest=totals.oldest,
             hits=self._hits,
             misses=self._misses,
-            set_aside=self._store.files.set_aside_files(),
+            set_aside=self._store.set_aside_files(),
             problem=self.problem,
         )
 
     def clear(self) -> int:
-        """Forget every answer, also on disk, set-aside files included.
-
-        Returns:
-            How many answers were removed.
-        """
+        """Remove every answer, and files that were set aside; return how many answers there were."""
         removed = self._store.run(database.erase, 0) if self.path.exists() else 0
-        self._store.files.remove(self._store.files.set_aside_files())
+        self._store.remove_set_aside()
         return removed
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """The cache's SQLite database: schema, queries, and which errors mean that the file is damaged.
 
-``sqlite3`` is imported inside functions: a hook with nothing to review never needs it.
+``sqlite3`` is imported inside functions, because a hook with nothing to review does not need it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _VERSION: Final = 1
-# What a row costs beside its value: key, times, index entries, slack of its page.
+# Size of a row without its value: key, times, index entries, slack of its page.
 _ROW_BYTES: Final = 256
-# Eviction goes below the bound by this share, so that a full cache does not evict at every store.
+# Eviction goes down to this share of the bound, so that a full cache does not evict at every store.
 _EVICT_TO: Final = 0.9
 
-# The triggers keep the sum of all sizes in one row: the bound is then checked without a scan, inside the transaction.
+# The triggers keep the sum of all sizes in one row, so that the bound is checked without a scan.
 _SCHEMA: Final = """
 CREATE TABLE answers (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value BLOB NOT NULL, crc INTEGER NOT NULL,
@@ -53,12 +53,12 @@ DELETE FROM answers WHERE id IN (
 
 
 class DamageError(Exception):
-    """What SQLite itself does not notice: another program's or version's database, a changed byte of a value."""
+    """Damage that SQLite does not detect: a database of another program or version, a changed byte of a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many answers there are, what they count against the bound, and when the oldest was last used."""
+    """Number and size of the answers, and when the oldest was last used."""
 
     entries: int
     bytes: int
@@ -66,14 +66,14 @@ class Totals:
 
 
 def errors() -> tuple[type[Exception], ...]:
-    """Return what the functions of this module raise."""
+    """Return the exceptions that this module's functions raise."""
     import sqlite3
 
     return (sqlite3.Error, DamageError)
 
 
 def is_busy(trouble: Exception) -> bool:
-    """Whether others held the file for longer than the busy timeout."""
+    """Whether other processes held the file for longer than the busy time-out."""
     import sqlite3
 
     return _code(trouble) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
@@ -89,49 +89,37 @@ def is_damage(trouble: Exception) -> bool:
 
 
 def cost(data: bytes) -> int:
-    """Return the bytes that an answer counts against the bound."""
+    """Return an answer's size, as counted against the bound."""
     return len(data) + _ROW_BYTES
 
 
 def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    """Connect in autocommit mode: each group of statements that must not stand alone is put in a transaction by hand.
-
-    The connection may be used from any thread, by one at a time.
-    """
+    """Connect in autocommit mode; transactions are explicit. Any thread may use it, one at a time."""
     import sqlite3
 
     return sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables of the answers where the file is new.
+    """Create the tables where the file is new.
 
     Raises:
-        DamageError: The file is another program's or version's.
-    """
-    make_tables(connection, _SCHEMA, _VERSION)
-
-
-def make_tables(connection: sqlite3.Connection, schema: str, version: int) -> None:
-    """Make the tables of a schema where the file is new.
-
-    Raises:
-        DamageError: The file is another program's or version's.
+        DamageError: The file belongs to another program or version.
     """
     connection.execute("PRAGMA synchronous = NORMAL")
-    if _version(connection) == version:
+    if _version(connection) == _VERSION:
         return
-    with contextlib.suppress(*errors()):  # another process is switching it over at this moment
+    with contextlib.suppress(*errors()):  # another process is doing it at this moment
         connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
         found = _version(connection)
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if found == 0 and tables == 0:
-            for statement in _statements(schema):
+            for statement in _statements(_SCHEMA):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {version}")
-        elif found != version:
-            raise DamageError(f"schema version {found} instead of {version}")
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        elif found != _VERSION:
+            raise DamageError(f"schema version {found} instead of {_VERSION}")
 
 
 def read(connection: sqlite3.Connection, key: str) -> tuple[bytes, float] | None:
@@ -144,14 +132,14 @@ def read(connection: sqlite3.Connection, key: str) -> tuple[bytes, float] | None
     if row is None:
         return None
     value, crc, used = row
-    # SQLite notices a damaged page header, not a damaged byte of a value.
+    # SQLite detects a damaged page header, not a damaged byte of a value.
     if not isinstance(value, bytes) or zlib.crc32(value) != crc:
         raise DamageError("checksum of an answer is wrong")
     return value, used
 
 
 def touch(connection: sqlite3.Connection, key: str, now: float) -> None:
-    """Record a use; dropped where others are writing, because the answer matters more than its rank."""
+    """Record a use, unless another process is writing: the answer matters more than its rank."""
     (busy_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
     try:
         connection.execute("PRAGMA busy_timeout = 0")
@@ -184,16 +172,12 @@ def erase(connection: sqlite3.Connection) -> int:
     with transaction(connection):
         (entries,) = connection.execute("SELECT entries FROM total").fetchone()
         connection.execute("DELETE FROM answers")
-    compact(connection)
-    count: int = entries
-    return count
-
-
-def compact(connection: sqlite3.Connection) -> None:
-    """Rewrite the file: deleted rows stay readable until then. Where others are reading it, that has to wait."""
+    # Deleted rows stay readable until the file is rewritten, which fails while another process reads it.
     with contextlib.suppress(*errors()):
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    count: int = entries
+    return count
 
 
 def _code(trouble: Exception) -> int:
@@ -209,8 +193,8 @@ def _version(connection: sqlite3.Connection) -> int:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let a group of statements happen together or not at all."""
-    # IMMEDIATE takes the write lock at once, so that the busy timeout applies; a later upgrade would fail instead.
+    """Run a group of statements as one transaction."""
+    # IMMEDIATE takes the write lock at once, so that the busy time-out applies; a later upgrade would fail instead.
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -222,7 +206,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Split a script, because ``executescript`` would commit the open transaction first."""
+    """Split a script: ``executescript`` would commit the open transaction first."""
     import sqlite3
 
     statement = ""

@@ -1,52 +1,47 @@
-"""One SQLite file that is only a cache: opened when first needed, replaced when damaged, off when it cannot be had.
-
-What is kept in it must be such that it can be made again: a damaged file is set aside and a new one begun, a busy one
-is a miss, and where there can be no file at all ``Store.problem`` says why.
-"""
+"""The SQLite file of a cache: opened when first needed, replaced when damaged, off when it cannot be opened."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 from reviewer.cache import database
-from reviewer.cache.files import CacheFiles
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     _Work = Callable[["sqlite3.Connection"], "_T"]
 
 _T = TypeVar("_T")
+_SUFFIXES = ("", "-wal", "-shm")  # what SQLite puts beside the database
 
 
 class Store:
     """One such file, shared by any number of processes and threads.
 
     Args:
-        path: The SQLite file; made, with its folder, when first needed.
-        prepare: Makes the tables where the file is new; raises ``database.DamageError`` where it is another's.
-        busy_seconds: How long to wait for others that write.
+        path: The SQLite file; created, with its folder, when first needed.
+        busy_seconds: How long to wait for other processes that write.
 
     Attributes:
-        files: The file and what lies beside it.
         problem: Why the store is off; None when it works.
     """
 
-    def __init__(self, path: Path, prepare: Callable[[sqlite3.Connection], None], *, busy_seconds: float) -> None:
+    def __init__(self, path: Path, *, busy_seconds: float) -> None:
         self.path = path
-        self.files = CacheFiles(path)
         self.problem: str | None = None
-        self._prepare = prepare
         self._busy_seconds = busy_seconds
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
 
     def run(self, work: _Work[_T], missed: _T) -> _T:
-        """Do ``work``; a damaged file is replaced and the work done once more; any other trouble gives ``missed``."""
+        """Do ``work``; a damaged file is replaced and the work repeated once; other trouble returns ``missed``."""
         with self._lock:
             for attempt in (1, 2):
                 if self.problem is not None:
@@ -74,17 +69,83 @@ class Store:
                     self._connection.close()
                 self._connection = None
 
+    def size(self) -> int:
+        """Return the bytes on disk, including the write-ahead log."""
+        return sum(_size(self._beside(suffix)) for suffix in _SUFFIXES)
+
+    def set_aside_files(self) -> tuple[Path, ...]:
+        """Return the damaged files that were kept."""
+        return tuple(sorted(self.path.parent.glob(f"{self.path.name}.damaged-*")))
+
+    def remove_set_aside(self) -> None:
+        """Remove the damaged files as far as possible."""
+        _remove(self.set_aside_files())
+
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self.files.make()
+            self._create()
             self._connection = database.connect(self.path, self._busy_seconds)
-            self._prepare(self._connection)
+            database.prepare(self._connection)
         return self._connection
+
+    def _create(self) -> None:
+        """Create the file before SQLite does, readable by its owner only: answers quote code."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.path.is_dir():
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            if os.name == "posix" and self.path.stat().st_mode & 0o077:
+                self.path.chmod(0o600)
+        self._opened = _identity(self.path)
 
     def _replace_file(self, reason: str) -> None:
         from filelock import Timeout
 
         try:
-            self.files.set_aside(self._busy_seconds)
+            self._set_aside()
         except (OSError, Timeout) as trouble:
             self.problem = f"{self.path} is damaged ({reason}) and cannot be moved: {trouble}"
+
+    def _set_aside(self) -> None:
+        """Rename the file that was opened, unless another process has done so already."""
+        from filelock import FileLock
+
+        with FileLock(self._beside(".lock"), timeout=self._busy_seconds):
+            if _identity(self.path) != self._opened:
+                return
+            older = self.set_aside_files()
+            stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}-{time.perf_counter_ns()}"
+            for suffix in _SUFFIXES:
+                file = self._beside(suffix)
+                if file.exists():
+                    file.rename(self._beside(f".damaged-{stamp}{suffix}"))
+            # Each may be as large as the bound, and the newest is enough to examine.
+            _remove(older)
+
+    def _beside(self, suffix: str) -> Path:
+        return self.path.with_name(self.path.name + suffix)
+
+
+def _remove(files: Iterable[Path]) -> None:
+    import shutil
+
+    for file in files:
+        with contextlib.suppress(OSError):
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file)
+            else:
+                file.unlink()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0

@@ -6,14 +6,15 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from reviewer import silencing
-from reviewer.checking import claims, duplicates, thresholds
-from reviewer.finding import Severity, UnitReview, UnitStatus
+from reviewer.checking import claims, duplicates
+from reviewer.finding import Mark, Severity, UnitReview, UnitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reviewer.asking import Replies, UnitReply
     from reviewer.config import Settings
+    from reviewer.engine.profile import ReplyBounds
     from reviewer.finding import Finding, Silence
     from reviewer.selection.units import ReadText, ReviewUnit
 
@@ -24,6 +25,7 @@ def check(
     read: ReadText,
     *,
     examples: Sequence[str],
+    bounds: ReplyBounds,
     settings: Settings,
     silences: Mapping[str, Silence],
 ) -> tuple[tuple[UnitReview, ...], tuple[str, ...]]:
@@ -34,6 +36,7 @@ def check(
         evidence: What rules and analyzers report; the model can neither veto nor mark it.
         read: Returns the new side's text of a path; None where it is not known.
         examples: The sentences of the prompt's own examples, to recognise copies of them.
+        bounds: How long each part of a reply could be.
         settings: The configuration in force.
         silences: Findings to silence, by fingerprint.
 
@@ -41,7 +44,7 @@ def check(
         The reviewed units in the order of the replies, and remarks about ignore comments that have no effect.
     """
     completed = [claims.completion(gap, code, read(gap.path) or "") for gap, code in replies.completions]
-    units = [_with_completions(_unit_review(reply, read, examples), completed) for reply in replies.units]
+    units = [_with_completions(_unit_review(reply, read, examples, bounds), completed) for reply in replies.units]
     return _settle(_with_evidence(units, evidence), read, settings, silences)
 
 
@@ -57,16 +60,42 @@ def check_evidence(
     return _settle(_with_evidence(reviews, evidence), read, settings, silences)
 
 
+def mark_below(units: Sequence[UnitReview], min_severity: Severity) -> tuple[UnitReview, ...]:
+    """Mark the findings below a severity."""
+    below = {id(one) for unit in units for one in unit.findings if one.severity.rank < min_severity.rank}
+    return tuple(_marked(unit, below, Mark.BELOW_SEVERITY) for unit in units)
+
+
+def mark_over_limit(units: Sequence[UnitReview], most: int | None) -> tuple[UnitReview, ...]:
+    """Mark the findings of a file beyond the ``most`` severe ones, of equals the first; None is no limit."""
+    if most is None:
+        return tuple(units)
+    shown: dict[str, list[Finding]] = {}
+    for unit in units:
+        shown.setdefault(unit.path, []).extend(finding for finding in unit.findings if finding.shown)
+    over = {
+        id(one)
+        for found in shown.values()
+        for one in sorted(found, key=lambda finding: (-finding.severity.rank, finding.line))[most:]
+    }
+    return tuple(_marked(unit, over, Mark.OVER_LIMIT) for unit in units)
+
+
+def _marked(unit: UnitReview, which: set[int], mark: Mark) -> UnitReview:
+    findings = tuple(one.marked(mark) if id(one) in which and one.shown else one for one in unit.findings)
+    return dataclasses.replace(unit, findings=findings)
+
+
 def _settle(
     units: Sequence[UnitReview], read: ReadText, settings: Settings, silences: Mapping[str, Silence]
 ) -> tuple[tuple[UnitReview, ...], tuple[str, ...]]:
     """Mark what is silenced, below the threshold, repeated or over the limit.
 
-    The order matters: a finding that is silenced or too slight must not stand for its duplicates.
+    The order matters: a finding that is silenced or below the threshold must not represent its duplicates.
     """
     silenced, remarks = silencing.silence(units, read, silences)
-    loud = thresholds.mark_slight(silenced, Severity(settings.min_severity))
-    return thresholds.mark_rest(duplicates.mark(loud), settings.max_findings_per_file), remarks
+    severe = mark_below(silenced, Severity(settings.min_severity))
+    return mark_over_limit(duplicates.mark(severe), settings.max_findings_per_file), remarks
 
 
 def _with_evidence(units: Sequence[UnitReview], evidence: Sequence[Finding]) -> list[UnitReview]:
@@ -81,7 +110,7 @@ def _with_evidence(units: Sequence[UnitReview], evidence: Sequence[Finding]) -> 
     return result
 
 
-def _unit_review(reply: UnitReply, read: ReadText, examples: Sequence[str]) -> UnitReview:
+def _unit_review(reply: UnitReply, read: ReadText, examples: Sequence[str], bounds: ReplyBounds) -> UnitReview:
     unit, said = reply.unit, reply.answer.value
     review = dataclasses.replace(
         _blank(unit, UnitStatus.NOT_READ if said is None else UnitStatus.READ),
@@ -90,11 +119,8 @@ def _unit_review(reply: UnitReply, read: ReadText, examples: Sequence[str]) -> U
     )
     if said is None:
         return review
-    return dataclasses.replace(
-        review,
-        explanation=claims.explanation(said, unit, examples, reply.beside),
-        findings=claims.findings(said, unit, read(unit.path) or "", examples, reply.beside),
-    )
+    found = claims.Claims(unit, read(unit.path) or "", reply.beside, examples, bounds)
+    return dataclasses.replace(review, explanation=found.explanation(said), findings=found.findings(said))
 
 
 def _blank(unit: ReviewUnit, status: UnitStatus) -> UnitReview:

@@ -1,15 +1,17 @@
-"""Every answer is checked against the change before it becomes a finding. Nothing is dropped: it is marked."""
+"""What the model claims about one unit, checked against the change. Nothing is dropped: it is marked."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 from reviewer import unfinished
-from reviewer.checking import quote
 from reviewer.checking import suggestion as suggestions
-from reviewer.checking.grounding import Source, is_echo, is_ungrounded, says_nothing
-from reviewer.checking.nits import is_nit
+from reviewer.checking.direction import contradicts
+from reviewer.checking.grounding import Source, is_ungrounded
+from reviewer.checking.sentences import LONGEST, is_echo, is_nit, says_nothing, whole, without_filler
+from reviewer.diff import printable, restore
 from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Suggestion
 from reviewer.finding import SuggestionKind as Kind
 from reviewer.unfinished.filling import fills_only
@@ -18,42 +20,118 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewer.context import Piece
+    from reviewer.engine.profile import ReplyBounds
     from reviewer.prompting.reply import RawFinding, Reply
     from reviewer.selection.units import ReviewUnit
     from reviewer.unfinished.gaps import Gap
 
 
-def explanation(
-    reply: Reply, unit: ReviewUnit, examples: Sequence[str], pieces: Sequence[Piece] = ()
-) -> Explanation | None:
-    """Check one unit's explanation; None if the model had nothing to add to the diff.
+# A shorter quote means nothing: `)` is in every second line.
+_SHORTEST_QUOTE = 6
+# What the prompt prints in front of a line.
+_PRINTED_NUMBER = re.compile(r"^(?:\d{1,7}\s)?\s*[+\- ]")
+
+
+class Claims:
+    """Checks what the model wrote about one unit.
 
     Args:
-        reply: What the model wrote.
-        unit: What it was shown.
-        examples: The sentences of the prompt's own examples, to catch their echo.
-        pieces: What it was shown beside the unit.
-    """
-    text = whole_sentences(reply.explanation)
-    if not text:
-        return None
-    return Explanation(text, _sentence_marks(text, _source(unit, pieces), examples))
-
-
-def findings(
-    reply: Reply, unit: ReviewUnit, text: str, examples: Sequence[str], pieces: Sequence[Piece] = ()
-) -> tuple[Finding, ...]:
-    """Check one unit's findings, in the reply's order.
-
-    Args:
-        reply: What the model wrote.
-        unit: What it was shown.
+        unit: What the model was shown.
         text: The whole new side of the file, for trying suggestions; empty where it is not known.
-        examples: The sentences of the prompt's own examples.
-        pieces: What it was shown beside the unit.
+        pieces: What the model was shown beside the unit.
+        examples: The sentences of the prompt's own examples, to catch their echo.
+        bounds: How long each part of the reply could be.
     """
-    source = _source(unit, pieces)
-    return tuple(_finding(raw, unit, text, source, examples) for raw in reply.findings)
+
+    def __init__(
+        self, unit: ReviewUnit, text: str, pieces: Sequence[Piece], examples: Sequence[str], bounds: ReplyBounds
+    ) -> None:
+        self._unit = unit
+        self._text = text
+        self._examples = examples
+        self._bounds = bounds
+        self._shown = "\n".join((unit.path, unit.scope, *(line.text for line in unit.lines)))
+        self._around = "\n".join(f"{piece.path} {piece.name}\n{piece.text}" for piece in pieces)
+        numbers = {number for line in unit.lines for number in (line.old, line.new) if number is not None}
+        self._source = Source(unit.path, printable(self._shown), frozenset(numbers), printable(self._around))
+
+    def explanation(self, reply: Reply) -> Explanation | None:
+        """Check the unit's explanation; None if the model had nothing to add to the diff."""
+        if not reply.explanation.strip():
+            return None
+        text, marks = self._sentence(reply.explanation, self._bounds.explanation_chars)
+        if contradicts(text, self._unit.lines):
+            marks |= {Mark.UNGROUNDED}
+        return Explanation(text, marks)
+
+    def findings(self, reply: Reply) -> tuple[Finding, ...]:
+        """Check the unit's findings, in the reply's order."""
+        return tuple(self._finding(raw) for raw in reply.findings)
+
+    def _finding(self, raw: RawFinding) -> Finding:
+        unit = self._unit
+        message, marks = self._sentence(raw.message, self._bounds.message_chars)
+        line = raw.line if raw.line in unit.anchors else 0
+        line_text = unit.line_text(line)
+        quoted = None if raw.quote is None or not line else is_quote(raw.quote, line_text)
+        if not line:
+            marks |= {Mark.OFF_CHANGE}
+        if quoted is False:
+            marks |= {Mark.MISQUOTED}
+        if is_nit(message):
+            marks |= {Mark.NIT}
+        return Finding(
+            path=unit.path,
+            line=line or unit.anchors[0],
+            severity=raw.severity,
+            category=raw.category,
+            message=message,
+            line_text=line_text,
+            scope=unit.scope,
+            suggestion=self._fix(line, raw.fix) if raw.fix and self._text and line else None,
+            marks=marks,
+            quoted=quoted,
+        )
+
+    def _fix(self, line: int, shown: str) -> Suggestion:
+        """The model saw characters that cannot be printed as pictures; the file gets the characters themselves."""
+        fix = restore(shown, "\n".join((self._text, self._shown, self._around)))
+        if fix is None:
+            original = suggestions.line_fix(self._text, line, "").original
+            return Suggestion(line, line, shown, original, marks=frozenset({Mark.DOES_NOT_APPLY}))
+        return suggestions.check(suggestions.line_fix(self._text, line, fix), self._text, self._unit.language.name)
+
+    def _sentence(self, text: str, most: int) -> tuple[str, frozenset[Mark]]:
+        """Tidy a sentence and mark what does not hold."""
+        text = without_filler(whole(text, most))
+        marks = set()
+        if says_nothing(text, self._source.code_lines):
+            marks.add(Mark.EMPTY)
+        if is_echo(text, self._examples):
+            marks.add(Mark.ECHO)
+        if is_ungrounded(text, self._source):
+            marks.add(Mark.UNGROUNDED)
+        return text, frozenset(marks)
+
+
+def is_quote(quote: str, line: str) -> bool:
+    """Whether ``quote`` is the text of ``line`` or a part of it, white space aside.
+
+    A finding's line is always one that exists, since only the numbers of changed lines can be decoded. A quote that is
+    not part of that line shows that the model had another one in mind.
+
+    Args:
+        quote: As the model wrote it; of several lines the first one that is not blank counts. The number and sign
+            that the prompt prints and Markdown's backticks do not count.
+        line: The line that the finding names.
+    """
+    first = next((one for one in quote[:LONGEST].split("\n") if one.strip()), "").strip()
+    ticked = first.strip("`")
+    whole_line = _without_space(line)
+    parts = (_without_space(one) for one in (first, ticked, _PRINTED_NUMBER.sub("", ticked, count=1)))
+    least = min(_SHORTEST_QUOTE, len(whole_line))
+    # Nothing at all quotes a blank line only.
+    return any(len(part) >= least and (part in whole_line if whole_line else not part) for part in parts)
 
 
 def completion(gap: Gap, code: str | None, text: str) -> Finding:
@@ -76,13 +154,12 @@ def completion(gap: Gap, code: str | None, text: str) -> Finding:
     )
     if not code or not code.strip():
         return finding
-    proposed = Suggestion(
-        gap.found.start,
-        gap.found.end,
-        suggestions.fitted(code, gap.placeholder, text),
-        gap.placeholder,
-        Kind.COMPLETION,
-    )
+    start, end, placeholder = gap.found.start, gap.found.end, gap.placeholder
+    actual = restore(code, text)
+    if actual is None:
+        refused = Suggestion(start, end, code, placeholder, Kind.COMPLETION, frozenset({Mark.DOES_NOT_APPLY}))
+        return dataclasses.replace(finding, suggestion=refused)
+    proposed = Suggestion(start, end, suggestions.fitted(actual, placeholder, text), placeholder, Kind.COMPLETION)
     checked = suggestions.check(proposed, text, gap.language.name)
     if checked.shown:
         after = suggestions.apply(text, checked) or ""
@@ -94,62 +171,10 @@ def completion(gap: Gap, code: str | None, text: str) -> Finding:
 
 
 def _still_unfinished(gap: Gap, checked: Suggestion, after: str) -> bool:
-    """Whether a placeholder was only replaced by another."""
+    """Whether one placeholder only replaces another."""
     lines = range(checked.start, checked.start + checked.replacement.count("\n") + 1)
     return bool(unfinished.find(gap.language.name, after, lines, path=gap.path))
 
 
-def _finding(raw: RawFinding, unit: ReviewUnit, text: str, source: Source, examples: Sequence[str]) -> Finding:
-    message = whole_sentences(raw.message)
-    marks = _sentence_marks(message, source, examples)
-    line = raw.line if raw.line in unit.anchors else 0
-    line_text = unit.line_text(line)
-    quoted = None if raw.quote is None or not line else quote.agrees(raw.quote, line_text)
-    if not line:
-        marks |= {Mark.OFF_CHANGE}
-    if quoted is False:
-        marks |= {Mark.MISQUOTED}
-    if is_nit(message):
-        marks |= {Mark.NIT}
-    finding = Finding(
-        path=unit.path,
-        line=line or unit.anchors[0],
-        severity=raw.severity,
-        category=raw.category,
-        message=message,
-        line_text=line_text,
-        scope=unit.scope,
-        marks=marks,
-        quoted=quoted,
-    )
-    if not raw.fix or not text or not line:
-        return finding
-    fix = suggestions.check(suggestions.line_fix(text, line, raw.fix), text, unit.language.name)
-    return dataclasses.replace(finding, suggestion=fix)
-
-
-def whole_sentences(text: str) -> str:
-    """Leave out a last sentence that the longest length cut, where a whole one stands before it; else show the cut."""
-    text = " ".join(text.split())
-    if not text or text[-1] in ".!?`\"')":
-        return text
-    end = max(text.rfind(mark) for mark in (". ", "! ", "? "))
-    return text[: end + 1] if end > 0 else f"{text}\u2026"
-
-
-def _sentence_marks(sentence: str, source: Source, examples: Sequence[str]) -> frozenset[Mark]:
-    marks = set()
-    if says_nothing(sentence, source):
-        marks.add(Mark.EMPTY)
-    if is_echo(sentence, examples):
-        marks.add(Mark.ECHO)
-    if is_ungrounded(sentence, source):
-        marks.add(Mark.UNGROUNDED)
-    return frozenset(marks)
-
-
-def _source(unit: ReviewUnit, pieces: Sequence[Piece]) -> Source:
-    text = "\n".join((unit.path, unit.scope, *(line.text for line in unit.lines)))
-    numbers = {number for line in unit.lines for number in (line.old, line.new) if number is not None}
-    around = "\n".join(f"{piece.path} {piece.name}\n{piece.text}" for piece in pieces)
-    return Source(unit.path, text, frozenset(numbers), around)
+def _without_space(text: str) -> str:
+    return "".join(printable(text).split())

@@ -1,7 +1,7 @@
-"""One defect is one finding, in however many units, at however many places, and with however many words it was told.
+"""Marks findings that repeat another one.
 
-Two findings tell the same when they share a fingerprint (path, category and the code line, without its number), or a
-sentence: one sentence told of many places is a model's habit, not several observations.
+Two findings are the same when they share a fingerprint (path, category and the code line, without its number) or a
+message: a model that repeats one sentence for many places has not made several observations.
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ if TYPE_CHECKING:
 # The unit's and the finding's index, and the finding.
 _Placed = tuple[tuple[int, int], "Finding"]
 
-# `}` or `else:` stands everywhere; of so short a line only the same one is the same.
-_TELLING = 8
+# `}` or `else:` occurs everywhere: so short a line is the same only with the same number.
+_SHORT = 8
 
 
 def mark(units: Iterable[UnitReview]) -> tuple[UnitReview, ...]:
-    """Mark every finding but the best of those that tell the same, and let that one know the others' lines.
+    """Mark all but the best finding of each group of duplicates, and add the others' lines to that one.
 
-    The best is the one with a usable suggestion, then the most severe, then the first. Findings that are marked already
-    are left as they are.
+    The best is the one with a usable suggestion, then the most severe, then the first. Marked findings are ignored.
     """
     reviews = tuple(units)
-    # By their places: a completion is one object, also where two units show its line.
+    # Identified by place, because a completion is one object even where two units show its line.
     result = [list(unit.findings) for unit in reviews]
     places = [(u, f) for u, found in enumerate(result) for f, finding in enumerate(found) if finding.shown]
     for group in _groups([(place, result[place[0]][place[1]]) for place in places]):
@@ -64,6 +63,6 @@ def _groups(findings: Iterable[_Placed]) -> list[list[_Placed]]:
 
 
 def _keys(finding: Finding) -> tuple[str, str]:
-    telling = len("".join(finding.line_text.split())) >= _TELLING
-    place = finding.fingerprint if telling else f"{finding.fingerprint}:{finding.line}"
+    short = len("".join(finding.line_text.split())) < _SHORT
+    place = f"{finding.fingerprint}:{finding.line}" if short else finding.fingerprint
     return place, "".join(finding.message.lower().split())

@@ -1,33 +1,38 @@
-"""Does a sentence speak of what was read? Names, files and line numbers in it must stand in the unit.
+"""Does a sentence speak of what was read? The names, files and line numbers in it must stand in the unit.
 
-A model that was shown an example, or that has read much code, writes of things that are not there. A sentence is held
-to be ungrounded when it names another file, a line outside the unit, or more unknown names than known ones (a name or
-two from outside is normal in good advice: ``use contextlib.suppress``), and when it shares no word at all with the
-unit.
+A model that was shown an example, or that has read much code, writes of things that are not there. A sentence is
+ungrounded when it names another file, a line outside the unit, or more unknown names than known ones (a name or two
+from outside is normal in good advice: ``use contextlib.suppress``). An English sentence is ungrounded too when it has
+nothing in common with the unit: no name however short, no operator or its name, no number, no stem of a word. Code is
+written in English, so a sentence in another language need not share a word with it.
 """
 
 from __future__ import annotations
 
 import builtins
 import re
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from reviewer.checking.sentences import LONGEST
 
 _BACKTICKED = re.compile(r"`([^`\n]{1,120})`")
+# Latin letters, so that a name directly beside another script is found.
+_LETTER = "A-Za-z_\u00c0-\u024f"
+_TOKEN = re.compile(rf"[{_LETTER}0-9.]+(?:\(\))?")
+_LONGEST_NAME = 200
 # What can only be code in prose: snake_case, camelCase, PascalCase with two humps, dotted.names, calls().
-_CODE_WORD = re.compile(
-    r"\b(?:[A-Za-z]\w*_\w+|_\w+|[a-z]+\d*[A-Z]\w*|(?:[A-Z][a-z0-9]+){2,}|[A-Za-z_]\w*(?:\.[A-Za-z_]\w+)+)\b"
-    r"|\b[A-Za-z_]\w*(?=\(\))"
+_CODE_NAME = re.compile(
+    r"[A-Za-z][A-Za-z0-9]*_\w+|_\w+|[a-z]+[0-9]*[A-Z]\w*|(?:[A-Z][a-z0-9]+){2,}|[A-Za-z_]\w*(?:\.[A-Za-z_]\w+)+"
 )
-_WORD = re.compile(r"[^\W\d]\w*")
-_PATH = re.compile(
-    r"[\w./\\-]+\.(?:py|js|jsx|ts|tsx|go|rs|java|kt|c|h|cc|cpp|hpp|cs|rb|php|swift|sh|sql|html|css|ya?ml|tf|md|toml|json)\b"
-)
-_LINE_NUMBER = re.compile(r"\blines?\s+(\d{1,7})(?:\s*(?:-|to|and|\u2013)\s*(\d{1,7}))?", re.IGNORECASE)
+_WORD = re.compile(rf"[{_LETTER}][{_LETTER}0-9]*|[^\W\d{_LETTER}]+")
+_NUMBER = re.compile(r"(?<![\w.])\d\w*(?:\.\d\w*)*")
+_PATH_CHARS = re.compile(r"[\w./\\-]+")
+_EXTENSIONS = (
+    "py", "js", "jsx", "ts", "tsx", "go", "rs", "java", "kt", "c", "h", "cc", "cpp", "hpp", "cs", "rb", "php", "swift",
+    "sh", "sql", "html", "css", "yaml", "yml", "tf", "md", "toml", "json",
+)  # fmt: skip
+_LINE_NUMBER = re.compile(r"\blines?\s(\d{1,7})(?: ?(?:-|to|and|\u2013) ?(\d{1,7}))?", re.IGNORECASE)
 # Names of languages and products look like code and are not.
 _PROSE = frozenset(
     {"JavaScript", "TypeScript", "GitHub", "GitLab", "PostgreSQL", "MySQL", "SQLite", "GraphQL", "DevOps", "NoSQL"}
@@ -41,12 +46,59 @@ _COMMON_NAMES = frozenset(dir(builtins)) | frozenset(
 # snake_case and camelCase fall into words; words are compared by their stems.
 _NAME_PART = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
 _STEM = 4
-_ECHO_SHARE = 0.75
-_CIRCLES = 3
-_ECHO_MIN_WORDS = 4
+
+_OPERATOR = re.compile(r"[-+*/%<>=!&|^~?@]{1,4}|\[\]|\(\)|\{\}")
+# What operators are called, and the characters of which one must stand in the code.
+_NAMED_OPERATORS = tuple(
+    (re.compile(rf"\b(?:{words})", re.IGNORECASE), signs)
+    for words, signs in (
+        ("divi(?:de|sion|sor)|quotient", "/"), ("modulo|modulus|remainder", "%"), ("multipl", "*"),
+        ("negat|invert", "-!~"), ("subtract|decrement", "-"), ("addition\\b|increment|concatenat", "+"),
+        ("equal|assign", "="), ("shift", "<>"),
+        ("compar|off[- ]by[- ]one|inequalit", "<>=!"), ("less than", "<"), ("(?:greater|more) than", ">"),
+        ("bitwise", "&|^~"), ("index|subscript|slic", "["),
+        ("pointer|dereferenc", "*&>"), ("ternary", "?"), ("exponent", "*^"),
+    )
+)  # fmt: skip
+_CONTRACTION = re.compile(r"['\u2019](?:s|t|re|ve|ll|d|m)\b")
+# The commonest words of English, and of other languages in Latin script where English has no such word.
+_ENGLISH = frozenset(
+    re.findall(
+        r"\w+",
+        """a an and are as at be been but by can could does for from has have if in into is it its may might must no
+        not of on or should so than that the their then there these this to was were when which while will with
+        without would""",
+    )
+)
+# What a remark without such words is recognised by.
+_ENGLISH_REMARK = _ENGLISH | frozenset(
+    re.findall(
+        r"\w+",
+        """add avoid bad bug bugs check code consider error errors exception fails function handling incorrect input
+        invalid issue leak memory missing never possible potential refactor remove security unsafe unused use value
+        values variable wrong""",
+    )
+)
+_OTHER_LATIN = (
+    frozenset(
+        re.findall(
+            r"\w+",
+            """aber auch auf aus bei beim das dem den der des durch ein eine einem einen einer es fehlt fehlen gleich
+            ist kann kein keine leer leere leeren mit nach nicht nur oder ohne sein sich sind und vom von vor weil
+            wenn werden wird wurde zu zum zur au aux avec ce ces cette dans de du elle est et il la le les lorsque
+            mais ne ou par pas peut pour qui que sans si sont sur un une al cuando del el en es esta este la las lo
+            los no para pero por puede se su una y alla anche che cui dal dalla dei della di gli il nel nella non
+            quando sono uno viene ao da das do dos em esta na nas nos o os pela pelo quando sem ser um uma als dat
+            deze een en het niet naar ook van voor wordt zonder bez jest nie przez się w z za jeśli och att av det
+            ett för inte om som till utan är og ikke""",
+        )
+    )
+    - _ENGLISH
+)
+_FOREIGN_LETTER = re.compile(r"[^\W\d_A-Za-z]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """What a sentence may speak of.
 
@@ -62,52 +114,49 @@ class Source:
     lines: frozenset[int]
     around: str = ""
 
-    @property
+    @cached_property
     def words(self) -> frozenset[str]:
         """Every name of the unit."""
         return frozenset(_WORD.findall(self.text)) | frozenset(_WORD.findall(self.path))
 
-    @property
+    @cached_property
     def known(self) -> frozenset[str]:
         """Every name that was shown."""
         return self.words.union(_WORD.findall(self.around))
 
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """The beginnings of all parts of the unit's names."""
+        return frozenset(part[:_STEM].lower() for word in self.words for part in _NAME_PART.findall(word))
+
+    @cached_property
+    def code(self) -> str:
+        """The unit's text without its path, whose slashes are not operators."""
+        return self.text.removeprefix(self.path)
+
+    def holds(self, part: str) -> bool:
+        """Whether ``part`` was shown."""
+        return part in self.text or part in self.around
+
+    @cached_property
+    def code_lines(self) -> tuple[str, ...]:
+        """Every line that was shown."""
+        return (*self.text.split("\n"), *self.around.split("\n"))
+
 
 def is_ungrounded(sentence: str, source: Source) -> bool:
-    """Whether ``sentence`` names lines, files or code that ``source`` does not hold, or shares no word with it."""
-    return names_others(sentence, source) or not _shares_a_word(sentence, source)
+    """Whether ``sentence`` names what ``source`` does not hold, or has nothing in common with it."""
+    return names_others(sentence, source) or not _is_related(sentence[:LONGEST], source)
 
 
 def names_others(sentence: str, source: Source) -> bool:
     """Whether ``sentence`` names lines, files or code that ``source`` does not hold."""
+    sentence = sentence[:LONGEST]
     return (
         _names_other_line(sentence, source.lines)
         or _names_other_file(sentence, source)
         or _names_other_code(sentence, source)
     )
-
-
-def is_echo(sentence: str, examples: Iterable[str]) -> bool:
-    """Whether ``sentence`` mostly repeats one of the prompt's own sentences."""
-    words = _content_words(sentence)
-    if len(words) < _ECHO_MIN_WORDS:
-        return False
-    return any(len(words & _content_words(example)) / len(words) >= _ECHO_SHARE for example in examples)
-
-
-def says_nothing(sentence: str, source: Source) -> bool:
-    """Whether ``sentence`` has no words of its own: it is empty, runs in circles, or copies a line of the code."""
-    normal = "".join(sentence.split()).strip("`.\"'")
-    words = _WORD.findall(sentence.lower())
-    if len(words) < 2 or _runs_in_circles(words):  # noqa: PLR2004 - one word is no statement
-        return True
-    return any(normal in "".join(line.split()) for line in (*source.text.split("\n"), *source.around.split("\n")))
-
-
-def _runs_in_circles(words: list[str]) -> bool:
-    """Whether the same three words come up again and again, as a model's do that has lost its thread."""
-    triples = Counter(zip(words, words[1:], words[2:], strict=False))
-    return max(triples.values(), default=0) >= _CIRCLES
 
 
 def _names_other_line(sentence: str, lines: frozenset[int]) -> bool:
@@ -116,39 +165,63 @@ def _names_other_line(sentence: str, lines: frozenset[int]) -> bool:
 
 
 def _names_other_file(sentence: str, source: Source) -> bool:
-    for match in _PATH.finditer(sentence):
-        name = match.group().replace("\\", "/").rsplit("/", 1)[-1]
-        if name not in source.text and name not in source.around and not source.path.endswith(name):
+    for part in _PATH_CHARS.findall(sentence):
+        name = part.replace("\\", "/").rpartition("/")[2].rstrip(".-")
+        if name.rpartition(".")[2] not in _EXTENSIONS or not name.rpartition(".")[0]:
+            continue
+        if not source.holds(name) and not source.path.endswith(name):
             return True
     return False
 
 
 def _names_other_code(sentence: str, source: Source) -> bool:
     known = unknown = 0
-    words = source.known
-    for name in _code_names(sentence):
+    for name in code_names(sentence):
         parts = _WORD.findall(name)
         if not parts or name in _PROSE or all(part in _COMMON_NAMES for part in parts):
             continue
-        if any(part in words for part in parts):
+        if any(part in source.known for part in parts) or (not name.isidentifier() and source.holds(name)):
             known += 1
         elif not parts[-1].endswith(("Error", "Exception")):
             unknown += 1
     return unknown > known
 
 
-def _shares_a_word(sentence: str, source: Source) -> bool:
-    """Whether any word of weight also stands in the source, as a whole or as the stem of a name's part."""
-    stems = {part[:_STEM].lower() for word in source.words for part in _NAME_PART.findall(word)}
-    words = [word for word in _WORD.findall(sentence) if len(word) >= _STEM]
-    return not words or any(part[:_STEM].lower() in stems for word in words for part in _NAME_PART.findall(word))
-
-
-def _code_names(sentence: str) -> set[str]:
-    names = {match.group(1) for match in _BACKTICKED.finditer(sentence)}
-    names.update(match.group() for match in _CODE_WORD.finditer(_BACKTICKED.sub(" ", sentence)))
+def code_names(sentence: str) -> set[str]:
+    """What a sentence calls code: between backticks, or by its form."""
+    names = set(_BACKTICKED.findall(sentence))
+    for token in _TOKEN.findall(_BACKTICKED.sub(" ", sentence)):
+        name = token.removesuffix("()").strip(".")
+        if len(name) <= _LONGEST_NAME and (_CODE_NAME.fullmatch(name) or (name and token.endswith("()"))):
+            names.add(name)
     return names
 
 
-def _content_words(sentence: str) -> frozenset[str]:
-    return frozenset(word.lower() for word in _WORD.findall(sentence) if len(word) > 3)  # noqa: PLR2004 - stop words are short
+def _is_related(sentence: str, source: Source) -> bool:
+    """Whether a sentence has something in common with the unit, or is in a language in which it need not."""
+    sentence = _CONTRACTION.sub("", sentence)
+    words = _WORD.findall(sentence)
+    if not _is_english(words, source):
+        return True
+    marked = " ".join(_BACKTICKED.findall(sentence))
+    names = {word for word in words if word.lower() not in _ENGLISH and word != "I"} | set(_WORD.findall(marked))
+    if names & source.words or not any(len(word) >= _STEM for word in words):
+        return True
+    if {
+        part[:_STEM].lower() for word in names if len(word) >= _STEM for part in _NAME_PART.findall(word)
+    } & source.stems:
+        return True
+    if not set(_NUMBER.findall(_LINE_NUMBER.sub(" ", sentence))).isdisjoint(_NUMBER.findall(source.code)):
+        return True
+    signs = {sign for named, some in _NAMED_OPERATORS if named.search(sentence) for sign in some}
+    written = [*_OPERATOR.findall(marked), *(word for word in sentence.split() if _OPERATOR.fullmatch(word))]
+    return not signs.isdisjoint(source.code) or any(
+        one in source.code for one in written if one not in {"-", "--", "?"}
+    )
+
+
+def _is_english(words: list[str], source: Source) -> bool:
+    """Whether a sentence must share a word with code: it has words of English, and not more of another language."""
+    prose = [word.lower() for word in words if word not in source.words]
+    other = sum(word in _OTHER_LATIN or bool(_FOREIGN_LETTER.search(word)) for word in prose)
+    return 0 < sum(word in _ENGLISH_REMARK for word in prose) >= other

@@ -12,17 +12,18 @@ if TYPE_CHECKING:
 
 _WIDTHS = (2, 3, 4, 8)
 _OPENS = re.compile(r"[:{(\[]\s*\Z|\b(?:do|then|else|begin)\s*\Z|\bdef\b.*[^:]\Z")
-_TAB_WIDTH = 4  # columns that a tab is taken for, where spaces stand for tabs
-_LOOKED_AT = 2000  # lines of a file that tell how it is indented
+_TAB_WIDTH = 4  # columns of a tab, where a model writes spaces for tabs
+_LOOKED_AT = 2000  # lines of a file
+_END = 200  # characters at the end of a line
 
 
 def adapt(code: str, text: str) -> str:
-    """Indent ``code`` as the file is indented, as far as both say how they are.
+    """Indent ``code`` as the file is indented, where both have an indentation to tell.
 
-    The first line is left as it is: it stands where the replaced one stood, and the others are relative to it.
+    The first line is left as it is: it replaces the line with that indentation, and the others are relative to it.
 
     Args:
-        code: Lines to put into the file.
+        code: Lines to insert.
         text: The whole file.
     """
     first, *rest = code.split("\n")
@@ -42,7 +43,7 @@ def adapt(code: str, text: str) -> str:
 def file_unit(text: str) -> str | None:
     """One level of a file's indentation: a tab, or some spaces; None where nothing in it is indented."""
     lines = [line for line in text.split("\n", _LOOKED_AT)[:_LOOKED_AT] if line.strip()]
-    # A block comment's asterisks are set in by one blank.
+    # A block comment's asterisks are indented by one space.
     starts = Counter(line[0] for line in lines if line[0] in " \t" and not line.startswith(" *"))
     if not starts:
         return None
@@ -53,30 +54,30 @@ def file_unit(text: str) -> str | None:
 
 
 def _steps(lines: Sequence[str]) -> Iterable[int]:
-    """How much deeper each line is that follows one which opens a block."""
+    """How much deeper a line is than the one before it that opens a block."""
     for line, following in itertools.pairwise(lines):
         step = len(_indent(following)) - len(_indent(line))
-        if "\t" not in _indent(following) and step in _WIDTHS and _OPENS.search(line.rstrip()):
+        if "\t" not in _indent(following) and step in _WIDTHS and _OPENS.search(line.rstrip()[-_END:]):
             yield step
 
 
 def _unit_of(lines: Sequence[str], base: str) -> str | None:
-    """One level of the code's indentation below its first line; None where it does not say."""
+    """One level of the code's indentation below its first line; None where it has none."""
     filled = [line for line in lines if line.strip()]
     for line, following in itertools.pairwise(filled):
         before, after = _indent(line)[len(base) :], _indent(following)[len(base) :]
         step = after.removeprefix(before)
-        if step and after.startswith(before) and _OPENS.search(line.rstrip()):
+        if step and after.startswith(before) and _OPENS.search(line.rstrip()[-_END:]):
             if step == "\t":
                 return "\t"
-            # Eight may as well be two levels of a continued line.
+            # Eight may be two levels of a continued line.
             if set(step) == {" "} and len(step) in _WIDTHS[:-1]:
                 return step
     return None
 
 
 def _moved(line: str, base: str, own: str, unit: str) -> str:
-    """One line, its levels below the first written as the file's; what aligns it beyond a level stays."""
+    """One line with its levels below the first converted; spaces beyond a level, which align it, stay."""
     if not line.startswith(base) or not line.strip():
         return line
     extra = _indent(line)[len(base) :]

@@ -1,4 +1,4 @@
-"""Suggestions applied to the reviewed text in memory, before anybody sees them."""
+"""Suggestions tried on the reviewed text in memory before they are shown."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from reviewer.finding import Mark, Suggestion
 from reviewer.syntax import new_errors
 
 _BYTE_ORDER_MARK = "\ufeff"
+# Python counts more as white space, such as U+2028; in code those are characters to keep.
+_BLANK = " \t\n"
+_INDENT = " \t\x0c"
 
 
 def line_fix(text: str, line: int, replacement: str) -> Suggestion:
     """Make a suggestion that replaces one line, with that line's own indentation where the model left it out."""
     original = _lines(text)[line - 1] if 1 <= line <= len(_lines(text)) else ""
-    mark = _BYTE_ORDER_MARK if original.startswith(_BYTE_ORDER_MARK) else ""  # no part of the code, but of the file
+    mark = _BYTE_ORDER_MARK if original.startswith(_BYTE_ORDER_MARK) else ""  # part of the file, not of the code
     code = _reindent(_plain(replacement).removeprefix(_BYTE_ORDER_MARK), original.removeprefix(mark))
     return Suggestion(line, line, mark + adapt(code, text), original)
 
 
 def fitted(code: str, placeholder: str, text: str) -> str:
     """Bring the model's lines to the placeholder's indentation, those below it as the file is indented."""
-    lines = _plain(code).strip("\n").rstrip().split("\n")
+    lines = _plain(code).strip("\n").rstrip(_BLANK).split("\n")
     own, wanted = _indent(lines[0]), _indent(placeholder)
     # A model often starts flush and indents the rest as in the file.
     flush = not own and len(lines) > 1 and all(line.startswith(wanted) for line in lines[1:] if line.strip())
@@ -64,7 +67,7 @@ def apply(text: str, suggestion: Suggestion) -> str | None:
 
 
 def _plain(code: str) -> str:
-    """Line endings are the file's affair, not the model's."""
+    """Drop the model's line endings: the file's are used."""
     return code.replace("\r\n", "\n")
 
 
@@ -83,16 +86,16 @@ def _bare(line: str) -> str:
 def _reindent(replacement: str, original: str) -> str:
     """Give ``replacement`` the indentation of ``original`` where its first line has none."""
     indent = _indent(original)
-    lines = replacement.rstrip().split("\n")
-    if not indent or lines[0][:1].isspace():
+    lines = replacement.rstrip(_BLANK).split("\n")
+    if not indent or lines[0][:1] in _INDENT:
         return "\n".join(lines)
     return "\n".join(indent + line if line.strip() else line for line in lines)
 
 
 def _indent(text: str) -> str:
     first = text.partition("\n")[0]
-    return first[: len(first) - len(first.lstrip())]
+    return first[: len(first) - len(first.lstrip(_INDENT))]
 
 
 def _blank_free(text: str) -> str:
-    return "".join(text.split())
+    return text.translate(dict.fromkeys(map(ord, _BLANK + "\r")))

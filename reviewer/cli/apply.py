@@ -70,7 +70,7 @@ def apply(
 
     _refuse_contradictions(ids, everything=everything, acting=dry_run or command is not None, undo=undo)
     repository = Repository.discover()
-    history = History(repository.root, repository.git_dir)
+    history = History(repository)
     if undo:
         return _undo(history)
     review = last.load(repository.git_dir)
@@ -119,24 +119,24 @@ def _list(repository: Repository, review: LastReview, planner: Planner) -> int:
     from reviewer.silencing.dismissal import Dismissals
     from reviewer.terminal import output
 
-    count = len(review.findings)
-    output.note(f"{count} finding{'s' if count != 1 else ''} in {_named(review)}")
     dismissed = Dismissals(repository.common_dir).silences()
-    for number, one in enumerate(review.findings):
+    plans = [(one, planner.plan([one])) for one in review.findings if one.finding.suggestion is not None]
+    able = [(one, plan) for one, plan in plans if plan.files]
+    applied = sum(refusal.settled for _, plan in plans for refusal in plan.refusals)
+    refused = len(plans) - len(able) - applied
+    output.note(f"{len(able) or 'nothing'} to apply from {_named(review)}")
+    for number, (one, plan) in enumerate(able):
         finding = one.finding
-        tags = f"{finding.severity}, {finding.category}" + (", dismissed" if finding.fingerprint in dismissed else "")
         if number:
             output.say()
+        tags = f"{finding.severity}, {finding.category}" + (", dismissed" if finding.fingerprint in dismissed else "")
         place = f"{view.safe_path(finding.path)}:{finding.line}"
         output.say(f"{one.id}  {place}  {tags}: {view.safe(finding.message)}")
-        if finding.suggestion is None:
-            continue
-        plan = planner.plan([one])
-        for refusal in plan.refusals:
-            told = refusal.reason if refusal.settled else f"cannot be applied: {view.safe(refusal.reason)}"
-            output.say(f"    {told}" + (f"\n    {view.safe(refusal.hint)}" if refusal.hint else ""))
-        if plan.files:
-            output.say(patch.render(plan.patch, color=output.colour_wanted()))
+        output.say(patch.render(plan.patch, color=output.colour_wanted()))
+    if applied:
+        output.note(f"{applied} applied already")
+    if refused:
+        output.note(f"{refused} cannot be applied; see why: reviewer apply --all --dry-run")
     return ExitCode.PASSED
 
 
@@ -204,7 +204,7 @@ def _tell(review: LastReview, refusals: Sequence[Refusal], failed: Sequence[str]
 
 
 def _print_patch(plan: Plan) -> None:
-    from reviewer.applying.blobs import encode
+    from reviewer.diff import encode
     from reviewer.report import patch
     from reviewer.terminal import output
 

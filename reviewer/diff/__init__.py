@@ -5,7 +5,7 @@ from __future__ import annotations
 from reviewer.diff.change import Change, ContentKind, FileChange, FileStatus, Hunk, LineKind, SourceLine
 from reviewer.diff.merge import resolved
 from reviewer.diff.parser import joined, parse, parse_files
-from reviewer.diff.text import decode, encode, printable, source_lines
+from reviewer.diff.text import decode, encode, printable, restore, source_lines
 
 __all__ = [
     "Change",
@@ -22,5 +22,6 @@ __all__ = [
     "parse_files",
     "printable",
     "resolved",
+    "restore",
     "source_lines",
 ]

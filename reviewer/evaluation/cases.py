@@ -1,7 +1,7 @@
 """Labelled changes: what a model is evaluated on.
 
-Three forms are read: a folder of TOML files with the text before and after a change, a JSONL file of diffs, and the
-pairs of BugsInPy-like sets, where one diff brings a bug in and another takes it out again.
+Three formats are read: a folder of TOML files with the text before and after a change, a JSONL file of diffs, and the
+pairs of sets like BugsInPy, where one diff introduces a bug and another fixes it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Case:
         patch: The change as a unified diff.
         texts: The whole new side of its files by path; empty where only the diff is known.
         defects: For each defect the places at which a finding counts as having found it; empty for a clean change.
-        group: Cases of one origin (a bug and its fix) share it: they are sampled, and drawn anew, together.
-        kind: What kind of defect, or of temptation, for people.
-        language: For people; empty where it is not told.
+        group: Shared by cases of one origin (a bug and its fix), which are sampled together.
+        kind: The kind of defect, or of temptation, for display.
+        language: For display; may be empty.
         reference: A good explanation of the change; empty where there is none.
     """
 
@@ -68,7 +68,7 @@ class Case:
 
     @cached_property
     def digest(self) -> str:
-        """Identity of what a model is shown, labels left out: a label may be mended without asking again."""
+        """Identity of what a model is shown, without the labels: a corrected label needs no new review."""
         shown = json.dumps([self.patch, dict(sorted(self.texts.items()))])
         return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
@@ -83,20 +83,20 @@ def load(path: Path) -> tuple[Case, ...]:
         UsageError: There is none, or one is wrong; the message names it.
     """
     if not path.exists():
-        raise UsageError(f"there are no cases at {path}", hint="a folder of TOML files, or a JSONL file")
+        raise UsageError(f"no cases at {path}", hint="give a folder of TOML files, or a JSONL file")
     found = tuple(_from_folder(path) if path.is_dir() else _from_lines(path))
     if not found:
-        raise UsageError(f"{path} holds no cases")
+        raise UsageError(f"no cases in {path}")
     seen: set[str] = set()
     for case in found:
         if case.id in seen:
-            raise UsageError(f"{path} holds two cases named {case.id!r}")
+            raise UsageError(f"two cases named {case.id!r} in {path}")
         seen.add(case.id)
     return found
 
 
 def sample(cases: Sequence[Case], groups: int) -> tuple[Case, ...]:
-    """Choose that many groups, always the same ones, so that two models are asked about the same changes."""
+    """Choose a number of groups, always the same ones, so that models are compared on the same changes."""
     names = dict.fromkeys(case.group for case in cases)
     chosen = set(sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())[:groups])
     return tuple(case for case in cases if case.group in chosen)
@@ -116,7 +116,7 @@ class _WrongCaseError(ValueError):
 
 
 def _from_texts(name: str, data: Mapping[str, Any]) -> Case:
-    """Read one case that is written as whole files; the diff is made of them."""
+    """Read one case that is written as whole files."""
     files = _get(data, "file", list)
     patch = "".join(_file_patch(file) for file in files)
     texts = {_get(file, "path", str): _get(file, "after", str) for file in files if "after" in file}
@@ -149,19 +149,19 @@ def _file_patch(file: Mapping[str, Any]) -> str:
 
 
 def _place(case: Case, label: object) -> Place:
-    """Find the changed line that a label quotes: by its text, since numbers go wrong with the first edit above."""
+    """Find the changed line that a label quotes: by its text, since numbers change with every edit above."""
     wanted = str(label).strip()
     found = [place for place in case.anchors if case.texts[place[0]].split("\n")[place[1] - 1].strip() == wanted]
     if len(found) != 1:
-        raise _WrongCaseError(f"{wanted!r} is the text of {len(found)} changed lines, not of one")
+        raise _WrongCaseError(f"{len(found)} changed lines with the text {wanted!r} instead of one")
     return found[0]
 
 
 def _defects(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """The labelled defects; a change without any must say that it is clean, so that no label is merely forgotten."""
+    """The labelled defects; a change without any must be declared clean, so that no label is forgotten."""
     defects: list[Mapping[str, Any]] = list(data.get(name, []))
     if bool(defects) == bool(data.get("clean", False)):
-        raise _WrongCaseError("a case has either defects or clean = true")
+        raise _WrongCaseError("a case needs either defects or clean = true")
     return defects
 
 
@@ -169,21 +169,21 @@ def _from_lines(file: Path) -> Iterator[Case]:
     try:
         lines = file.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as problem:
-        raise UsageError(f"{file} cannot be read: {problem}") from problem
+        raise UsageError(f"cannot read {file}: {problem}") from problem
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             data = untrusted.parse_json(line)
             if not isinstance(data, dict):
-                raise _WrongCaseError("no JSON object")
+                raise _WrongCaseError("not a JSON object")
             yield from _pair(data) if all(name in data for name in _PAIR) else [_from_diff(data)]
         except (untrusted.MalformedError, _WrongCaseError, ReviewerError) as problem:
             raise UsageError(f"{file}, line {number}: {problem}") from problem
 
 
 def _pair(data: Mapping[str, Any]) -> Iterator[Case]:
-    """Two cases of one bug: the change that brings it in, a defect all over, and its fix, which counts as clean."""
+    """Two cases of one bug: the change that introduces it, all of it a defect, and its fix, which is clean."""
     name = _get(data, "id", str)
     for side, patch in zip(("bug", "fix"), (_get(data, field_, str) for field_ in _PAIR), strict=True):
         case = Case(f"{name}/{side}", patch, group=name, kind=side, language="python")
@@ -214,12 +214,12 @@ def _from_diff(data: Mapping[str, Any]) -> Case:
     strange = {place for defect in defects for place in defect} - case.anchors
     if strange:
         path, line = min(strange)
-        raise _WrongCaseError(f"{path}:{line} is labelled and is no changed line")
+        raise _WrongCaseError(f"the label {path}:{line} is not a changed line")
     return case
 
 
 def _get(data: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
     value = data.get(name)
     if not isinstance(value, kind):
-        raise _WrongCaseError(f"{name!r} is missing or is no {kind.__name__}")
+        raise _WrongCaseError(f"{name!r} is missing or not of type {kind.__name__}")
     return value

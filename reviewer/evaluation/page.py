@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no script, no font, no network.
+"""The report as one self-contained HTML page: no script, no font, no network.
 
 Cases and replies are untrusted; everything that is not written here goes through ``_safe``.
 """
@@ -42,7 +42,7 @@ def page(report: EvaluationReport) -> str:
     parts = [
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        # No reply can fetch anything, whatever a browser makes of it.
+        # So that no reply can load anything.
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
         f"<title>{_safe(report.title)}</title><style>{_STYLE}</style></head><body>",
         f"<h1>Evaluation on {_safe(report.title)}</h1>",
@@ -73,7 +73,7 @@ def _model(model: ModelReport, cases: Sequence[Case]) -> str:
     by_case: dict[str, list[Record]] = {}
     for record in model.records:
         by_case.setdefault(record.case, []).append(record)
-    parts.append("<h3>Cases</h3><p>A bar at the left marks the lines that are labelled as a defect.</p>")
+    parts.append("<h3>Cases</h3><p>A bar on the left marks the lines that are labelled as a defect.</p>")
     parts += [_case(case, by_case[case.id]) for case in cases if case.id in by_case]
     return "\n".join(parts)
 
@@ -99,7 +99,7 @@ def _case(case: Case, records: Sequence[Record]) -> str:
 
 
 def verdict(case: Case, record: Record) -> str:
-    """One case in two words."""
+    """One case in a few words."""
     shown = {(finding.path, finding.line) for finding in record.shown}
     if not record.read:
         return "not read"

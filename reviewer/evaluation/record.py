@@ -1,6 +1,6 @@
-"""What one review of one case gave, as a line of the log.
+"""The result of one review of one case, as a line of the log.
 
-Facts and no scores: scoring may change, and labels be mended, without asking a model again.
+It has facts, not scores, so that scoring and labels can change without a new review.
 """
 
 from __future__ import annotations
@@ -45,9 +45,8 @@ class Found:
 
     @classmethod
     def of(cls, finding: Finding) -> Found:
-        """Keep what scoring needs of a finding."""
-        fix = finding.suggestion
-        told = fix is not None and fix.kind is SuggestionKind.FIX
+        """Keep what scoring needs."""
+        fix = finding.suggestion if finding.suggestion and finding.suggestion.kind is SuggestionKind.FIX else None
         return cls(
             finding.path,
             finding.line,
@@ -55,7 +54,7 @@ class Found:
             str(finding.category),
             finding.message,
             _names(finding.marks),
-            _names(fix.marks) if told and fix is not None else None,
+            _names(fix.marks) if fix is not None else None,
             finding.quoted,
         )
 
@@ -65,12 +64,12 @@ class Record:
     """One review of one case.
 
     Attributes:
-        case, digest: The case's id, and what of it was shown.
-        setup: Digest of everything else that shapes a reply, the model left out.
-        model, weights: The model's name and what tells its weights apart.
+        case, digest: The case's id and digest.
+        setup: Digest of everything else that affects a reply, apart from the model.
+        model, weights: The model's name and the digest of its weights.
         turn: 0 for the first review of the case, 1 for the second, ….
-        units, read: Pieces of the change, and how many of them got a usable answer.
-        explanations: The texts that are shown.
+        units, read: Units of the change, and how many of them got a usable answer.
+        explanations: Those that are shown.
         requests: Answers that the engine gave; ``retried`` of them were second tries.
         seconds: Wall time of the review.
         problem: Why nothing was read; empty otherwise.
@@ -104,7 +103,7 @@ class Record:
         return self.read < self.units and NO_PROGRESS in self.problem
 
     def with_review(self, review: Review) -> Record:
-        """Fill in what a review gave."""
+        """Fill in a review's results."""
         usage = review.usage
         return dataclasses.replace(
             self,
@@ -131,7 +130,7 @@ class Record:
 
 
 def read_log(path: Path) -> tuple[Record, ...]:
-    """Read every record of a log; a line that a kill cut short, or that another version wrote, is passed over."""
+    """Read every record of a log; a line that is cut or from another version is skipped."""
     if not path.is_file():
         return ()
     records = []
@@ -144,7 +143,7 @@ def read_log(path: Path) -> tuple[Record, ...]:
 
 
 def append(path: Path, record: Record) -> None:
-    """Write one record behind the others, on a line of its own even where the last one was cut short."""
+    """Append one record, on a line of its own even where the last one was cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
         whole = file.seek(0, 2) == 0

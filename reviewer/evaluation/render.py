@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from reviewer.evaluation.report import EvaluationReport, ModelReport, Row
     from reviewer.evaluation.scoring import Figure
 
-_COUNTED = 1000  # counts above it say nothing that the share does not
-_MOST_ROWS = 20  # a longer breakdown is for the page and for JSON
+_COUNTED = 1000  # larger counts add nothing to the share
+_MOST_ROWS = 20  # a longer breakdown is only in the page and in JSON
 
 
 def value_text(figure: Figure, value: float | None) -> str:
-    """One value for people: ``83%``, ``1.42``, or a dash where there is none."""
+    """One value for display: ``83%``, ``1.42``, or a dash where there is none."""
     if value is None:
         return "-"
     if figure.measure.percent:
@@ -29,9 +29,9 @@ def value_text(figure: Figure, value: float | None) -> str:
 
 
 def interval_text(figure: Figure) -> str:
-    """The interval for people: ``71% to 92%``.
+    """The interval for display: ``71% to 92%``.
 
-    Empty where all draws agree: of nothing found in a few cases the bootstrap would say that it is certain.
+    Empty where all draws agree: with nothing found in a few cases, the bootstrap would suggest certainty.
     """
     if figure.interval is None or figure.interval[0] == figure.interval[1]:
         return ""
@@ -51,7 +51,7 @@ def share_text(part: int, whole: int) -> str:
 
 
 def text(report: EvaluationReport, *, width: int = 80, color: bool = False, ascii_only: bool = False) -> str:
-    """Write the report as tables, without any frame, so that it also reads well in a log."""
+    """Write the report as tables without a frame, which also read well in a log."""
     from rich.console import Console
 
     out = io.StringIO()
@@ -147,7 +147,7 @@ def _model_json(model: ModelReport) -> dict[str, Any]:
 
 
 def _masked(value: Any) -> Any:
-    """A reply may quote a secret that stands in the diff."""
+    """A reply may quote a secret of the diff."""
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The report of an evaluation as values: per model the figures, also by kind of case, for every renderer alike."""
+"""The report of an evaluation as values, for every renderer: each model's figures, also by kind of case."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The counts that matter of one language, or one kind of case."""
+    """The main counts of one language, or one kind of case."""
 
     name: str
     defects: int
@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """What one model did."""
+    """One model's results."""
 
     model: str
     weights: str
@@ -39,13 +39,13 @@ class ModelReport:
 
     @property
     def reviewed(self) -> int:
-        """How many of the cases it was asked about."""
+        """How many of the cases it has reviewed."""
         return len({record.case for record in self.records})
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """What all models did on one set of cases."""
+    """The results of all models on one set of cases."""
 
     title: str
     cases: tuple[Case, ...]
@@ -53,7 +53,7 @@ class EvaluationReport:
 
 
 def make_report(title: str, cases: Sequence[Case], records: Iterable[Record]) -> EvaluationReport:
-    """Score every model for itself, in the order in which they first appear."""
+    """Score each model, in the order of their first records."""
     by_model: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         by_model.setdefault((record.model, record.weights), []).append(record)

@@ -1,4 +1,4 @@
-"""Reviews every case that the log lacks, and writes each result down before the next one begins."""
+"""Reviews every case that is not in the log, and logs each result before the next review."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reviewer.evaluation.cases import Case
     from reviewer.terminal.progress import Progress
 
-# The engine is well and refuses this one case; any other trouble ends the run, and a rerun goes on from there.
+# Trouble with this one case. Any other ends the run, and a rerun continues it.
 _THIS_CASE_ONLY = (EngineRequestError, InferenceTimeoutError, PromptTooLongError)
 
 _Key = tuple[str, str, str, str, int]
@@ -57,18 +57,18 @@ async def evaluate(
     Args:
         cases: What to review.
         settings: The configuration in force; see ``fair``.
-        log: Results are appended here as they come; those that are there already are not asked for again.
+        log: Results are appended here as they come; cases that are in it are not reviewed again.
         overrides: The repository's own prompt templates by name.
         repeat: Times that each case is reviewed.
-        jobs: Cases that are reviewed at once.
-        progress: Hears of the steps.
-        make_manager: Makes the model's manager, anew for each case; another one measures another way to ask.
+        jobs: Number of cases to review at once.
+        progress: Receives the steps.
+        make_manager: Makes a manager for each case; replace it to measure another way to ask.
 
     Returns:
-        All records of these cases that were made with this set-up, those of other models in the log included.
+        All records of these cases that were made with this set-up, including those of other models.
 
     Raises:
-        EngineError: No engine can give any answer; what was done stays in the log.
+        EngineError: No engine can answer; the results so far stay in the log.
         TemplateError: A prompt template is wrong.
     """
     settings = fair(settings)

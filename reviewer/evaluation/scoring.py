@@ -1,25 +1,27 @@
-"""From records to figures: counts of each case, and the measures that are made of their sums.
+"""From records to figures: counts of each case, the measures that are ratios of their sums, and their uncertainty.
 
-Every measure is a ratio of sums, so that a large case weighs as much as it holds, and so that one pass of the
-bootstrap serves all measures.
+Ratios of sums weight a case by its size, and let one pass of the bootstrap serve all measures.
 """
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer.evaluation.bootstrap import intervals
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reviewer.evaluation.cases import Case
     from reviewer.evaluation.record import Record
 
 Counts = Counter[str]
+
+_DRAWS = 1000
+_SEED = 20_240_917
+_TAILS = (0.025, 0.975)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,9 @@ class Measure:
 
     Attributes:
         key: Its name in JSON.
-        title: Its name for people.
-        part, whole: Which counts it is the ratio of; a second pair is taken away from the first.
+        title: Its displayed name.
+        part, whole: The counts of which it is the ratio.
+        minus: A second such pair, whose ratio is subtracted.
         percent: Whether it is a share; else a mean.
     """
 
@@ -41,7 +44,7 @@ class Measure:
     percent: bool = True
 
     def of(self, counts: Counts) -> float | None:
-        """Its value; None where there is nothing that it could be a part of."""
+        """Its value; None where the whole is zero."""
         pairs = [(self.part, self.whole), *([self.minus] if self.minus else [])]
         if not all(counts[whole] for _, whole in pairs):
             return None
@@ -82,7 +85,7 @@ class Figure:
 
 
 def score(cases: Sequence[Case], records: Iterable[Record]) -> tuple[Figure, ...]:
-    """Work out every measure for one model's records."""
+    """Compute every measure for one model's records."""
     by_id = {case.id: case for case in cases}
     references = {case.id: content_words(case.reference) for case in cases if case.reference}
     groups: dict[str, Counts] = {}
@@ -100,7 +103,7 @@ def score(cases: Sequence[Case], records: Iterable[Record]) -> tuple[Figure, ...
 
 
 def count(case: Case, record: Record, references: Mapping[str, frozenset[str]]) -> Counts:
-    """Count in one record what the measures are made of."""
+    """Count one record."""
     shown = {(finding.path, finding.line) for finding in record.shown}
     on_defect = [f for f in record.shown if any((f.path, f.line) in defect for defect in case.defects)]
     fixes = [finding.fix for finding in record.findings if finding.fix is not None]
@@ -136,8 +139,48 @@ def count(case: Case, record: Record, references: Mapping[str, frozenset[str]]) 
     return counts
 
 
+def intervals(
+    groups: Sequence[Counter[str]],
+    measures: Mapping[str, Callable[[Counter[str]], float | None]],
+    *,
+    draws: int = _DRAWS,
+    seed: int = _SEED,
+) -> dict[str, tuple[float, float] | None]:
+    """The 95% interval of each measure: percentile bootstrap over groups of cases.
+
+    A bug, its fix and all repetitions are one group, so they are drawn together. Efron and Tibshirani, An Introduction
+    to the Bootstrap, chapter 13.
+
+    Args:
+        groups: The counts of each group; a measure is a function of sums of these.
+        measures: Each returns None where its sums give no figure, such as the precision of no findings.
+        draws: Number of draws, each of as many groups as there are, with replacement.
+        seed: The same seed gives the same intervals.
+
+    Returns:
+        Lower and upper bound by measure; None where fewer than half of the draws give a figure.
+    """
+    random_ = random.Random(seed)  # noqa: S311 - statistics, not secrets
+    values: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(draws if groups else 0):
+        totals: Counter[str] = Counter()
+        for index, times in Counter(random_.choices(range(len(groups)), k=len(groups))).items():
+            for name, count in groups[index].items():
+                totals[name] += count * times
+        for name, measure in measures.items():
+            value = measure(totals)
+            if value is not None:
+                values[name].append(value)
+    return {name: _percentiles(sorted(found)) if 2 * len(found) > draws else None for name, found in values.items()}
+
+
+def _percentiles(values: Sequence[float]) -> tuple[float, float]:
+    low, high = (values[min(len(values) - 1, int(tail * len(values)))] for tail in _TAILS)
+    return low, high
+
+
 def _add(counts: Counts, name: str, value: float) -> None:
-    """Counters hold fractions as well; only their annotation says int."""
+    """Add a fraction: counters hold them, although they are annotated with int."""
     counts.update({name: value})
 
 
@@ -153,7 +196,7 @@ _STOP = frozenset(
 
 
 def content_words(text: str) -> frozenset[str]:
-    """The words that say something, in lower case; names are cut at humps and underscores, plurals lose their s."""
+    """The content words in lower case; names are split at humps and underscores, plurals lose their s."""
     words = (part.lower() for word in _WORD.findall(text) for part in _HUMP.split(word))
     return frozenset(word.removesuffix("s") for word in words if word not in _STOP and len(word) > 1)
 

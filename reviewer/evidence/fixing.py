@@ -9,11 +9,12 @@ import re
 from typing import TYPE_CHECKING
 
 from reviewer.checking import suggestion as suggestions
-from reviewer.checking.claims import whole_sentences
-from reviewer.checking.grounding import Source, is_ungrounded, says_nothing
+from reviewer.checking.grounding import Source, is_ungrounded
+from reviewer.checking.sentences import says_nothing, whole
 from reviewer.evidence.collect import recheck
 from reviewer.evidence.proof import prove
 from reviewer.finding import Suggestion
+from reviewer.prompting.fix import SENTENCE_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,7 +50,7 @@ def with_model_fix(
         options: As the finding was collected with.
         side: The reviewed content.
     """
-    sentences = (_first_sentence(whole_sentences(fix.sentence)) for fix in fixes)
+    sentences = (_first_sentence(whole(fix.sentence, SENTENCE_CHARS)) for fix in fixes)
     context = next((sentence for sentence in sentences if _holds(sentence, finding, fixes[0].original)), "")
     rerun = _rerun(finding, options, side)
     candidates = (_suggested(fix, text) for fix in fixes)
@@ -78,12 +79,12 @@ def _first_sentence(text: str) -> str:
 
 def _holds(sentence: str, finding: Finding, code: str) -> bool:
     """Tell whether a sentence speaks of the code and the finding, and says more than the finding's own message."""
-    if not sentence or sentence.endswith("\u2026") or sentence.lower().startswith(finding.message.lower()):
+    if not sentence or sentence.lower().startswith(finding.message.lower()):
         return False
     about = "\n".join((finding.path, finding.scope, finding.message, code))
     numbers = frozenset(range(finding.line, finding.line + 1))
     source = Source(finding.path, about, numbers, "")
-    return not says_nothing(sentence, source) and not is_ungrounded(sentence, source)
+    return not says_nothing(sentence, source.code_lines) and not is_ungrounded(sentence, source)
 
 
 def _suggested(fix: Fix, text: str) -> Suggestion:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reviewer import syntax
-from reviewer.diff import printable
+from reviewer.diff import printable, restore
 from reviewer.languages import LANGUAGES
 from reviewer.prompting.fence import marker
 from reviewer.prompting.reply import InvalidReplyError
@@ -28,7 +28,7 @@ SAMPLES = 4
 _TEMPERATURE = 0.7
 _MAX_LINES = 40  # a longer function is not written anew
 _AROUND = 6  # lines on each side of a fault outside a function
-_SENTENCE_CHARS = 240
+SENTENCE_CHARS = 240
 _FENCE = re.compile(r"^```[^\n]*\n(.*?)^```[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
@@ -67,8 +67,11 @@ class FixReader:
         found = _FENCE.search(text if text.endswith("\n") else f"{text}\n")
         if found is None:
             raise InvalidReplyError("the fix was cut" if truncated else "the fix has no code block")
-        sentence = " ".join(text[: found.start()].split())[:_SENTENCE_CHARS]
-        return Fix(self.start, self.end, self.original, found.group(1).rstrip("\n"), sentence)
+        sentence = " ".join(text[: found.start()].split())[:SENTENCE_CHARS]
+        code = restore(found.group(1).rstrip("\n"), self.original)
+        if code is None:
+            raise InvalidReplyError("the fix has characters of which the bytes are not known")
+        return Fix(self.start, self.end, self.original, code, sentence)
 
 
 def requests(prompts: Prompts, finding: Finding, text: str, language: str) -> Iterator[Request]:
@@ -101,7 +104,7 @@ def requests(prompts: Prompts, finding: Finding, text: str, language: str) -> It
         yield Request(
             messages=messages,
             schema=None,
-            max_tokens=prompts.profile.reply_tokens(len(original) * 5 // 4 + _SENTENCE_CHARS + 80),
+            max_tokens=prompts.profile.reply_tokens(len(original) * 5 // 4 + SENTENCE_CHARS + 80),
             read=FixReader(start, end, original),
             temperature=_TEMPERATURE if draw else 0.0,
             draw=draw,

@@ -230,7 +230,7 @@ def _apply(repository: Repository, ids: list[str], *, dry_run: bool) -> dict[str
     from reviewer.applying.plan import Planner
 
     review = last.load(repository.git_dir)
-    history = History(repository.root, repository.git_dir)
+    history = History(repository)
     plan = Planner(repository, review, history.all()).plan(review.find(ids))
     if plan.files and not dry_run:
         history.write(plan, review.made, review.subject)

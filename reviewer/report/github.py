@@ -20,14 +20,16 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 
 
 def render(review: Review, options: RenderOptions) -> str:
-    """One command per shown finding and per unit that was not read, and a notice that sums up."""
+    """One command per shown finding and per file and reason that units were not read, and a notice that sums up."""
     commands: list[str] = []
+    unread: set[tuple[str, str]] = set()
     for unit in view.units(review):
         commands.extend(
             _command(_LEVELS[finding.severity], _message(finding), **_where(unit.path, finding))
             for finding in unit.findings
         )
-        if not unit.is_read:
+        if not unit.is_read and (unit.path, unit.reason) not in unread:
+            unread.add((unit.path, unit.reason))  # one for all units of a file with the same reason
             place = {"file": unit.path, "line": str(unit.start), "endLine": str(unit.end), "title": "not reviewed"}
             commands.append(_command("notice", unit.reason or "not read", **place))
     commands.append(_command("notice", _summary(review, options), title="reviewer"))

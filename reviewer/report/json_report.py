@@ -140,14 +140,14 @@ def _finding(finding: Finding, numbers: Mapping[int, str]) -> dict[str, Any]:
 
 
 def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
-    original, replacement = mask(suggestion.original), mask(suggestion.replacement)
+    original, replacement = _text(suggestion.original), _text(suggestion.replacement)
     return {
         "kind": suggestion.kind.value,
         "start_line": suggestion.start,
         "end_line": suggestion.end,
-        "original": _raw(original),
-        "replacement": _raw(replacement),
-        # A replacement with a secret masked out must not be written into a file.
+        "original": original,
+        "replacement": replacement,
+        # A replacement with a secret masked, or without its bytes that are not UTF-8, must not be written into a file.
         "masked": (original, replacement) != (suggestion.original, suggestion.replacement),
         "shown": suggestion.shown,
         "proof": _text(suggestion.proof),

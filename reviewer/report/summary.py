@@ -11,9 +11,9 @@ from reviewer.report import gate
 from reviewer.report.view import ids, safe, safe_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from reviewer.finding import Finding, Review
+    from reviewer.finding import Finding, Review, UnitReview
     from reviewer.report.options import RenderOptions
 
 _PATHS_PER_REASON = 10  # a thousand vendored files are not listed one by one; the JSON report has them all
@@ -62,8 +62,17 @@ def read_share(review: Review) -> str:
 
 
 def not_read(review: Review) -> tuple[tuple[str, str], ...]:
-    """Each unit that was not read: where, and why."""
-    return tuple((place(unit.path, unit.start, unit.end), safe(unit.reason)) for unit in review.not_read)
+    """Where and why units were not read: one entry for all units of a file with the same reason."""
+    grouped: dict[tuple[str, str], list[UnitReview]] = {}
+    for unit in review.not_read:
+        grouped.setdefault((unit.path, safe(unit.reason)), []).append(unit)
+    return tuple((_places(path, units), reason) for (path, reason), units in grouped.items())
+
+
+def _places(path: str, units: Sequence[UnitReview]) -> str:
+    if len(units) == 1:
+        return place(path, units[0].start, units[0].end)
+    return f"{safe_path(path)} ({plural(len(units), 'hunk')})"
 
 
 def skimmed(review: Review) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:

@@ -1,7 +1,7 @@
 """Marks the findings that ignore comments, the baseline or a dismissal silence.
 
-Nothing is dropped: a silenced finding is marked, keeps who silenced it and why, and counts for no verdict. Comments are
-read from the reviewed text alone, so a comment that is not staged silences nothing that is.
+Nothing is dropped: a silenced finding records who silenced it and why, and does not affect the verdict. Comments are
+read from the reviewed text only, so an unstaged comment does not silence a staged line.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Findings that were there before anybody looked: a file of the repository that silences them.
+"""The baseline: a file of the repository that lists existing findings, so that only new ones are reported.
 
-One line each, sorted, without line numbers, so that two branches' additions merge and nothing moves with the code.
+One line each, sorted, without line numbers, so that the additions of two branches merge.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CATEGORIES = frozenset(category.value for category in Category)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """One finding; all but the fingerprint is for people."""
+    """One finding; everything but the fingerprint is for display."""
 
     path: str
     category: str
@@ -42,7 +42,7 @@ def entries(findings: Iterable[Finding]) -> frozenset[Entry]:
 
 
 def merged(old: Iterable[Entry], new: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Both, sorted; of one fingerprint the older entry stays, since a model words the same defect anew each time."""
+    """Merge entries, sorted; the older one of a fingerprint stays, since a model words a defect anew each time."""
     found = {entry.fingerprint: entry for entry in sorted(new, reverse=True)}
     return tuple(sorted((found | {entry.fingerprint: entry for entry in old}).values()))
 
@@ -53,12 +53,8 @@ def dump(found: Iterable[Entry]) -> str:
         json.dumps({"path": e.path, "category": e.category, "fingerprint": e.fingerprint, "message": e.message})
         for e in sorted(found)
     ]
-    body = ",\n".join(lines)
-    return (
-        f'{{"version": {_VERSION}, "findings": [\n{body}\n]}}\n'
-        if lines
-        else f'{{"version": {_VERSION}, "findings": []}}\n'
-    )
+    body = "\n" + ",\n".join(lines) + "\n" if lines else ""
+    return f'{{"version": {_VERSION}, "findings": [{body}]}}\n'
 
 
 def load(data: bytes, name: str = BASELINE) -> tuple[Entry, ...]:
@@ -69,9 +65,9 @@ def load(data: bytes, name: str = BASELINE) -> tuple[Entry, ...]:
         name: What it is called in messages.
 
     Raises:
-        ConfigError: It is not one; the message names the place.
+        ConfigError: It is damaged; the message names the place.
     """
-    hint = "mend it, or write it anew: reviewer baseline --update"
+    hint = "fix it, or recreate it: reviewer baseline --update"
     try:
         tree = untrusted.parse_json(data)
     except untrusted.MalformedError as problem:
@@ -82,13 +78,13 @@ def load(data: bytes, name: str = BASELINE) -> tuple[Entry, ...]:
     for number, one in enumerate(tree["findings"], 1):
         entry = _entry(one)
         if entry is None:
-            raise ConfigError(f"{name}: finding {number} is damaged: {one!r:.80}", hint=hint)
+            raise ConfigError(f"{name}: invalid finding {number}: {one!r:.80}", hint=hint)
         found.append(entry)
     return tuple(found)
 
 
 def silences(found: Iterable[Entry]) -> Mapping[str, Silence]:
-    """What a review takes: by fingerprint."""
+    """The silences by fingerprint."""
     return {entry.fingerprint: Silence(SilencedBy.BASELINE) for entry in found}
 
 

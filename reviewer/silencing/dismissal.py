@@ -1,19 +1,20 @@
-"""Findings that people of this repository do not want to hear of again, remembered in its common git folder.
+"""Dismissed findings, recorded in the git folder that all working trees share.
 
-``reviewer/dismissed.jsonl`` is a log that only grows: one JSON object per line, the last one of a fingerprint counts.
-All working trees share it.
+``reviewer/dismissed.jsonl`` is an append-only log: one JSON object per line, the last one of a fingerprint counts.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from reviewer import untrusted
 from reviewer.errors import UsageError
+from reviewer.files import PRIVATE
 from reviewer.finding import Silence, SilencedBy
 from reviewer.paths import GIT_FOLDER
 
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
     from reviewer.finding import Finding
 
 _NAME = "dismissed.jsonl"
-_WAIT = 10.0  # seconds for another process of ours that writes
+_WAIT = 10.0  # seconds for another reviewer process that writes
 
 
 @dataclass(frozen=True, slots=True)
 class Dismissal:
-    """One finding that was dismissed.
+    """One dismissed finding.
 
     Attributes:
         fingerprint: ``Finding.fingerprint``: it survives moves of the line.
-        path, line_text, category, severity, message: What it was about, for people.
-        model: Who found it.
-        reason: In the user's words; may be empty.
+        path, line_text, category, severity, message: The finding, for display.
+        model: The model's name.
+        reason: The user's; may be empty.
         made: When it was dismissed, as ISO 8601.
     """
 
@@ -66,7 +67,7 @@ class Dismissal:
 
 
 class Dismissals:
-    """What was dismissed in one repository.
+    """The dismissals of one repository.
 
     Args:
         common_dir: The git folder that all its working trees share.
@@ -99,7 +100,7 @@ class Dismissals:
         return tuple(found.values())
 
     def silences(self) -> Mapping[str, Silence]:
-        """The reason of each dismissed fingerprint, as a review marks it.
+        """The silences by fingerprint.
 
         Raises:
             UsageError: The log cannot be read.
@@ -107,7 +108,7 @@ class Dismissals:
         return {one.fingerprint: Silence(SilencedBy.DISMISSED, one.reason) for one in self.all()}
 
     def add(self, dismissals: Iterable[Dismissal]) -> None:
-        """Remember some more.
+        """Record dismissals.
 
         Raises:
             UsageError: The git folder cannot be written.
@@ -115,7 +116,7 @@ class Dismissals:
         self._append([asdict(one) for one in dismissals])
 
     def undo(self, fingerprints: Iterable[str]) -> None:
-        """Hear of some again; the log keeps that they were dismissed once.
+        """Undo dismissals; the log keeps that they were made.
 
         Raises:
             UsageError: The git folder cannot be written.
@@ -129,9 +130,9 @@ class Dismissals:
         data = b"".join(json.dumps(entry).encode("ascii") + b"\n" for entry in entries)
         try:
             self._path.parent.mkdir(exist_ok=True)
-            with FileLock(self._path.with_suffix(".lock"), timeout=_WAIT), self._path.open("ab") as file:
+            with FileLock(self._path.with_suffix(".lock"), timeout=_WAIT), self._open() as file:
                 if file.tell() and not self._ends_whole():
-                    data = b"\n" + data  # after a line that a crash has cut
+                    data = b"\n" + data  # after a line that a crash cut
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -139,6 +140,13 @@ class Dismissals:
             raise UsageError(f"another process holds {self._path.with_suffix('.lock')}") from None
         except OSError as problem:
             raise UsageError(f"cannot write {self._path}: {problem.strerror}") from problem
+
+    def _open(self) -> IO[bytes]:
+        """Open the log for its owner only: it quotes code."""
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), PRIVATE)
+        with contextlib.suppress(OSError):
+            self._path.chmod(PRIVATE)
+        return os.fdopen(handle, "ab")
 
     def _ends_whole(self) -> bool:
         with self._path.open("rb") as file:
@@ -150,7 +158,7 @@ _FIELDS = frozenset(Dismissal.__dataclass_fields__)
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """One line of the log; None where it was cut, or is another version's."""
+    """One line of the log; None where it is damaged or from another version."""
     try:
         entry = untrusted.parse_json(line)
     except ValueError:

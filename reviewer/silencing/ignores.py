@@ -1,8 +1,8 @@
-"""Comments that silence findings: ``reviewer: ignore[bug] why``, in whatever way a language writes comments.
+"""Comments that silence findings: ``reviewer: ignore[bug] reason``, in a comment of any language.
 
-A comment beside code speaks of its own line; one that stands alone, of the next line of code; ``ignore-file`` in a
-file's first lines, of all of it. Where there is a grammar it says what is a comment, so that a string literal that
-holds the words silences nothing; elsewhere the language's comment tokens do.
+A comment beside code silences its own line; one on a line of its own, the next line of code; ``ignore-file`` in a
+file's first lines, the whole file. Comments are found by the language's grammar, so that a string literal silences
+nothing, and by its comment tokens where there is no grammar.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 HEADER_LINES = 20
-"""How far down ``ignore-file`` counts."""
+"""The first lines of a file, in which ``ignore-file`` counts."""
 
 _LONGEST_REASON = 200  # characters
 
@@ -32,9 +32,9 @@ _BODY = (
 )
 # At the start of a comment's line, or behind a further token in it, as after another tool's directive.
 _IN_COMMENT = re.compile(r"(?:^[ \t#/*!<;%-]*|(?<=[ \t])(?:#|//)[ \t]*)" + _BODY, re.IGNORECASE)
-_CLOSING = re.compile(r"[ \t]*(?:\*/|-->).*")
+_CLOSING = re.compile(r"(?:\*/|-->).*")
 _CLOSED_BY = {"/*": "*/", "<!--": "-->"}
-# Of a file in no language that is known: shell and TOML, C, SQL and Lua, Lisp and INI, TeX, XML.
+# For files of unknown languages: shell and TOML, C, SQL and Lua, Lisp and INI, TeX, XML.
 _ANY_TOKEN = ("#", "//", "--", ";", "%", "/*", "<!--")
 
 
@@ -43,11 +43,11 @@ class Ignore:
     """One comment that silences findings.
 
     Attributes:
-        line: Where it stands, 1-based.
-        first, last: The lines that it speaks of.
+        line: Its own line, 1-based.
+        first, last: The lines that it silences.
         categories: Which findings; None means all.
-        reason: Why, in its author's words; may be empty.
-        problem: What is wrong with it, for its author; empty where nothing is.
+        reason: Its author's; may be empty.
+        problem: What is wrong with it; empty where nothing is.
     """
 
     line: int
@@ -58,7 +58,7 @@ class Ignore:
     problem: str = ""
 
     def covers(self, line: int, category: Category) -> bool:
-        """Whether it silences a finding."""
+        """Whether it silences a finding of that line and category."""
         return self.first <= line <= self.last and (self.categories is None or category in self.categories)
 
 
@@ -77,7 +77,7 @@ def in_text(language: Language, text: str) -> tuple[Ignore, ...]:
 
 
 def in_lines(language: Language, lines: Mapping[int, str]) -> tuple[Ignore, ...]:
-    """Find them where only some lines are known, as in a patch; a grammar would not know where such a text begins.
+    """Find the comments where only some lines are known, as in a patch, which a grammar cannot parse.
 
     Args:
         language: The file's language.
@@ -100,21 +100,21 @@ def _read(comments: tuple[syntax.Comment, ...], lines: Mapping[int, str]) -> Ite
 def _ignore(
     found: re.Match[str], comment: syntax.Comment, line: int, lines: Mapping[int, str], alone: set[int]
 ) -> Ignore:
-    reason = _CLOSING.sub("", found["reason"]).strip()[:_LONGEST_REASON]
+    reason = _CLOSING.sub("", found["reason"], count=1).strip()[:_LONGEST_REASON]
     names = _names(found["categories"])
     unknown = [name for name in names if name not in _CATEGORIES]
     categories = None if found["categories"] is None else frozenset(_CATEGORIES[n] for n in names if n in _CATEGORIES)
     problem = _unknown(unknown) if unknown or (categories is not None and not names) else ""
     if found["file"]:
         if line > HEADER_LINES:
-            return Ignore(line, 1, 0, categories, reason, f"ignore-file counts in the first {HEADER_LINES} lines only")
+            return Ignore(line, 1, 0, categories, reason, f"ignore-file works only in the first {HEADER_LINES} lines")
         return Ignore(line, 1, sys.maxsize, categories, reason, problem)
     target = _next_code(comment.end, lines, alone) if comment.start in alone else None
     return Ignore(line, target or comment.start, target or comment.end, categories, reason, problem)
 
 
 def _next_code(line: int, lines: Mapping[int, str], alone: set[int]) -> int | None:
-    """The first line below that is neither empty nor a comment; None where there is none, or a gap comes first."""
+    """The first line below that is neither empty nor a comment; None where it is not known."""
     line += 1
     while line in lines and (line in alone or not lines[line].strip()):
         line += 1
@@ -136,12 +136,12 @@ def _names(categories: str | None) -> list[str]:
 def _unknown(names: list[str]) -> str:
     known = ", ".join(_CATEGORIES)
     if not names:
-        return f"ignore[] names no category; known are {known}"
-    return f"ignore[{', '.join(names)}] names no category that is known; these are: {known}"
+        return f"ignore[] without a category; categories: {known}"
+    return f"ignore[{', '.join(names)}]: unknown category; categories: {known}"
 
 
 def _scanned(language: Language, lines: Mapping[int, str]) -> tuple[syntax.Comment, ...]:
-    """Comments by their tokens, in a text that is not parsed: those that may silence, and those that begin a line."""
+    """Find comments by their tokens: those that may silence, and those at the start of a line."""
     tokens, pattern = _tokens(language)
     found = []
     for number, line in lines.items():
@@ -162,5 +162,5 @@ def _tokens(language: Language) -> tuple[tuple[str, ...], re.Pattern[str]]:
     tokens = _ANY_TOKEN if language is GENERIC else tuple(token for token in own if token)
     either = "|".join(map(re.escape, tokens)) or "(?!)"
     return tokens, re.compile(
-        rf"(?:^|(?<=[\s,;(){{}}]))(?P<token>{either})(?=[#/*!;%-]*[ \t]*reviewer:)", re.IGNORECASE
+        rf"(?:^|(?<=[\s,;(){{}}]))(?P<token>{either})(?=[#/*!;%-]{{0,9}}[ \t]{{0,99}}reviewer:)", re.IGNORECASE
     )

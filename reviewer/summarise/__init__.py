@@ -101,7 +101,7 @@ async def _answer(request: Request, answerer: Answerer, *, only_known: bool) -> 
     if known is not None or only_known:
         return known
     if not answerer.left:
-        raise ReviewerError("the time budget was over")
+        raise ReviewerError("the time budget was exceeded")
     (answer,) = await answerer.ask([request], doing="summing up the change")
     return answer
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from reviewer.checking.claims import whole_sentences
-from reviewer.checking.grounding import Source, is_echo, is_ungrounded, names_others, says_nothing
+from reviewer.checking.grounding import Source, is_ungrounded, names_others
+from reviewer.checking.sentences import is_echo, says_nothing, whole, without_filler
 from reviewer.engine.profile import SUBJECT_CHARS
 from reviewer.finding import ChangeSummary, CommitMessage, Mark, Risk, RiskLevel, Severity
 from reviewer.summarise import commit_message
@@ -44,7 +44,7 @@ def checked(
         cached: Whether the answer came from the cache.
     """
     source = Source("", shown, frozenset(int(number) for number in _NUMBER.findall(shown)))
-    text = whole_sentences(raw.text)
+    text = without_filler(whole(raw.text, bounds.summary_chars))
     # An enum holds the number to what was listed; who does not keep to enums gets the first place.
     point = points.listed[raw.look_first - 1 if 1 <= raw.look_first <= len(points.listed) else 0]
     marks = _marks(text, source, examples, one_part=len(points.listed) == 1)
@@ -52,7 +52,7 @@ def checked(
         marks |= {Mark.UNGROUNDED}
     return ChangeSummary(
         text=text,
-        risk=_risk(raw, points, source, examples),
+        risk=_risk(raw, points, source, examples, bounds),
         path=point.path,
         line=point.line,
         message=_message(raw, source, examples, bounds),
@@ -61,8 +61,8 @@ def checked(
     )
 
 
-def _risk(raw: RawSummary, points: Points, source: Source, examples: Sequence[str]) -> Risk:
-    reason = whole_sentences(raw.reason)
+def _risk(raw: RawSummary, points: Points, source: Source, examples: Sequence[str], bounds: ReplyBounds) -> Risk:
+    reason = without_filler(whole(raw.reason, bounds.reason_chars))
     marks = _marks(reason, source, examples)
     failing = any(remark.severity is Severity.ERROR for point in points.listed for remark in point.remarks)
     if names_others(reason, source) or (raw.risk is RiskLevel.LOW and failing):
@@ -73,14 +73,14 @@ def _risk(raw: RawSummary, points: Points, source: Source, examples: Sequence[st
 def _message(raw: RawSummary, source: Source, examples: Sequence[str], bounds: ReplyBounds) -> CommitMessage:
     subject = _subject(raw.subject)
     body = _body(raw.body, cut=len(raw.body) >= bounds.body_chars)
-    whole = f"{subject}\n\n{body}" if body else subject
+    text = f"{subject}\n\n{body}" if body else subject
     marks = _marks(subject, source, examples)
     if body:
         marks |= _marks(body, source, examples)
     if is_ungrounded(subject, source) or names_others(body, source):
         marks |= {Mark.UNGROUNDED}
     # Laid out, other words begin a line.
-    if commit_message.gives_orders(whole) or commit_message.gives_orders(commit_message.fitted(subject, body, "")):
+    if commit_message.gives_orders(text) or commit_message.gives_orders(commit_message.fitted(subject, body, "")):
         marks |= {Mark.GIVES_ORDERS}
     return CommitMessage(subject, body, marks)
 
@@ -88,7 +88,7 @@ def _message(raw: RawSummary, source: Source, examples: Sequence[str], bounds: R
 def _marks(text: str, source: Source, examples: Sequence[str], *, one_part: bool = True) -> frozenset[Mark]:
     """What holds of every sentence. To copy one part's explanation says nothing of a whole that has several."""
     marks = set()
-    if says_nothing(text, Source("", "", frozenset()) if one_part else source):
+    if says_nothing(text, () if one_part else source.code_lines):
         marks.add(Mark.EMPTY)
     if is_echo(text, examples):
         marks.add(Mark.ECHO)
@@ -104,8 +104,8 @@ def _subject(text: str) -> str:
 
 
 def _body(text: str, *, cut: bool) -> str:
-    """Lines stay lines, each with its spaces tidied; a last sentence that was cut is left out, or shown as cut."""
+    """Lines stay lines, each with its spaces tidied; a last sentence that was cut is left out."""
     lines = [" ".join(line.split()) for line in text.strip().split("\n")]
     if cut:
-        lines[-1] = whole_sentences(lines[-1])
-    return "\n".join(lines)
+        lines[-1] = whole(lines[-1], 0)
+    return "\n".join(lines).rstrip()

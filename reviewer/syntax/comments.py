@@ -10,6 +10,7 @@ from reviewer.syntax.tree import decoded, nodes
 if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
+_END = 500  # bytes
 _TYPES = frozenset(("comment", "line_comment", "block_comment", "html_comment"))
 
 
@@ -47,6 +48,13 @@ def _comment(node: Node, data: bytes) -> Comment:
         start,
         start + text.count("\n"),
         text,
-        decoded(data[line_start : node.start_byte]),
-        decoded(data[end : line_end if line_end >= 0 else len(data)]),
+        _ends(data, line_start, node.start_byte),
+        _ends(data, end, line_end if line_end >= 0 else len(data)),
     )
+
+
+def _ends(data: bytes, start: int, end: int) -> str:
+    """The text between two places; only its ends if it is long, since one line may hold many comments."""
+    if end - start <= 2 * _END:
+        return decoded(data[start:end])
+    return decoded(data[start : start + _END] + data[end - _END : end])

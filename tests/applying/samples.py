@@ -51,7 +51,7 @@ def planner(repo: Repo, kept: LastReview) -> Planner:
 
 def history(repo: Repo) -> History:
     repository = Repository.discover(repo.root)
-    return History(repository.root, repository.git_dir)
+    return History(repository)
 
 
 def write(repo: Repo, kept: LastReview, *ids: str) -> Plan:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewer.applying.edits import compose, overlap, shifted
+from reviewer.applying.patch import compose, overlap, shifted
 from reviewer.finding import Suggestion
 
 TEXT = "a\nb\nc\nd\ne\n"

@@ -89,7 +89,7 @@ def test_each_working_tree_has_its_own(staged: Repo, tmp_path: object) -> None:
     review(staged, Fix("a.py", 1, 1, "x"))
     other = staged.root.parent / "other"
     staged.git("worktree", "add", "-q", str(other))
-    with pytest.raises(UsageError, match="nothing was reviewed here yet"):
+    with pytest.raises(UsageError, match="no review yet in this working tree"):
         last.load(Repository.discover(other).git_dir)
 
 
@@ -108,7 +108,7 @@ def test_a_patch_from_outside_can_be_dismissed_and_not_applied(staged: Repo) -> 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "nothing was reviewed here yet"),
+        (None, "no review yet in this working tree"),
         ("", "damaged"),
         ("[]", "damaged"),
         ('{"version": 2}', "another version"),
@@ -143,7 +143,7 @@ def test_find(staged: Repo, names: list[str], found: list[str]) -> None:
     kept = review(staged, Fix("a.py", 1, 1, "x"), Fix("a.py", 2, 2, "y = 2"))
     assert [one.id for one in kept.find(names)] == found
     assert kept.find([kept.findings[1].finding.fingerprint])[0].id == "r2"
-    with pytest.raises(UsageError, match="staged changes, has no r3") as problem:
+    with pytest.raises(UsageError, match=r"no finding r3 in the last review \(staged changes\)") as problem:
         kept.find(["r1", "r3"])
     assert problem.value.hint == "It has r1 to r2."
 
@@ -153,3 +153,34 @@ def test_what_is_kept_is_json_in_ascii(staged: Repo) -> None:
     data = (staged.root / ".git" / "reviewer" / "last.json").read_bytes()
     assert data.isascii()
     assert json.loads(data)["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("made", "yesterday"),
+        ("head", "--output=x"),
+        ("findings.id", "x1"),
+        ("findings.id", 1),
+        ("findings.language", "nonsense"),
+        ("findings.blob", "--textconv"),
+        ("findings.line", float("inf")),
+        ("findings.path", "\ud800"),
+        ("findings.suggestion.replacement", "\ud800"),
+        ("findings.suggestion.start", "1e999"),
+        ("findings.suggestion.kind", "other"),
+        ("findings.suggestion", [1]),
+    ],
+)
+def test_a_forged_review_is_refused(staged: Repo, part: str, value: object) -> None:
+    review(staged, Fix("a.py", 1, 1, "x"))
+    file = staged.root / ".git" / "reviewer" / "last.json"
+    document = json.loads(file.read_text())
+    place = document
+    *way, name = part.split(".")
+    for step in way:
+        place = place[step][0] if step == "findings" else place[step]
+    place[name] = value
+    file.write_text(json.dumps(document))
+    with pytest.raises(UsageError, match="damaged or from another version"):
+        last.load(staged.root / ".git")

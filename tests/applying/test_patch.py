@@ -9,10 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reviewer.applying.blobs import encode
-from reviewer.applying.edits import compose
-from reviewer.applying.patch import unified
-from reviewer.diff import decode, parse
+from reviewer.applying.patch import compose, unified
+from reviewer.diff import decode, encode, parse
 from reviewer.diff.names import quote, unquote
 from reviewer.finding import Suggestion
 from tests.repo import Repo

@@ -1,12 +1,14 @@
+# ruff: noqa: RUF001 - messages in other scripts
 from __future__ import annotations
 
 import dataclasses
 
 import pytest
 
-from reviewer.checking.claims import completion, explanation, findings, whole_sentences
+from reviewer.checking.claims import Claims, completion
 from reviewer.diff import LineKind, SourceLine
-from reviewer.finding import Category, Mark, Severity
+from reviewer.engine.profile import ReplyBounds
+from reviewer.finding import Category, Explanation, Finding, Mark, Severity
 from reviewer.languages import LANGUAGES
 from reviewer.prompting.reply import RawFinding, Reply
 from reviewer.selection.units import ReviewUnit
@@ -28,6 +30,14 @@ UNIT = ReviewUnit(
 
 def raw(message: str = "Fails when values is empty.", line: int = 2, fix: str | None = None) -> RawFinding:
     return RawFinding(line, Severity.ERROR, Category.BUG, message, fix)
+
+
+def findings(reply: Reply, unit: ReviewUnit, text: str, examples: tuple[str, ...]) -> tuple[Finding, ...]:
+    return Claims(unit, text, (), examples, ReplyBounds()).findings(reply)
+
+
+def explanation(reply: Reply, unit: ReviewUnit, examples: tuple[str, ...]) -> Explanation | None:
+    return Claims(unit, "", (), examples, ReplyBounds()).explanation(reply)
 
 
 def gap() -> tuple[Gap, str]:
@@ -119,15 +129,27 @@ def test_a_gap_without_an_answer_is_still_a_finding() -> None:
     assert completion(hole, None, text).suggestion is None
 
 
+def test_an_explanation_must_not_contradict_the_diff() -> None:
+    lines = (
+        SourceLine(LineKind.REMOVED, "def get(url, timeout=30):", 1, None),
+        SourceLine(LineKind.ADDED, "def get(url, timeout=10):", None, 1),
+    )
+    unit = ReviewUnit("http.py", LANGUAGES["python"], "", lines, (1,))
+    wrong = explanation(Reply("This change is important because it removes the timeout parameter.", ()), unit, ())
+    assert (wrong.text, wrong.marks) == ("It removes the timeout parameter.", {Mark.UNGROUNDED})
+    assert explanation(Reply("Lowers the default of timeout from 30 to 10.", ()), unit, ()).shown
+
+
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("message", "shown", "marks"),
     [
-        ("One. Two.", "One. Two."),
-        ("One. Two is cu", "One."),
-        ("One is cu", "One is cu\u2026"),
-        ("One\n  two.", "One two."),
-        ("", ""),
+        ("Division by zero if values is empty", "Division by zero if values is empty", set()),
+        ("Division by zero. " + "The sum of values is taken " * 20, "Division by zero.", set()),
+        ("The sum of all the given values " * 20, "", {Mark.EMPTY}),
+        ("Fails because", "", {Mark.EMPTY}),
+        ("如果values为空，则会除以零。", "如果values为空，则会除以零。", set()),
     ],
 )
-def test_a_cut_sentence_is_not_shown_as_whole(text: str, expected: str) -> None:
-    assert whole_sentences(text) == expected
+def test_what_was_cut_is_not_shown_as_whole(message: str, shown: str, marks: set[Mark]) -> None:
+    (found,) = findings(Reply("", (raw(message[:300]),)), UNIT, TEXT, ())
+    assert (found.message, found.marks) == (shown, marks)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewer.checking.quote import agrees
+from reviewer.checking.claims import is_quote
 
 LINE = "    return total / len(values)  # the mean"
 
@@ -14,6 +14,7 @@ LINE = "    return total / len(values)  # the mean"
         ("return total/len(values)", LINE),
         ("return  total\t/ len(values)", LINE),
         ("12 +    return total / len(values)", LINE),
+        ("120345 +    return total / len(values)", LINE),
         ("+    return total / len(values)", LINE),
         ("`return total / len(values)`", LINE),
         ("return total / len(values)\nprint(total)", LINE),
@@ -24,10 +25,17 @@ LINE = "    return total / len(values)  # the mean"
         ("-1", "    -1"),
         ("+ offset;", "    + offset;"),  # the sign is the line's own
         ("", "   "),
+        # As the prompt shows it.
+        ("price = 1  # caf\ufffd", "price = 1  # caf\udce9"),
+        ("a\u240cb<U+202E>c<U+0085>d", "a\x0cb\u202ec\x85d"),
+        ("<U+FEFF>import os", "\ufeffimport os"),
+        ("a = 1\u240d b = 2", "a = 1\r b = 2"),
+        # Or as it is.
+        ("a\x0cb\u2028c", "a\x0cb\u2028c"),
     ],
 )
 def test_it_is_the_line(quote: str, line: str) -> None:
-    assert agrees(quote, line)
+    assert is_quote(quote, line)
 
 
 @pytest.mark.parametrize(
@@ -43,4 +51,4 @@ def test_it_is_the_line(quote: str, line: str) -> None:
     ],
 )
 def test_it_is_another_one(quote: str, line: str) -> None:
-    assert not agrees(quote, line)
+    assert not is_quote(quote, line)

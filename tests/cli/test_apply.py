@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from reviewer import diff
 from reviewer.errors import ExitCode
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
@@ -105,14 +106,42 @@ def test_a_stored_review_can_be_applied(reviewed: Repo, env: dict[str, str]) -> 
     reviewed.git("notes", "--ref=reviewer", "add", "-f", "-F", "-", commit, data=json.dumps(document).encode())
     reviewer("show", cwd=reviewed.root)
     done = reviewer("apply", "r1", cwd=reviewed.root)
-    assert (done.returncode, "secret masked" in done.stderr) == (ExitCode.FINDINGS, True)
+    assert (done.returncode, "its exact text was not stored" in done.stderr) == (ExitCode.FINDINGS, True)
     assert content(reviewed) == (STUB, AFTER)
+
+
+@pytest.mark.parametrize(
+    ("content", "attributes"),
+    [
+        pytest.param(b"price = 1  # caf\xe9\n", "", id="latin-1"),
+        pytest.param("price = 1  # a\x0cb\x0bc\u202ed\u2028e\x85f\u200bg\n".encode(), "", id="invisible characters"),
+        pytest.param("\ufeffprice = 1  # caf\u00e9\r\n".encode(), "", id="byte order mark and CRLF"),
+        pytest.param("price = 1  # caf\u00e9\n".encode("utf-16"), "*.py working-tree-encoding=UTF-16\n", id="UTF-16"),
+    ],
+)
+def test_a_line_is_written_as_its_bytes_not_as_it_was_shown(repo: Repo, content: bytes, attributes: str) -> None:
+    repo.git("config", "core.autocrlf", "false")
+    repo.commit("first", {"README": "x\n", ".gitattributes": attributes})
+    repo.stage({"price.py": content})
+    text = repo.git("show", ":price.py").decode("utf-8", "surrogateescape")
+    shown = diff.printable(text.removesuffix("\n").removesuffix("\r"))
+    found = {"line": 1, "severity": "error", "category": "bug", "message": "The price is wrong.", "quote": shown}
+    reply = {"explanation": "Sets a price.", "findings": [{**found, "fix": shown.replace("1", "2", 1)}]}
+    with FakeEngine(Script(rules=[Rule(match="price = 1", json=reply)]), tcp=True) as engine:
+        env = {"REVIEWER_ENGINE_URL": engine.endpoint.url, "REVIEWER_MODEL_FINDINGS": "on"}
+        done = reviewer("review", cwd=repo.root, env=env)
+        assert shown in engine.requests("/v1/chat/completions")[0]["prompt"]
+    assert "[r1]" in done.stdout, done.stdout + done.stderr
+    done = reviewer("apply", "--all", cwd=repo.root)  # rules have findings of their own on such a line
+    assert done.returncode == 0, done.stderr
+    one, two = ("1".encode("utf-16-le"), "2".encode("utf-16-le")) if attributes else (b"1", b"2")
+    assert (repo.root / "price.py").read_bytes() == content.replace(one, two, 1)
 
 
 def test_without_ids_it_lists(reviewed: Repo) -> None:
     done = reviewer("apply", cwd=reviewed.root / "s p")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("reviewer: 2 findings in the review of staged changes, made ")
+    assert done.stderr.startswith("reviewer: 2 to apply from the review of staged changes, made ")
     assert "r1  s p/größe.py:2  info, unfinished: double is unfinished" in done.stdout
     assert "-    pass\n+    return 2 * x" in done.stdout
     assert "r2  stats.py:2  error, bug: ZeroDivisionError" in done.stdout
@@ -124,8 +153,12 @@ def test_without_ids_it_lists(reviewed: Repo) -> None:
     reviewer("apply", "r1", cwd=reviewed.root)
     reviewed.write({"stats.py": "x\n"})
     done = reviewer("apply", cwd=reviewed.root)
-    assert (done.returncode, "it is applied already" in done.stdout) == (0, True)
-    assert "cannot be applied: stats.py has changes that are not staged" in done.stdout
+    assert (done.returncode, done.stdout) == (0, "")  # only what can be applied
+    assert done.stderr.startswith("reviewer: nothing to apply from the review of staged changes, made ")
+    assert "1 applied already" in done.stderr
+    assert "1 cannot be applied; see why: reviewer apply --all --dry-run" in done.stderr
+    done = reviewer("apply", "--all", "--dry-run", cwd=reviewed.root)
+    assert "r2 was not applied: stats.py has changes that are not staged" in done.stderr
 
 
 def test_chosen_ones_are_written_and_taken_back(reviewed: Repo) -> None:
@@ -176,7 +209,7 @@ def test_what_cannot_be_written_is_said(reviewed: Repo) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["r9"], "has no r9"),
+        (["r9"], "no finding r9 in the last review"),
         (["--undo", "r1"], "--undo cannot be combined"),
         (["--undo", "--dry-run"], "--undo cannot be combined"),
         (["--all", "r1"], "mutually exclusive"),
@@ -193,7 +226,7 @@ def test_wrong_use(args: list[str], said: str, reviewed: Repo) -> None:
 
 def test_before_any_review(repo: Repo, tmp_path: Path) -> None:
     done = reviewer("apply", cwd=repo.root)
-    assert (done.returncode, "nothing was reviewed here yet" in done.stderr) == (ExitCode.USAGE, True)
+    assert (done.returncode, "no review yet in this working tree" in done.stderr) == (ExitCode.USAGE, True)
     done = reviewer("apply", cwd=tmp_path)
     assert (done.returncode, "not inside a git repository" in done.stderr) == (ExitCode.USAGE, True)
 
@@ -256,6 +289,35 @@ def test_a_check_that_hangs_is_timed_out(reviewed: Repo) -> None:
     assert done.returncode == ExitCode.FINDINGS
     assert done.stdout.count("timed out") == 2
     assert "| on it" in done.stdout
+
+
+@posix
+def test_a_killed_check_is_cleaned_up_by_the_next(reviewed: Repo, tmp_path: Path) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    pids = tmp_path / "pids"
+    running = subprocess.Popen(
+        [sys.executable, "-P", "-m", "reviewer", "apply", "--all", "--check",
+         f"sleep 300 & echo $! >> {pids}; echo $$ >> {pids}; setsid sleep 301 & echo $! >> {pids}; sleep 302"],
+        cwd=reviewed.root, env={**os.environ, "TMPDIR": str(place)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not pids.exists() or pids.read_text().count("\n") < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    # One that is still running is left alone.
+    done = reviewer("apply", "r1", "--check", "true", "--dry-run", cwd=reviewed.root, env={"TMPDIR": str(place)})
+    assert done.returncode == 0, done.stderr
+    assert len(list(place.glob("reviewer-check-*"))) == 1
+    left = [int(line) for line in pids.read_text().split()]
+    assert all(psutil.pid_exists(pid) for pid in left)
+    running.kill()
+    running.wait()
+    done = reviewer("apply", "r1", "--check", "true", "--dry-run", cwd=reviewed.root, env={"TMPDIR": str(place)})
+    assert done.returncode == 0, done.stderr
+    assert not [pid for pid in left if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+    assert list(place.glob("reviewer-check-*")) == []
 
 
 @posix

@@ -74,7 +74,7 @@ def test_it_can_be_taken_back(reviewed: Repo, env: dict[str, str]) -> None:
     assert [one["shown"] for one in findings(reviewed, env)] == [False]
     # After the next review the id is another's or nobody's; the fingerprint stays.
     done = reviewer("dismiss", "--undo", "r1", cwd=reviewed.root)
-    assert (done.returncode, "has no r1" in done.stderr) == (ExitCode.USAGE, True)
+    assert (done.returncode, "no finding r1 in the last review" in done.stderr) == (ExitCode.USAGE, True)
     assert reviewer("dismiss", "--undo", known.fingerprint, cwd=reviewed.root).returncode == 0
     assert [one["shown"] for one in findings(reviewed, env)] == [True]
     done = reviewer("dismiss", "--undo", known.fingerprint, cwd=reviewed.root)
@@ -102,7 +102,7 @@ def test_a_damaged_list_stops_no_review(reviewed: Repo, env: dict[str, str]) -> 
         (["--undo"], "specify finding IDs"),
         (["--list", "r1"], "--list cannot be combined"),
         (["--undo", "r1", "--reason", "x"], "mutually exclusive"),
-        (["r7"], "has no r7"),
+        (["r7"], "no finding r7 in the last review"),
         (["--undo", "r1"], "r1 is not dismissed"),
     ],
 )

@@ -78,10 +78,10 @@ def test_a_pair_of_diffs_gives_a_defect_and_a_clean_case(tmp_path: Path) -> None
     ("row", "said"),
     [
         ({"id": "x", "diff": "no diff", "clean": True}, "no unified diff"),
-        ({"id": "x", "diff": patch(), "defects": [{"path": PATH, "lines": [1]}]}, "no changed line"),
+        ({"id": "x", "diff": patch(), "defects": [{"path": PATH, "lines": [1]}]}, "not a changed line"),
         ({"id": "x", "diff": patch()}, "either defects or clean"),
         ({"diff": patch(), "clean": True}, "'id' is missing"),
-        ([1], "no JSON object"),
+        ([1], "not a JSON object"),
     ],
 )
 def test_a_wrong_row_names_its_line(tmp_path: Path, row: Any, said: str) -> None:

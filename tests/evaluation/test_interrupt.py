@@ -45,7 +45,7 @@ def test_what_was_done_is_kept_and_said_and_the_same_command_goes_on(tmp_path: P
         running.send_signal(signal.SIGINT)
         _, told = running.communicate(timeout=30)
         assert running.returncode == 130
-        assert "cases.results.jsonl; the same command goes on" in " ".join(told.split())
+        assert "cases.results.jsonl; run the same command again to resume" in " ".join(told.split())
         engine.update(Rule(json=reply))
         asked = len(engine.requests("/v1/chat/completions"))
         done = reviewer("eval", str(cases), cwd=tmp_path, env=env)

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from reviewer.evaluation.bootstrap import intervals
-from reviewer.evaluation.scoring import MEASURES, content_words, count, overlap, score
+from reviewer.evaluation.scoring import MEASURES, content_words, count, intervals, overlap, score
 from tests.evaluation.samples import PATH, bug, fix, found, record
 
 BUG, FIX = bug(), fix()

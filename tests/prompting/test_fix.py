@@ -56,3 +56,16 @@ def test_which_lines_are_written_anew(line: int, window: tuple[int, int]) -> Non
     assert (first.temperature, first.draw) == (0.0, 0)
     assert [(one.messages, one.draw) for one in others] == [(first.messages, draw) for draw in (1, 2, 3)]
     assert all(one.temperature > 0 for one in others)
+
+
+ODD = fix.FixReader(1, 1, "x = 'caf\udce9\x0c'")
+
+
+def test_a_sample_gets_the_characters_of_the_file() -> None:
+    found = ODD("Fixes it.\n```python\ny = 'caf\ufffd\u240c'\n```\n", truncated=False)
+    assert found.code == "y = 'caf\udce9\x0c'"
+
+
+def test_a_sample_with_unknown_bytes_is_not_read() -> None:
+    with pytest.raises(InvalidReplyError, match="bytes"):
+        ODD("Fixes it.\n```python\ny = 'th\ufffd'\n```\n", truncated=False)

@@ -44,7 +44,7 @@ def test_where_it_holds(front: str, paths: tuple[str, ...], languages: tuple[str
     ("text", "told"),
     [
         ("---\npath: [a]\n---\nx", r"rules/a\.md: unknown key 'path'"),
-        ("---\npaths: [a\n---\nx", r"rules/a\.md, line \d"),
+        ("---\npaths: [a\n---\nx", r"rules/a\.md: not valid YAML: .*\(line \d\)"),
         ("---\npaths: [1]\n---\nx", r"paths is not a list of strings"),
         ("---\npaths: {a: b}\n---\nx", r"paths is not a list of strings"),
         ("---\n- a\n---\nx", r"not a mapping"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from reviewer.finding import Category
@@ -111,12 +113,12 @@ def test_ways_to_write_it(comment: str, categories: set[Category] | None, reason
 
 @pytest.mark.parametrize(
     ("brackets", "said", "covered"),
-    [("[bugs]", "'bugs'", False), ("[bugs, bug]", "bugs", True), ("[]", "no category", False)],
+    [("[bugs]", "'bugs'", False), ("[bugs, bug]", "bugs", True), ("[]", "without a category", False)],
 )
 def test_an_unknown_category_is_told(brackets: str, said: str, covered: bool) -> None:
     (found,) = in_text(LANGUAGES["python"], f"x = 1  # reviewer: ignore{brackets}\n")
     assert said.strip("'") in found.problem
-    assert "known are bug" in found.problem or "these are: bug" in found.problem
+    assert "categories: bug, security" in found.problem
     assert found.covers(1, BUG) is covered
     assert not found.covers(1, SECURITY)
 
@@ -152,3 +154,23 @@ def test_of_a_patch_only_the_lines_that_are_known_count() -> None:
 def test_hostile_lines_take_no_time() -> None:
     line = "# " * 50_000 + "reviewer:" + " " * 50_000 + "<!-- " * 20_000
     assert in_lines(GENERIC, {1: line}) == ()
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# reviewer: ignore x" + " " * 200_000 + "y",
+        "# " * 100_000 + "reviewer: ignore",
+        "(;#" * 70_000,
+        "# reviewer: ignore" + "[" * 200_000,
+        "#" * 200_000 + " reviewer:",
+        "# reviewer:" * 20_000,
+        "/*" * 100_000 + "reviewer: ignore",
+    ],
+)
+@pytest.mark.parametrize("language", ["python", "c", "generic"])
+def test_a_long_comment_takes_no_time(language: str, comment: str) -> None:
+    began = time.perf_counter()
+    in_lines(LANGUAGES[language], {1: comment, 2: "x = 1  " + comment})
+    in_text(LANGUAGES[language], f"{comment}\nx = 1\n")
+    assert time.perf_counter() - began < 5

@@ -144,7 +144,7 @@ async def test_no_time_left_is_said(repo: Repo) -> None:
         review = await run(engine, change, deadline=4.0)
         assert time.monotonic() - began < 20
     assert len(review.shown) == 1
-    assert review.notes == ("no summary of the whole change: the time budget was over",)
+    assert review.notes == ("no summary of the whole change: the time budget was exceeded",)
 
 
 async def test_a_hook_wakes_no_engine_for_a_summary_alone(repo: Repo) -> None:
