@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import threading
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from reviewer.errors import ModelDamagedError
 
@@ -64,7 +64,7 @@ class GgufFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: IO[bytes] = path.open("rb")
+        self._file = path.open("rb")
         self._lock = threading.Lock()
         try:
             size = path.stat().st_size

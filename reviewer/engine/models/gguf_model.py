@@ -34,6 +34,7 @@ _IN_LAYER = {
     "ffn_down": "mlp.down_proj",
 }
 _OUTSIDE = {"token_embd.weight": EMBEDDING, "output.weight": HEAD, "output_norm.weight": "model.norm.weight"}
+_LAYOUT = "5.0.0"  # of config.json: the first version that has rope_parameters
 _LEFT_OUT = frozenset({"rope_freqs.weight"})  # follows from the configuration
 _SAMPLED_ROWS = 8
 _SAMPLES = 16
@@ -86,6 +87,7 @@ class GgufModel:
         """
         metadata, key = self._file.metadata, self._key
         heads, width = key("attention.head_count"), key("embedding_length")
+        theta = metadata.get(f"{self._architecture}.rope.freq_base", 10000.0)
         config: dict[str, Any] = {
             "architectures": [_CLASSES[self._architecture]],
             "model_type": self._architecture,
@@ -96,13 +98,15 @@ class GgufModel:
             "num_attention_heads": heads,
             "num_key_value_heads": metadata.get(f"{self._architecture}.attention.head_count_kv", heads),
             "max_position_embeddings": key("context_length"),
-            # Stored as 32-bit floats: 9.999999974752427e-07 was 1e-06.
-            "rms_norm_eps": float(f"{key('attention.layer_norm_rms_epsilon'):.6g}"),
-            "rope_theta": float(f"{metadata.get(f'{self._architecture}.rope.freq_base', 10000.0):.6g}"),
+            "rms_norm_eps": _short(key("attention.layer_norm_rms_epsilon")),
+            "rope_parameters": {"rope_type": "default", "rope_theta": _short(theta)},
             "vocab_size": self._file.tensors["token_embd.weight"].shape[0],
             "tie_word_embeddings": tied and self.tied,
             "use_cache": True,
+            "transformers_version": _LAYOUT,
         }
+        for name, entry in (("bos", "bos"), ("eos", "eos"), ("pad", "padding")):
+            config[f"{name}_token_id"] = metadata.get(f"tokenizer.ggml.{entry}_token_id")
         if self._architecture == "llama":
             config |= {
                 "attention_bias": "blk.0.attn_q.bias" in self._file.tensors,
@@ -153,6 +157,11 @@ class GgufModel:
             if norms and float(first @ second) / norms < _ALIKE:
                 return False
         return True
+
+
+def _short(value: float) -> float:
+    """GGUF stores 32-bit floats: 9.999999974752427e-07 was 1e-06."""
+    return float(f"{value:.6g}")
 
 
 def _unpermuted(

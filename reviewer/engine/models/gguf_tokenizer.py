@@ -144,7 +144,7 @@ def _context(metadata: Mapping[str, Any]) -> int | None:
 
 
 def _write(path: Path, contents: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(contents, ensure_ascii=False, indent=1 if len(contents) < 10 else None), encoding="utf-8")
+    path.write_text(json.dumps(contents, ensure_ascii=False), encoding="utf-8")
 
 
 # tokenizer.ggml.pre → normalizer and pre-tokenizers.

@@ -76,14 +76,14 @@ class _Storage:
 
     entries: Callable[[str, Shape], tuple[Entry, ...]]
     encode: Callable[[NDArray[np.float32]], tuple[NDArray[Any], ...]]
-    notes: Callable[[str, Shape], tuple[tuple[Entry, bytes], ...]] = lambda name, shape: ()
+    notes: Callable[[str, Shape], tuple[tuple[Entry, bytes], ...]] = lambda _name, _shape: ()
 
 
 def write(
     tensors: Iterable[Tensor],
     path: Path,
     form: Format,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    report: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> None:
     """Write a safetensors file in one of the formats.
 
@@ -124,6 +124,17 @@ def write(
             raise
 
 
+def parse(text: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        ModelSourceError: There is none.
+    """
+    if text not in FORMATS:
+        raise ModelSourceError(f"{text!r} is not one of the formats {', '.join(FORMATS)}")
+    return text
+
+
 def storage_of(tensor: Tensor, form: Format) -> _Storage:
     """How one tensor is stored in a format."""
     if form == "float32":
@@ -137,34 +148,25 @@ def storage_of(tensor: Tensor, form: Format) -> _Storage:
     return _BFLOAT16
 
 
-def quantization_config(form: Format, *, head: bool) -> dict[str, Any] | None:
-    """The entry ``quantization_config`` of ``config.json``; None for the float formats.
-
-    Args:
-        form: The format.
-        head: Whether the output layer is stored in int8 apart from the embedding.
-    """
-    if form not in ("int8", "int4"):
-        return None
+def quantization_config(form: Literal["int8", "int4"]) -> dict[str, Any]:
+    """The entry ``quantization_config`` of ``config.json``. The output layer is int8 in both formats."""
     eight = {
         "format": "int-quantized",
         "weights": _numbers(8, "channel", symmetric=True, dynamic=False),
         "input_activations": _numbers(8, "token", symmetric=True, dynamic=True),
     }
-    groups: dict[str, Any] = {}
-    if form == "int8":
-        groups["group_0"] = {"targets": ["Linear", *(["lm_head"] if head else [])], **eight}
-    else:
+    groups: dict[str, Any] = {"group_0": {"targets": ["Linear", "lm_head"], **eight}}
+    if form == "int4":
         four = _numbers(4, "group", symmetric=False, dynamic=False) | {"group_size": GROUP}
-        groups["group_0"] = {"targets": ["Linear"], "format": "pack-quantized", "weights": four}
-        if head:
-            groups["group_1"] = {"targets": ["lm_head"], **eight}
-    formats = {group["format"] for group in groups.values()}
+        groups = {
+            "group_0": {"targets": ["Linear"], "format": "pack-quantized", "weights": four},
+            "group_1": {"targets": ["lm_head"], **eight},
+        }
     return {
         "quant_method": "compressed-tensors",
-        "format": formats.pop() if len(formats) == 1 else "mixed-precision",
+        "format": "int-quantized" if form == "int8" else "mixed-precision",
         "quantization_status": "compressed",
-        "ignore": [] if head else ["lm_head"],
+        "ignore": [],
         "config_groups": groups,
     }
 
@@ -259,8 +261,8 @@ def _pack(steps: NDArray[np.float32], axis: int) -> NDArray[np.uint32]:
     """Eight numbers of four bits in each 32 bits, the first in the lowest."""
     import numpy as np
 
-    parts = np.moveaxis(steps.astype(np.uint32), axis, 0)
-    packed = parts[0].copy()
+    parts: NDArray[np.uint32] = np.moveaxis(steps.astype(np.uint32), axis, 0)
+    packed: NDArray[np.uint32] = parts[0].copy()
     for place in range(1, _PACKED):
         packed |= parts[place] << np.uint32(4 * place)
     return packed
