@@ -140,9 +140,9 @@ def _announced_size(url: str) -> str | None:
         response = httpx.head(url, timeout=_ORIGIN_PATIENCE, headers={"Accept-Encoding": "identity"})
     except (httpx.HTTPError, httpx.InvalidURL):
         return None
-    if response.is_redirect:
-        return response.headers.get("X-Linked-Size")
-    return response.headers.get("Content-Length") if response.is_success else None
+    name = "X-Linked-Size" if response.is_redirect else "Content-Length"
+    size: str | None = response.headers.get(name)
+    return None if response.is_error else size
 
 
 def _from_origin(model: EmbeddedModel, url: str, target: Path, progress: Progress) -> bool:
