@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewer.engine.models import convert, embedded
-from reviewer.progress import SILENT
+from reviewer.terminal.progress import SILENT
 from tests.conftest import PROJECT
 from tests.engine_real.conftest import _KEPT, _as_the_user
 

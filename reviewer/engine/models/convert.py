@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from reviewer.engine import child, disk
+from reviewer.engine.install import child, disk
 from reviewer.engine.models import gguf_tokenizer, quantize
 from reviewer.errors import ModelSourceError, ReviewerError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from reviewer.engine.models.quantize import Format, Tensor
-    from reviewer.progress import Progress
+    from reviewer.terminal.progress import Progress
 
 WEIGHTS = "model.safetensors"
 MEMORY_BYTES = 400_000_000  # at most, for a model of any size (measured 0.31 GB for 1.5 billion weights)

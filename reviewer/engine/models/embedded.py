@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from reviewer.engine import disk
-from reviewer.engine.download import Downloader
+from reviewer.engine.install import disk
+from reviewer.engine.models.download import Downloader
 from reviewer.engine.models import wheels
 from reviewer.engine.models.wheels import Wheel
 from reviewer.errors import ModelSourceError
-from reviewer.output import byte_size
+from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
-    from reviewer.progress import Progress
+    from reviewer.terminal.progress import Progress
 
 _PARTS = "parts"
 _ORIGIN_PATIENCE = 2.0  # seconds that the origin has to answer

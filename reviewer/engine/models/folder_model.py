@@ -7,7 +7,7 @@ import shutil
 import threading
 from typing import IO, TYPE_CHECKING, Any
 
-from reviewer.engine import safetensors
+from reviewer.engine.models import safetensors
 from reviewer.engine.models.quantize import EMBEDDING, HEAD, Tensor
 from reviewer.errors import ModelDamagedError, ModelSourceError
 

@@ -24,15 +24,15 @@ from urllib.request import url2pathname
 
 import httpx
 
-from reviewer.engine.download import Downloader
-from reviewer.engine.uvtool import Uv
+from reviewer.engine.models.download import Downloader
+from reviewer.engine.install.uvtool import Uv
 from reviewer.errors import ModelSourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from reviewer.engine.indexes import IndexSettings
-    from reviewer.progress import Progress
+    from reviewer.engine.install.indexes import IndexSettings
+    from reviewer.terminal.progress import Progress
 
 _AT_ONCE = 4
 _TICK = 0.2  # seconds between two reports

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewer.engine.indexes import IndexSettings
+from reviewer.engine.install.indexes import IndexSettings
 from reviewer.engine.models import embedded, wheels
 from reviewer.engine.models.embedded import EmbeddedModel, fetch
 from reviewer.engine.models.wheels import Wheel
 from reviewer.errors import ModelSourceError
-from reviewer.progress import SILENT
+from reviewer.terminal.progress import SILENT
 from tests.engine import fake_hub
 from tests.engine.models import fake_index
 from tests.engine.models.fake_index import Index
