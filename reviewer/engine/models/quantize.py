@@ -92,7 +92,7 @@ def write(
             format's integers, all else bfloat16 (float32 in the format of that name).
         path: The file, which must not exist.
         form: The format.
-        report: Told how many numbers are written, and how many there are.
+        report: Called with the number of values written and their total.
 
     Raises:
         OSError: The file cannot be written.

