@@ -378,7 +378,7 @@ class Review:
         subject: What was reviewed, for people: ``"staged changes"``, ``"HEAD~1..HEAD"``.
         units: Every unit, in order of path and line, read or not.
         skimmed: Files listed but not sent (binary, deleted, renamed without a change, …).
-        notes: Sentences a reader must know, such as that the embedded model is no reviewer.
+        notes: Sentences a reader must know, such as that a part was left out.
         summary: What the change does as a whole; None where that was not asked for, or got no answer.
         unavailable: Why no model was asked, where one was wanted; the review then holds evidence alone.
     """

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _PREFIX = "reviewer: "
 _DRAWN = "│└├─·…█▌"  # what the reports and budget tables draw with
 _TICK = 0.2  # seconds between two looks at the clock
+_PACE_AFTER = 2.0  # seconds of a step before its speed is shown
+_MANY = 100_000  # from which on a count is shown as a percentage
 _QUIET = 1.0  # seconds that a step may take without a word
 _PLAIN_EVERY = 5.0  # seconds between two plain lines of one step, at first
 _PLAIN_AT_MOST = 30.0  # the same for a step that takes long: a log is not a terminal
@@ -185,19 +187,26 @@ class Steps:
         self._clock = clock
         self._message = ""
         self._started = clock()
-        self._amount = ""
+        self._amount = self._pace = ""
+        self._first: tuple[float, float] | None = None  # of this step: when, and how much there was already
         self.number = 0
 
     def step(self, message: str) -> None:
         """Begin a step; the same message again goes on with it."""
         shown = " ".join(_safe(message).split())
         if shown != self._message:
-            self._message, self._amount, self._started = shown, "", self._clock()
+            self._message, self._amount, self._pace, self._first = shown, "", "", None
+            self._started = self._clock()
             self.number += 1
 
     def advance(self, done: float, total: float | None, unit: str = "") -> None:
-        """Say how far the step is."""
+        """Report how far the step is; for bytes, speed and time left are derived from it."""
+        now = self._clock()
         self._amount = _amount(done, total, unit)
+        when, before = self._first = self._first or (now, done)
+        if unit == "B" and total and done > before and now - when >= _PACE_AFTER:
+            speed = (done - before) / (now - when)
+            self._pace = f"{byte_size(speed)}/s  {_left((total - done) / speed)}"
 
     @property
     def seconds(self) -> float:
@@ -205,7 +214,7 @@ class Steps:
         return self._clock() - self._started
 
     def __str__(self) -> str:
-        parts = [self._message, self._amount, f"{self.seconds:.0f} s"]
+        parts = [self._message, self._amount, self._pace or f"{self.seconds:.0f} s"]
         return _PREFIX + "  ".join(part for part in parts if part)
 
 
@@ -279,7 +288,13 @@ def _amount(done: float, total: float | None, unit: str) -> str:
 
     if not total:
         return size(done) if done else ""
+    if unit != "B" and total >= _MANY:
+        return f"{done / total:.0%}"
     return f"{done / total:.0%} of {size(total)}" if unit == "B" else f"{done:g} of {size(total)}"
+
+
+def _left(seconds: float) -> str:
+    return f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"  # noqa: PLR2004
 
 
 def _write(stream: TextIO | None, text: str, *, over_live: bool = False) -> bool:

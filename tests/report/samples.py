@@ -224,7 +224,7 @@ MARKED = Review(
         ),
     ),
     usage=Usage(1, 0, 700, 60, 0.9, MODEL),
-    notes=("the embedded model shows that everything works offline; read its words as a demo",),
+    notes=("smollm2-135m-instruct is too small to review code; use it to test the installation",),
     summary=ChangeSummary(
         "SECRETLY MARKED",
         Risk(RiskLevel.LOW, "SECRETLY MARKED"),

@@ -194,6 +194,21 @@ def test_plain_progress_shows_how_far_it_is() -> None:
     assert plain(steps, clock, 2) == ["reviewer: reviewing  2 of 9 hunks  1 s"]
 
 
+def test_a_download_shows_its_speed_and_the_time_left() -> None:
+    clock = Clock()
+    steps = output.Steps(clock)
+    steps.step("downloading")
+    steps.advance(20e6, 100e6, "B")  # continued from an earlier run
+    clock.now = 4
+    steps.advance(40e6, 100e6, "B")
+    assert str(steps) == "reviewer: downloading  40% of 100 MB  5 MB/s  12 s left"
+    steps.advance(20.1e6, 9e9, "B")
+    assert str(steps).endswith("min left")
+    steps.step("converting")
+    steps.advance(5e8, 2e9, "weights")
+    assert str(steps) == "reviewer: converting  25%  0 s"
+
+
 def test_live_line_is_drawn_over_itself_and_taken_away(terminal: Terminal) -> None:
     clock = Clock()
     steps = output.Steps(clock)
