@@ -5,8 +5,8 @@
 
 Reads cases as `reviewer eval` does: folders of TOML files, or JSONL files; several are counted together. Prints recall,
 precision, false alarms per 100 clean changes, the share of findings with a proven fix, each with a 95% bootstrap
-interval, and the median seconds of a case, in all, by language and by source. A finding counts as right where it stands on a
-labelled line. Findings on the other lines of a faulty change count against precision only.
+interval, in all, by language and by source, and the median seconds of a case. A finding counts as right where it stands
+on a labelled line. Findings on the other lines of a faulty change count against precision only.
 """
 
 from __future__ import annotations
@@ -207,9 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="+", type=Path, metavar="CASES", help="a folder of TOML files, or a JSONL file")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--list-alarms", type=Path, metavar="FILE", help="write the findings on clean changes to a file"
-    )
+    parser.add_argument("--list-alarms", type=Path, metavar="FILE", help="write the findings on clean changes")
     parser.add_argument("--rules-only", action="store_true", help="leave out the analyzers")
     arguments = parser.parse_args()
     options = Options(analyzers=()) if arguments.rules_only else Options()

@@ -41,7 +41,7 @@ def _regex(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE | re.VERBOSE)
 
 
-_SECRET = r"\w*(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)"
+_SECRET_NAME = r"\w*(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)"  # noqa: S105 - a pattern
 _TIME = r"(?:\w+\.)?(?:\w+_at|\w*time(?:stamp)?|\w*_ts|ts|created|updated|modified)"
 
 _SQL = (
@@ -51,7 +51,9 @@ _SQL = (
         "Without WHERE, the statement changes every row.",
         "https://cwe.mitre.org/data/definitions/1287.html",
         unless=_regex(r"\b(?:WHERE|LIMIT|FROM|JOIN)\b(?!\s+[\w.\"`\[\]]+\s*\Z)"),
-        ignores=_regex(r"migrat|schema|upgrade|seed|fixture|/tests?/"),  # they fill a new column, or a table of their own
+        ignores=_regex(
+            r"migrat|schema|upgrade|seed|fixture|/tests?/"
+        ),  # they fill a new column, or a table of their own
         severity=Severity.ERROR,
     ),
     _Pattern(
@@ -81,10 +83,10 @@ _SQL = (
 _DOCKERFILE = (
     _Pattern(
         "dockerfile-secret-in-image",
-        _regex(rf"\A\s*(?:ARG|ENV)\s+(?P<at>{_SECRET})(?:\s*=|\s+\S|\s*\Z)"),
-        "Build arguments and variables stay readable in the image's history; mount the secret with RUN --mount=type=secret.",
+        _regex(rf"\A\s*(?:ARG|ENV)\s+(?P<at>{_SECRET_NAME})(?:\s*=|\s+\S|\s*\Z)"),
+        "The value stays readable in the image's history; mount the secret with RUN --mount=type=secret.",
         "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/",
-        unless=_regex(r"_FILE\s*=|=\s*(?:/\S+|\"\"|'')?\s*\Z(?<!\w)"),
+        unless=_regex(r"_FILE\s*=|=\s*(?:/\S+|\"\"|'')?\s*\Z"),
         category=Category.SECURITY,
     ),
     _Pattern(
@@ -99,8 +101,8 @@ _DOCKERFILE = (
     ),
     _Pattern(
         "dockerfile-secret-in-command",
-        _regex(rf"\A\s*RUN\s+(?!.*--mount=type=secret)[^\n]*?(?P<at>\$\{{?{_SECRET}\b\}}?)"),
-        "The command's value of the secret stays in the image's history; mount it with RUN --mount=type=secret.",
+        _regex(rf"\A\s*RUN\s+(?!.*--mount=type=secret)[^\n]*?(?P<at>\$\{{?{_SECRET_NAME}\b\}}?)"),
+        "The secret stays in the image's history; mount it with RUN --mount=type=secret.",
         "https://docs.docker.com/build/building/secrets/",
         unless=_regex(r"--mount=type=secret"),
         category=Category.SECURITY,
@@ -136,7 +138,10 @@ def _sql_statements(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _matches(
-    file: ReviewedFile, patterns: tuple[_Pattern, ...], text: str, spans: Iterator[tuple[int, int]] | list[tuple[int, int]]
+    file: ReviewedFile,
+    patterns: tuple[_Pattern, ...],
+    text: str,
+    spans: Iterator[tuple[int, int]] | list[tuple[int, int]],
 ) -> Iterator[Diagnostic]:
     for start, end in spans:
         statement = text[start:end]
