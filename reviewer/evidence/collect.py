@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reviewer import syntax
 from reviewer.checking import suggestion as suggestions
 from reviewer.diff import printable
-from reviewer.evidence import merging, novelty, rules, sarif, textual
+from reviewer.evidence import merging, novelty, rules, sarif, statements, textual
 from reviewer.evidence.analyzers import DEFAULTS, Setting, Spec, analyze
 from reviewer.evidence.analyzers.workspace import changed_path
 from reviewer.evidence.diagnostic import Diagnostic, suggestion
@@ -146,6 +146,7 @@ def _in_process(file: ReviewedFile, options: Options, broken: list[str], *, with
     if with_text:
         yield from textual.scan(file)
     if options.rules:
+        yield from statements.scan(file)
         yield from rules.scan(file, options.rules_folder, broken)
 
 
