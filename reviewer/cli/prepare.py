@@ -82,10 +82,10 @@ def why_none(review: Review) -> str:
     from reviewer.summarise import says_something
 
     if not review.units:
-        return "there is nothing to read in the change"
+        return "the change has nothing to review"
     if review.summary is not None:
         marks = ", ".join(sorted(mark.value.replace("-", " ") for mark in review.summary.message.marks))
-        return f"the model's was set aside ({marks})"
+        return f"the model's was rejected ({marks})"
     told = next((note for note in review.notes if note.startswith("no summary")), "")
     if told:
         return told.partition(": ")[2]

@@ -1,26 +1,52 @@
 """Renders a review: one module per format, listed in one table.
 
-Every format has ``render(review, options) -> str``. A format's module is imported when it is first used.
+Every format has ``render(review, options) -> str``, which ends with one newline. A format's module is imported when it
+is first used.
 """
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from reviewer.report.options import RenderOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reviewer.finding import Review
-
-    Renderer = Callable[[Review, RenderOptions], str]
+    from reviewer.errors import ExitCode
+    from reviewer.finding import Review, Severity
 
 __all__ = ["FORMATS", "RenderOptions"]
 
 
-def _in(module: str) -> Renderer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOptions:
+    """How to render one review. Each format reads the fields that concern it.
+
+    Attributes:
+        width: Columns of the terminal (text).
+        color: Whether to colour (text).
+        ascii: Whether the stream can encode ASCII only (text).
+        show_explanations: Whether to explain each unit; without it, a clean review is one line.
+        fail_on: The lowest severity that fails the review; None never fails it.
+        verdict: The exit code already decided; None derives it from ``fail_on``.
+        advisory: Whether the verdict is only reported, as in the advisory hook.
+        offers: Whether ``reviewer apply`` and ``reviewer dismiss`` know this review's ids (text).
+        seconds: Wall time of the whole command; None shows the time spent on answers.
+    """
+
+    width: int = 80
+    color: bool = False
+    ascii: bool = False
+    show_explanations: bool = True
+    fail_on: Severity | None = None
+    verdict: ExitCode | None = None
+    advisory: bool = False
+    offers: bool = False
+    seconds: float | None = None
+
+
+def _in(module: str) -> Callable[[Review, RenderOptions], str]:
     def render(review: Review, options: RenderOptions) -> str:
         text: str = importlib.import_module(f"reviewer.report.{module}").render(review, options)
         return text
@@ -28,7 +54,7 @@ def _in(module: str) -> Renderer:
     return render
 
 
-FORMATS: Mapping[str, Renderer] = {
+FORMATS: Mapping[str, Callable[[Review, RenderOptions], str]] = {
     "text": _in("text"),
     "markdown": _in("markdown"),
     "json": _in("json_report"),

@@ -30,9 +30,9 @@ def emit(
     Args:
         review: What to write.
         settings: Names the format and the gate.
-        destination: A file instead of standard output.
-        advisory: Whether the verdict stops nothing; the report says so.
-        offers: Whether the review was stored, so that the report can offer commands with its ids.
+        destination: A file; None is standard output.
+        advisory: Whether the verdict is only reported.
+        offers: Whether the review was stored, so that commands can use its ids.
 
     Raises:
         UsageError: The file cannot be written.
@@ -57,7 +57,7 @@ def render(
     advisory: bool = False,
     offers: bool = False,
 ) -> str:
-    """Render a review in one format; off the terminal without colour and 80 columns wide."""
+    """Render a review in one format; 80 columns without colour unless it is for the terminal."""
     options = RenderOptions(
         width=output.width() if on_terminal else 80,
         color=on_terminal and output.colour_wanted(),
@@ -72,9 +72,7 @@ def render(
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a report atomically, creating its folder; devices and pipes are written to as they are.
-
-    A link that the user names is followed.
+    """Write a report atomically, creating its folder. Devices and pipes are written to directly; links are followed.
 
     Raises:
         UsageError: It cannot be written.

@@ -1,7 +1,7 @@
-"""The report as JSON, for programs: everything, marked findings with their marks included.
+"""The report as JSON, for programs: everything, including hidden findings with their marks.
 
-``schema.json`` beside this file is the published schema. ``schema_version`` is ``major.minor``: a minor version only
-adds properties, a major one may change or remove some. The text is ASCII, so that no terminal or log acts on it.
+``schema.json`` in this folder is the published schema. ``schema_version`` is ``major.minor``: a minor version only adds
+properties, a major one may change or remove some. The text is ASCII, so that no terminal or log acts on it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewer.finding import ChangeSummary, Finding, Mark, Review, Suggestion, UnitReview
-    from reviewer.report.options import RenderOptions
+    from reviewer.report import RenderOptions
 
 SCHEMA_VERSION = "1.1"
 
@@ -147,7 +147,7 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
         "end_line": suggestion.end,
         "original": _raw(original),
         "replacement": _raw(replacement),
-        # A replacement with a secret masked out must not be written into a file.
+        # A masked replacement must not be written into a file.
         "masked": (original, replacement) != (suggestion.original, suggestion.replacement),
         "shown": suggestion.shown,
         "proof": _text(suggestion.proof),
@@ -177,5 +177,5 @@ def _text(text: str) -> str:
 
 
 def _raw(text: str) -> str:
-    # Bytes that were no UTF-8 become U+FFFD: a lone surrogate is no valid JSON text for most readers.
+    # Undecodable bytes become U+FFFD: most readers reject a lone surrogate.
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

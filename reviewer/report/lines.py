@@ -1,7 +1,7 @@
 """Lines of styled text: measured in terminal cells, wrapped, cut, and painted with rich where colour is wanted.
 
-Without colour rich's console is not even imported: the hook that has one line to say stays quick. Nothing here reads
-markup, so untrusted text has no way to style anything.
+Without colour, rich's console is not imported, which keeps the hook quick. Nothing here parses markup, so untrusted
+text cannot style anything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Line = tuple[Span, ...]
 
 _TAB = 4
 _ASCII = str.maketrans({"│": "|", "└": "`", "·": "-", "…": "...", "⋮": ":"})
-# GitHub's runner takes "##[name]" anywhere in a line, and "::name" at its start, for a command.
+# GitHub's runner reads "##[name]" anywhere in a line, and "::name" at its start, as a command.
 _LEADING_COMMAND = re.compile(r"^(\s*):(?=:)")
 
 
@@ -30,12 +30,12 @@ def paint(lines: Iterable[Line], *, color: bool, ascii_only: bool) -> str:
 
 
 def tame(text: str) -> str:
-    """Break up what a CI runner would take for a command of ours, in text that may begin a line."""
+    """Neutralise what a CI runner would read as a command, in text that may begin a line."""
     return _LEADING_COMMAND.sub(r"\1: ", text.replace("##[", "## ["))
 
 
 def cut(text: str, room: int) -> str:
-    """One line of code within ``room`` cells; tabs become spaces, and ``…`` says that something is missing."""
+    """One line of code within ``room`` cells; tabs become spaces, and ``…`` marks a cut."""
     text = text.replace("##[", "## [").expandtabs(_TAB)
     return text if cell_len(text) <= room else set_cell_size(text, max(room - 1, 0)) + "…"
 
@@ -72,8 +72,8 @@ def _coloured(lines: Iterable[Line]) -> str:
         highlight=False, markup=False, emoji=False, legacy_windows=False,
     )  # fmt: skip
     for line in lines:
-        # Measured and cut before: rich is to paint, not to wrap.
+        # Lines are cut already; rich must not wrap them.
         console.print(Text.assemble(*line), soft_wrap=True)
     output = console.file
-    assert isinstance(output, io.StringIO)  # noqa: S101 - told to rich six lines above
+    assert isinstance(output, io.StringIO)  # noqa: S101 - set above
     return output.getvalue().removesuffix("\n")

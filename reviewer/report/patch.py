@@ -1,4 +1,4 @@
-"""A patch for people: coloured, secrets masked, deceptive characters visible; what git reads is not made here."""
+"""A patch for display: coloured, secrets masked, deceptive characters made visible. Not for ``git apply``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def render(patch: str, *, color: bool) -> str:
     """
     lines = view.safe_lines(tuple(line.removesuffix("\r") for line in patch.removesuffix("\n").split("\n")))
     if not color:
-        return "\n".join(map(tame, lines))  # blanks at the end included: they are part of a patch
+        return "\n".join(map(tame, lines))  # keeps trailing blanks: they are part of a patch
     return paint(list(_painted(lines)), color=True, ascii_only=False)
 
 

@@ -1,7 +1,7 @@
-"""A review as every human-readable format shows it: ids given, secrets masked, deceptive characters visible.
+"""A review prepared for display: ids assigned, secrets masked, deceptive characters made visible.
 
-Text of the diff and of the model enters a report only through here (the JSON report, whose strings are data, masks by
-itself).
+Every text of the diff or the model enters a report through this module. The JSON report, whose strings are data, does
+its own masking.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from reviewer.finding import ChangeSummary, Finding, Review, RiskLevel, Severity, Source, Suggestion, UnitReview
 
 
-_MOST_PLACES = 5
+_MAX_PLACES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """One finding that is shown; ``suggestion`` is None unless it is shown too."""
+    """One shown finding; ``suggestion`` is None where it is hidden."""
 
     id: str
     line: int
@@ -46,7 +46,7 @@ class FindingView:
 
 @dataclass(frozen=True, slots=True)
 class UnitView:
-    """One unit; ``explanation`` is empty unless it is shown, and ``line`` is where a reader should look first."""
+    """One unit; ``explanation`` is empty where it is hidden, and ``line`` is where to start reading."""
 
     path: str
     start: int
@@ -62,10 +62,10 @@ class UnitView:
 
 @dataclass(frozen=True, slots=True)
 class SummaryView:
-    """What the change does as a whole; a part that is not shown is empty, or None.
+    """What the change does as a whole; hidden parts are empty, or None.
 
     Attributes:
-        place: ``path:line`` to look at first.
+        place: ``path:line`` where to start reading.
         message: A commit message of several lines, without a final newline.
     """
 
@@ -76,8 +76,15 @@ class SummaryView:
     message: str
 
 
+def heading(suggestion: Suggestion) -> str:
+    """What a suggestion is and how well it was checked, such as ``Proven fix (ruff no longer reports B006)``."""
+    if suggestion.proof:
+        return f"Proven {suggestion.kind.value} ({suggestion.proof})"
+    return f"Suggested {suggestion.kind.value} (applies, parses)"
+
+
 def ids(review: Review) -> Mapping[int, str]:
-    """The id of each shown finding (``r1``, ``r2``, …), by the finding's ``id()``."""
+    """Map the ``id()`` of each shown finding to its name in the report: ``r1``, ``r2``, …."""
     numbers: dict[int, str] = {}
     for number, finding in enumerate(review.shown, 1):
         numbers.setdefault(id(finding), f"r{number}")
@@ -85,13 +92,13 @@ def ids(review: Review) -> Mapping[int, str]:
 
 
 def units(review: Review) -> tuple[UnitView, ...]:
-    """Every unit of a review, fit to be shown."""
+    """Prepare every unit of a review."""
     numbers = ids(review)
     return tuple(_unit(unit, numbers) for unit in review.units)
 
 
 def change_summary(review: Review) -> SummaryView | None:
-    """The summary of the whole change, fit to be shown; None where there is nothing to show of one."""
+    """Prepare the summary of the whole change; None where there is nothing to show."""
     summary = review.summary
     if summary is None or not (summary.shown or summary.message.shown):
         return None
@@ -106,17 +113,17 @@ def change_summary(review: Review) -> SummaryView | None:
 
 
 def safe(text: str) -> str:
-    """Text of a model, a diff or a file name on one line: masked, visible, runs of white space made one space."""
+    """Put untrusted text on one line: masked, with visible control characters and single spaces."""
     return " ".join(visible(mask(text)).split())
 
 
 def safe_path(path: str) -> str:
-    """A path on one line; secrets are not looked for, since a changed path would lead nowhere."""
+    """Put a path on one line. It is not masked: a changed path would not be found."""
     return visible(path).replace("\n", "<U+000A>").replace("\t", "<U+0009>")
 
 
 def safe_lines(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Lines of code, masked together, since some secrets span lines."""
+    """Prepare lines of code. They are masked together, because some secrets span lines."""
     if not texts:
         return ()
     return tuple(visible(text) for text in mask("\n".join(text.replace("\n", " ") for text in texts)).split("\n"))
@@ -166,10 +173,10 @@ def named(source: Source) -> str:
 
 
 def _elsewhere(lines: tuple[int, ...]) -> str:
-    """Where the same was found too."""
+    """Name the other lines with the same finding."""
     if not lines:
         return ""
-    shown, more = lines[:_MOST_PLACES], len(lines) - _MOST_PLACES
+    shown, more = lines[:_MAX_PLACES], len(lines) - _MAX_PLACES
     noun = "line" if len(lines) == 1 else "lines"
     return f" (also {noun} {', '.join(map(str, shown))}{f' and {more} more' if more > 0 else ''})"
 
@@ -181,4 +188,4 @@ def _suggestion(suggestion: Suggestion | None) -> Suggestion | None:
         "\n".join(safe_lines(tuple(text.split("\n")))) if text else ""
         for text in (suggestion.original, suggestion.replacement)
     )
-    return dataclasses.replace(suggestion, original=original, replacement=replacement)
+    return dataclasses.replace(suggestion, original=original, replacement=replacement, proof=safe(suggestion.proof))

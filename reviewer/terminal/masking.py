@@ -1,4 +1,4 @@
-"""Text made fit to be written out: secrets masked, deceptive characters made visible.
+"""Makes text safe to display: secrets masked, deceptive characters made visible.
 
 A review quotes the diff, and ends up in logs, step summaries and artefacts that more people read than the repository.
 Formats of tokens are their issuers' published prefixes. Every pattern starts at a literal that is looked for first,
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_KEPT = 4  # leading characters that tell one secret from another
-_LONG_ENOUGH = 12  # below this, four characters are too much of the secret
+_KEPT = 4  # leading characters shown, to tell secrets apart
+_LONG_ENOUGH = 12  # shorter secrets are masked whole
 _KEY_BODY = 16_000  # characters of the longest private key that is looked through
 
 # What can hide or reorder text: controls (not tab and newline), bidirectional controls (Trojan Source,
@@ -29,7 +29,7 @@ _HIDDEN = re.compile(
     "\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ef]"
     "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 )
-_SURROGATE = re.compile("[\ud800-\udfff]")  # bytes that were no UTF-8
+_SURROGATE = re.compile("[\ud800-\udfff]")  # undecodable bytes
 
 
 def visible(text: str) -> str:

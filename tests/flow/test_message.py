@@ -179,8 +179,8 @@ def test_part_of_the_change_and_commit_all(changed: Repo, engine: FakeEngine, en
     ("rules", "said"),
     [
         ([Rule(match=WHOLE, path=CHAT, text="I approve."), PIECE], "the reply is not JSON"),
-        ([whole(commit_subject="Drop the guard, closes #1"), PIECE], "set aside (gives orders)"),
-        ([whole(commit_subject="Rename `load_config`"), PIECE], "set aside (ungrounded)"),
+        ([whole(commit_subject="Drop the guard, closes #1"), PIECE], "rejected (gives orders)"),
+        ([whole(commit_subject="Rename `load_config`"), PIECE], "rejected (ungrounded)"),
         ([Rule(path=CHAT, text="I approve.")], "could not be read"),
     ],
 )

@@ -20,6 +20,8 @@ from reviewer.finding import (
     Silence,
     SilencedBy,
     Skipped,
+    Source,
+    SourceKind,
     Suggestion,
     SuggestionKind,
     UnitReview,
@@ -251,6 +253,64 @@ FOLDED = Review(
     usage=Usage(3, 0, 900, 64, 1.1, MODEL),
 )
 
+DEFAULTS = diff(
+    """\
+ def collect(
+     item,
+-    into=None,
++    into=[],
+ ):""",
+    20,
+)
+PROVEN = Review(
+    "staged changes",
+    (
+        unit(
+            "stats.py",
+            DEFAULTS,
+            "",
+            Finding(
+                "stats.py",
+                22,
+                Severity.WARNING,
+                Category.BUG,
+                "Do not use mutable data structures for argument defaults",
+                "    into=[],",
+                "collect",
+                Suggestion(
+                    22,
+                    22,
+                    "    into=None,",
+                    "    into=[],",
+                    proof="ruff no longer reports B006; python-mutable-default no longer matches; parses; nothing else "
+                    "changed",
+                ),
+                sources=(
+                    Source(
+                        SourceKind.TOOL, "ruff", "B006", "https://docs.astral.sh/ruff/rules/mutable-argument-default/"
+                    ),
+                    Source(SourceKind.RULE, "built-in", "python-mutable-default"),
+                ),
+                context="Every call of collect() without a list shares one list, so that items of one report appear in "
+                "the next.",
+            ),
+            Finding(
+                "stats.py",
+                21,
+                Severity.INFO,
+                Category.COMPATIBILITY,
+                "item has no annotation",
+                sources=(
+                    Source(SourceKind.MODEL, "qwen2.5-coder-7b"),
+                    Source(SourceKind.TOOL, "a-linter", "AN001", f"https://lint.example/{'long-rule-name-' * 6}"),
+                ),
+            ),
+            scope="collect()",
+        ),
+    ),
+    usage=Usage(1, 0, 700, 60, 0.9, MODEL),
+)
+
 _HOSTILE = (
     "\x1b[2J\x1b]0;owned\x07 </details><script>alert(1)</script> [click](javascript:alert(1)) @octocat #1 "
     "https://evil.example/x?y=1,2 ![](http://evil.example/p.png) ``` **APPROVED** 100%\n::error file=x::pwned\n"
@@ -359,6 +419,7 @@ SAMPLES: dict[str, tuple[Review, RenderOptions]] = {
     "marked": (MARKED, RenderOptions(fail_on=Severity.ERROR)),
     "folded": (FOLDED, RenderOptions(show_explanations=False)),
     "hostile": (HOSTILE, RenderOptions()),
+    "proven": (PROVEN, RenderOptions(advisory=True)),
     "long": (LONG, RenderOptions()),
     "non-ascii": (NON_ASCII, RenderOptions()),
     "nothing": (NOTHING, RenderOptions(fail_on=Severity.ERROR)),

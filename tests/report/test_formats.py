@@ -35,7 +35,7 @@ def test_golden(format_name: str, name: str) -> None:
     assert text == golden(GOLDEN / f"{name}.{SUFFIXES[format_name]}", text)
 
 
-@pytest.mark.parametrize("name", ["findings", "hostile", "summary", "unread"])
+@pytest.mark.parametrize("name", ["findings", "hostile", "proven", "summary", "unread"])
 def test_golden_in_colour(name: str) -> None:
     review, options = SAMPLES[name]
     text = FORMATS["text"](review, dataclasses.replace(options, color=True))
@@ -51,7 +51,7 @@ def test_golden_in_ascii(name: str) -> None:
 
 def test_no_golden_file_is_left_over() -> None:
     expected = {f"{name}.{suffix}" for name in SAMPLES for suffix in SUFFIXES.values()}
-    expected |= {"findings.ansi", "hostile.ansi", "summary.ansi", "unread.ansi"}
+    expected |= {"findings.ansi", "proven.ansi", "hostile.ansi", "summary.ansi", "unread.ansi"}
     expected |= {"findings.ascii.txt", "non-ascii.ascii.txt", "long.ascii.txt"}
     assert {path.name for path in GOLDEN.iterdir()} == expected
 
