@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-FORMATS = ("text", "markdown", "json", "github")
+FORMATS = (
+    "text",
+    "markdown",
+    "json",
+    "github",
+    "gitlab",
+    "sarif",
+    "rdjson",
+    "rdjsonl",
+    "checkstyle",
+    "junit",
+    "lines",
+    "agent",
+)
 SEVERITIES = ("error", "warning", "info")
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")

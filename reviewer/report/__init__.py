@@ -46,9 +46,9 @@ class RenderOptions:
     seconds: float | None = None
 
 
-def _in(module: str) -> Callable[[Review, RenderOptions], str]:
+def _in(module: str, function: str = "render") -> Callable[[Review, RenderOptions], str]:
     def render(review: Review, options: RenderOptions) -> str:
-        text: str = importlib.import_module(f"reviewer.report.{module}").render(review, options)
+        text: str = getattr(importlib.import_module(f"reviewer.report.{module}"), function)(review, options)
         return text
 
     return render
@@ -59,4 +59,12 @@ FORMATS: Mapping[str, Callable[[Review, RenderOptions], str]] = {
     "markdown": _in("markdown"),
     "json": _in("json_report"),
     "github": _in("github"),
+    "gitlab": _in("gitlab"),
+    "sarif": _in("sarif"),
+    "rdjson": _in("rdjson"),
+    "rdjsonl": _in("rdjson", "render_lines"),
+    "checkstyle": _in("checkstyle"),
+    "junit": _in("junit"),
+    "lines": _in("lines"),
+    "agent": _in("agent"),
 }

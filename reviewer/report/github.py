@@ -24,8 +24,7 @@ def render(review: Review, options: RenderOptions) -> str:
     commands: list[str] = []
     for unit in view.units(review):
         commands.extend(
-            _command(_LEVELS[finding.severity], _message(finding), **_where(unit.path, finding))
-            for finding in unit.findings
+            _command(_LEVELS[finding.severity], finding.text, **_where(unit.path, finding)) for finding in unit.findings
         )
         if not unit.is_read:
             place = {"file": unit.path, "line": str(unit.start), "endLine": str(unit.end), "title": "not reviewed"}
@@ -40,16 +39,6 @@ def _where(path: str, finding: FindingView) -> dict[str, str]:
         end = finding.suggestion.end
     title = f"{' · '.join(finding.tags)} [{finding.id}]"
     return {"file": path, "line": str(finding.line), "endLine": str(end), "title": title}
-
-
-def _message(finding: FindingView) -> str:
-    text = "\n".join(part for part in (finding.message, finding.context, finding.url) if part)
-    if finding.suggestion is None:
-        return text
-    code = "\n".join(f"    {line}" for line in finding.suggestion.replacement.split("\n"))
-    if not finding.suggestion.replacement:
-        code = "    (delete the line)"
-    return f"{text}\n\n{view.heading(finding.suggestion)}:\n{code}"
 
 
 def _summary(review: Review, options: RenderOptions) -> str:

@@ -158,7 +158,7 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
 def _usage(review: Review, options: RenderOptions) -> dict[str, Any]:
     usage = review.usage
     return {
-        "seconds": round(usage.seconds if options.seconds is None else options.seconds, 3),
+        "seconds": round(summary.seconds(review, options), 3),
         "requests": usage.requests,
         "cached": usage.cached,
         "prompt_tokens": usage.prompt_tokens,

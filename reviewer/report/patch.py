@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewer.report import view
-from reviewer.report.lines import paint, tame
+from reviewer.report.styled import paint, tame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewer.report.lines import Line
+    from reviewer.report.styled import Line
 
 _STYLES = {"@": "cyan", "+": "green", "-": "red"}
 

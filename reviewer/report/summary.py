@@ -42,15 +42,20 @@ def counts(review: Review) -> str:
     return "nothing found"
 
 
+def seconds(review: Review, options: RenderOptions) -> float:
+    """Wall time to report, in seconds."""
+    return review.usage.seconds if options.seconds is None else options.seconds
+
+
 def timing(review: Review, options: RenderOptions) -> str:
     """Duration and cache hits: ``1.8 s (2 of 3 from cache)``."""
-    seconds = review.usage.seconds if options.seconds is None else options.seconds
+    took = f"{seconds(review, options):.1f} s"
     cached = sum(unit.cached for unit in review.units if unit.status is UnitStatus.READ)
     if not cached:
-        return f"{seconds:.1f} s"
+        return took
     # Completions are requests without a unit, so "all" also requires that nothing was requested.
     share = "all" if cached == len(review.units) and not review.usage.requests else f"{cached} of {len(review.units)}"
-    return f"{seconds:.1f} s ({share} from cache)"
+    return f"{took} ({share} from cache)"
 
 
 def read_share(review: Review) -> str:

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from reviewer.diff import LineKind, SourceLine
 from reviewer.finding import RiskLevel, Severity
 from reviewer.report import excerpt, summary, view
-from reviewer.report.lines import Line, Span, cut, paint, tame, wrap
+from reviewer.report.styled import Line, Span, cut, paint, tame, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,10 +124,12 @@ def _finding(finding: FindingView, numbers: int, options: RenderOptions, *, else
 
 def _origin(finding: FindingView, room: int) -> list[str]:
     """What reported the finding and the rule's URL, which is never broken, so that a terminal can link it."""
-    joined = "  ".join(part for part in (finding.source, finding.url) if part)
+    if not finding.is_named:
+        return []
+    joined = f"{finding.source}  {finding.url}".rstrip()
     if cell_len(joined) <= room:
-        return [tame(joined)] if joined else []
-    return [*(wrap(finding.source, room) if finding.source else ()), *([tame(finding.url)] if finding.url else ())]
+        return [tame(joined)]
+    return [*wrap(finding.source, room), *([tame(finding.url)] if finding.url else ())]
 
 
 def _suggestion(suggestion: Suggestion, numbers: int, options: RenderOptions) -> Iterator[Line]:

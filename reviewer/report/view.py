@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer.finding import SourceKind, UnitStatus
+from reviewer.finding import Mark, SourceKind, UnitStatus
 from reviewer.summarise import commit_message
 from reviewer.terminal.masking import mask, visible
 
@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewer.diff import SourceLine
-    from reviewer.finding import ChangeSummary, Finding, Review, RiskLevel, Severity, Source, Suggestion, UnitReview
+    from reviewer.finding import (
+        ChangeSummary,
+        Finding,
+        Review,
+        RiskLevel,
+        Severity,
+        Silence,
+        Source,
+        Suggestion,
+        UnitReview,
+    )
 
 
 _MAX_PLACES = 5
@@ -26,22 +36,58 @@ _MAX_PLACES = 5
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """One shown finding; ``suggestion`` is None where it is hidden."""
+    """One finding; ``suggestion`` is None where it is hidden.
+
+    Attributes:
+        id: Its name in the report, such as ``r1``; empty where the finding is hidden.
+        also: Other lines with the same finding.
+        rule: ``tool/RULE``, the id of a rule, or ``model/category``.
+        source: What reported it, for display; never empty.
+        is_named: Whether the finding names its source; otherwise the model that was asked is assumed.
+        changed: Whether masking or making visible changed the suggestion, which then must not be applied as it is.
+    """
 
     id: str
+    path: str
     line: int
     severity: Severity
     category: str
     message: str
+    also: tuple[int, ...]
     suggestion: Suggestion | None
+    changed: bool
     source: str
+    is_named: bool
+    rule: str
     url: str
     context: str
+    fingerprint: str
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Severity, category, and what reported it."""
-        return (self.severity.value, self.category, *([self.source] if self.source else []))
+        return (self.severity.value, self.category, *([self.source] if self.is_named else []))
+
+    @property
+    def proof(self) -> str:
+        """What was proven of the suggestion; empty where there is none or nothing was."""
+        return self.suggestion.proof if self.suggestion is not None else ""
+
+    @property
+    def sentences(self) -> str:
+        """The message and what it means here, on one line."""
+        if not self.context:
+            return self.message
+        return f"{self.message}{'' if self.message.endswith(('.', '!', '?', ')')) else '.'} {self.context}"
+
+    @property
+    def text(self) -> str:
+        """Everything about the finding as plain text of several lines, for formats with one field for it."""
+        lines = [self.message, self.context, f"Source: {self.source}" + (f" {self.url}" if self.url else "")]
+        if self.suggestion is not None:
+            code = self.suggestion.replacement.split("\n") if self.suggestion.replacement else ["(delete the line)"]
+            lines += [f"{heading(self.suggestion)}:", *(f"    {line}" for line in code)]
+        return "\n".join(line for line in lines if line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +140,25 @@ def ids(review: Review) -> Mapping[int, str]:
 def units(review: Review) -> tuple[UnitView, ...]:
     """Prepare every unit of a review."""
     numbers = ids(review)
-    return tuple(_unit(unit, numbers) for unit in review.units)
+    return tuple(_unit(unit, numbers, review.usage.model) for unit in review.units)
+
+
+def findings(review: Review) -> tuple[FindingView, ...]:
+    """Prepare the shown findings, in the order of their ids."""
+    numbers = ids(review)
+    return tuple(_finding(finding, numbers[id(finding)], review.usage.model) for finding in review.shown)
+
+
+def silenced(review: Review) -> tuple[tuple[FindingView, Silence], ...]:
+    """Prepare the findings that would be shown if the user had not suppressed them."""
+    return tuple(
+        (
+            _finding(finding, "", review.usage.model),
+            dataclasses.replace(finding.silence, reason=safe(finding.silence.reason)),
+        )
+        for finding in review.findings
+        if finding.silence is not None and finding.marks == {Mark.SUPPRESSED}
+    )
 
 
 def change_summary(review: Review) -> SummaryView | None:
@@ -129,7 +193,7 @@ def safe_lines(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(visible(text) for text in mask("\n".join(text.replace("\n", " ") for text in texts)).split("\n"))
 
 
-def _unit(unit: UnitReview, numbers: Mapping[int, str]) -> UnitView:
+def _unit(unit: UnitReview, numbers: Mapping[int, str], model: str) -> UnitView:
     shown = sorted((f for f in unit.findings if f.shown), key=lambda f: (f.line, -f.severity.rank))
     texts = safe_lines(tuple(line.text for line in unit.lines))
     return UnitView(
@@ -140,7 +204,7 @@ def _unit(unit: UnitReview, numbers: Mapping[int, str]) -> UnitView:
         scope=safe(unit.scope),
         lines=tuple(dataclasses.replace(line, text=text) for line, text in zip(unit.lines, texts, strict=True)),
         explanation=safe(unit.explanation.text) if unit.explanation and unit.explanation.shown else "",
-        findings=tuple(_finding(finding, numbers[id(finding)]) for finding in shown),
+        findings=tuple(_finding(finding, numbers[id(finding)], model) for finding in shown),
         is_read=unit.status is not UnitStatus.NOT_READ,
         reason=safe(unit.reason),
     )
@@ -151,18 +215,33 @@ def _message(summary: ChangeSummary) -> str:
     return commit_message.fitted(message.subject, message.body).rstrip("\n") if message.shown else ""
 
 
-def _finding(finding: Finding, number: str) -> FindingView:
+def _finding(finding: Finding, number: str, model: str) -> FindingView:
+    suggestion = _suggestion(finding.suggestion)
     return FindingView(
         id=number,
+        path=safe_path(finding.path),
         line=finding.line,
         severity=finding.severity,
         category=finding.category.value,
         message=safe(finding.message) + _elsewhere(finding.also),
-        suggestion=_suggestion(finding.suggestion),
-        source=", ".join(named(source) for source in finding.sources),
+        also=finding.also,
+        suggestion=suggestion,
+        changed=suggestion is not None and suggestion != finding.suggestion,
+        source=", ".join(named(source) for source in finding.sources) or safe(model) or "model",
+        is_named=bool(finding.sources),
+        rule=_rule(finding),
         url=safe(next((source.url for source in finding.sources if source.url), "")),
         context=safe(finding.context),
+        fingerprint=finding.fingerprint,
     )
+
+
+def _rule(finding: Finding) -> str:
+    source = finding.source
+    if source is None or source.kind is SourceKind.MODEL:
+        return f"model/{finding.category.value}"
+    name = safe(source.rule or source.name)
+    return name if source.kind is SourceKind.RULE or not source.rule else f"{safe(source.name)}/{name}"
 
 
 def named(source: Source) -> str:

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from reviewer.finding import Severity
 from reviewer.report import RenderOptions
-from reviewer.report.lines import cut, tame, wrap
+from reviewer.report.styled import cut, tame, wrap
 from reviewer.report.text import render
 from tests.report.samples import CLEAN, FINDINGS, HOSTILE, SAMPLES, unit
 
