@@ -161,6 +161,7 @@ class Finding:
         context: What the fault means in this code, as the model explains it; empty where it was not asked, or where its
             answer was rejected.
         sources: What reported it, the principal source first; may be empty for a finding of the model.
+        secret: The secret that was found on the line. It is masked in every output and never stored.
     """
 
     path: str
@@ -177,6 +178,7 @@ class Finding:
     also: tuple[int, ...] = ()
     sources: tuple[Source, ...] = ()
     context: str = ""
+    secret: str = field(default="", repr=False)
 
     @property
     def shown(self) -> bool:

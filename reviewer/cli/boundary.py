@@ -37,6 +37,9 @@ def _tell(problem: Exception) -> int:
         case click.exceptions.Exit():
             return problem.exit_code
         case click.ClickException():
+            from reviewer.terminal.masking import visible, without_commands
+
+            problem.message = without_commands(visible(problem.message))  # it quotes arguments
             problem.show()
             return ExitCode.USAGE
         case ReviewerError():
@@ -70,7 +73,9 @@ def _report_bug(bug: Exception) -> int:
 
 
 def _first_line(bug: Exception) -> str:
-    return (str(bug).splitlines() or [""])[0][:200]
+    from reviewer.terminal.masking import visible, without_commands
+
+    return without_commands(visible((str(bug).splitlines() or [""])[0][:200]))
 
 
 def _save(text: str) -> Path:

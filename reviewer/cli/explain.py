@@ -31,13 +31,14 @@ def explain(place: str, question: str | None, *, install: bool, **flags: Any) ->
 
     from reviewer.cli import common, places
     from reviewer.terminal import output
-    from reviewer.terminal.masking import visible
+    from reviewer.terminal.masking import mask, remembering, secrets, visible, without_commands
 
     lines = places.parse_lines(place)
     code = lines.of(places.read_text(lines.path))
     settings = common.load_settings(common.here(), options.as_flags(flags))
     answer = asyncio.run(_ask(code, question, lines, settings, install=install))
-    output.say(visible(answer))
+    with remembering(secrets(code)):
+        output.say(without_commands(visible(mask(answer))))
 
 
 async def _ask(code: str, question: str | None, lines: Lines, settings: Settings, *, install: bool) -> str:

@@ -32,10 +32,12 @@ def message(revision: str | None, *, install: bool, **flags: Any) -> int:
     from reviewer.cli.review import target_of
     from reviewer.config.repository import from_worktree
     from reviewer.git import Repository
+    from reviewer.report import view
     from reviewer.review import review as make_review
     from reviewer.selection.source import from_repository
     from reviewer.summarise import commit_message
     from reviewer.terminal import output
+    from reviewer.terminal.masking import remembering
 
     repository = Repository.discover()
     settings = common.load_settings(repository, {**options.as_flags(flags), "summary": "on"})
@@ -47,5 +49,6 @@ def message(revision: str | None, *, install: bool, **flags: Any) -> int:
         output.note(f"no commit message: {prepare.why_none(review)}")
         return ExitCode.INCOMPLETE
     said = review.summary.message
-    output.say(commit_message.fitted(said.subject, said.body), end="")
+    with remembering(view.secrets(review)):
+        output.say(commit_message.fitted(said.subject, said.body), end="")
     return ExitCode.PASSED

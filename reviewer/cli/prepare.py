@@ -126,10 +126,12 @@ def _form(repository: Repository, file: bytes) -> _Form:
 def _write(file: Path, review: Review, form: _Form) -> None:
     """Write the file whole or not at all: git, or a person, reads it next."""
     from reviewer.report import view
+    from reviewer.terminal.masking import remembering
 
     assert review.summary is not None  # noqa: S101 - the caller has looked
     said = review.summary.message
-    message = commit_message.fitted(said.subject, said.body, form.comment)
+    with remembering(view.secrets(review)):
+        message = commit_message.fitted(said.subject, said.body, form.comment)
     remark = f"Suggested by {view.safe(review.usage.model)}. Edit it, or delete it all to stop the commit."
     try:
         data = commit_message.placed(file.read_bytes(), message, form.comment, remark=remark, encoding=form.encoding)

@@ -1,7 +1,7 @@
 """Renders a review: one module per format, listed in one table.
 
 Every format has ``render(review, options) -> str``, which ends with one newline. A format's module is imported when it
-is first used.
+is first used. A secret in the code is masked wherever the report would repeat it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ class RenderOptions:
 
 def _in(module: str, function: str = "render") -> Callable[[Review, RenderOptions], str]:
     def render(review: Review, options: RenderOptions) -> str:
-        text: str = getattr(importlib.import_module(f"reviewer.report.{module}"), function)(review, options)
+        from reviewer.report import view
+        from reviewer.terminal.masking import remembering
+
+        with remembering(view.secrets(review)):
+            text: str = getattr(importlib.import_module(f"reviewer.report.{module}"), function)(review, options)
         return text
 
     return render

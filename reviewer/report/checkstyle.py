@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from reviewer.report import view, xml_text
+from reviewer.report import encoding, view
 
 if TYPE_CHECKING:
     from reviewer.finding import Review
@@ -19,8 +19,8 @@ def render(review: Review, _options: RenderOptions) -> str:
 
     def add(path: str, **attributes: str) -> None:
         if path not in files:
-            files[path] = ET.SubElement(root, "file", name=xml_text.clean(path))
-        ET.SubElement(files[path], "error", {name: xml_text.clean(value) for name, value in attributes.items()})
+            files[path] = ET.SubElement(root, "file", name=encoding.xml_text(path))
+        ET.SubElement(files[path], "error", {name: encoding.xml_text(value) for name, value in attributes.items()})
 
     for finding in view.findings(review):
         add(
@@ -34,4 +34,4 @@ def render(review: Review, _options: RenderOptions) -> str:
         if not unit.is_read:
             message = f"Not reviewed: {unit.reason}"
             add(unit.path, line=str(unit.start), severity="info", message=message, source="vllm-reviewer.not-reviewed")
-    return xml_text.document(root)
+    return encoding.xml_document(root)

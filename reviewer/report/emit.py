@@ -41,7 +41,7 @@ def emit(
     on_terminal = destination is None
     text = render(review, settings, settings.format, verdict, on_terminal=on_terminal, advisory=advisory, offers=offers)
     if destination is None:
-        output.say(text.rstrip("\n"))
+        output.say(text.rstrip("\n"), commands=settings.format == "github")
     else:
         write_file(destination, text)
     return verdict

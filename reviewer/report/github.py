@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reviewer.finding import Severity
 from reviewer.report import summary, view
+from reviewer.terminal.masking import without_commands
 
 if TYPE_CHECKING:
     from reviewer.finding import Review
@@ -52,7 +53,7 @@ def _summary(review: Review, options: RenderOptions) -> str:
 
 def _command(name: str, message: str, /, **properties: str) -> str:
     listed = ",".join(f"{key}={_escaped_property(value)}" for key, value in properties.items())
-    return f"::{name} {listed}::{_escaped(message)}"
+    return f"::{name} {listed}::{_escaped(without_commands(message))}"
 
 
 def _escaped(text: str) -> str:

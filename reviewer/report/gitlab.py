@@ -7,12 +7,11 @@ one issue of the report, so repeated ones are numbered.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from reviewer.finding import Severity
-from reviewer.report import view
+from reviewer.report import encoding, view
 
 if TYPE_CHECKING:
     from reviewer.finding import Review
@@ -30,7 +29,7 @@ def render(review: Review, _options: RenderOptions) -> str:
         seen[finding.fingerprint] += 1
         issues.append(_issue(finding, seen[finding.fingerprint]))
     issues += [_not_read(unit) for unit in view.units(review) if not unit.is_read]
-    return json.dumps(issues, indent=2) + "\n"
+    return encoding.json_text(issues) + "\n"
 
 
 def _issue(finding: FindingView, number: int) -> dict[str, Any]:

@@ -6,7 +6,6 @@ properties, a major one may change or remove some. The text is ASCII, so that no
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reviewer import __version__
 from reviewer.errors import ExitCode
 from reviewer.finding import Severity
-from reviewer.report import summary, view
+from reviewer.report import encoding, summary, view
 from reviewer.terminal.masking import mask
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def render(review: Review, options: RenderOptions) -> str:
         "usage": _usage(review, options),
         "notes": [_text(note) for note in review.notes],
     }
-    return json.dumps(document, indent=2) + "\n"
+    return encoding.json_text(document) + "\n"
 
 
 def schema() -> str:

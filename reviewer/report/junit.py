@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from reviewer.report import summary, view, xml_text
+from reviewer.report import encoding, summary, view
 
 if TYPE_CHECKING:
     from reviewer.finding import Review
@@ -23,13 +23,13 @@ def render(review: Review, options: RenderOptions) -> str:
     suites: dict[str, ET.Element] = {}
     for unit in view.units(review):
         if unit.path not in suites:
-            suites[unit.path] = ET.SubElement(root, "testsuite", name=xml_text.clean(unit.path))
+            suites[unit.path] = ET.SubElement(root, "testsuite", name=encoding.xml_text(unit.path))
         _unit(suites[unit.path], unit)
     for element in (root, *suites.values()):
         for name, tag in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
             element.set(name, str(sum(1 for _ in element.iter(tag))))
         element.set("errors", "0")
-    return xml_text.document(root)
+    return encoding.xml_document(root)
 
 
 def _unit(suite: ET.Element, unit: UnitView) -> None:
@@ -38,16 +38,16 @@ def _unit(suite: ET.Element, unit: UnitView) -> None:
     if not unit.findings:
         case = _case(suite, unit.path, unit.line, f"lines {unit.start}-{unit.end}")
         if not unit.is_read:
-            ET.SubElement(case, "skipped", message=xml_text.clean(f"Not reviewed: {unit.reason}"))
+            ET.SubElement(case, "skipped", message=encoding.xml_text(f"Not reviewed: {unit.reason}"))
 
 
 def _finding(suite: ET.Element, finding: FindingView) -> None:
     case = _case(suite, finding.path, finding.line, f"{finding.rule} line {finding.line} [{finding.id}]")
-    message = xml_text.clean(f"{finding.severity.value}: {finding.message}")
+    message = encoding.xml_text(f"{finding.severity.value}: {finding.message}")
     failure = ET.SubElement(case, "failure", message=message, type=finding.severity.value)
-    failure.text = xml_text.clean(f"{finding.path}:{finding.line}\n{finding.text}")
+    failure.text = encoding.xml_text(f"{finding.path}:{finding.line}\n{finding.text}")
 
 
 def _case(suite: ET.Element, path: str, line: int, name: str) -> ET.Element:
     attributes = {"classname": path, "name": name, "file": path, "line": str(line)}
-    return ET.SubElement(suite, "testcase", {key: xml_text.clean(value) for key, value in attributes.items()})
+    return ET.SubElement(suite, "testcase", {key: encoding.xml_text(value) for key, value in attributes.items()})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewer.report import view
-from reviewer.report.styled import tame
+from reviewer.terminal.masking import without_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def render(review: Review, _options: RenderOptions) -> str:
     """Render the shown findings and the units that were not read; an empty line where there is neither."""
-    return "\n".join(map(tame, _lines(review))) + "\n"
+    return "\n".join(map(without_commands, _lines(review))) + "\n"
 
 
 def _lines(review: Review) -> Iterator[str]:

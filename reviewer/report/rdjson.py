@@ -5,10 +5,9 @@ Format: ``proto/rdf/reviewdog.proto`` of reviewdog. A range without columns is w
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from reviewer.report import view
+from reviewer.report import encoding, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,12 +20,12 @@ if TYPE_CHECKING:
 def render(review: Review, _options: RenderOptions) -> str:
     """Render rdjson (``DiagnosticResult``)."""
     document = {"source": {"name": "vllm-reviewer"}, "diagnostics": list(_diagnostics(review))}
-    return json.dumps(document, indent=2) + "\n"
+    return encoding.json_text(document) + "\n"
 
 
 def render_lines(review: Review, _options: RenderOptions) -> str:
     """Render rdjsonl (one ``Diagnostic`` per line); an empty line where there is none."""
-    return "\n".join(json.dumps(one) for one in _diagnostics(review)) + "\n"
+    return "\n".join(encoding.json_text(one, indent=None) for one in _diagnostics(review)) + "\n"
 
 
 def _diagnostics(review: Review) -> Iterator[dict[str, Any]]:

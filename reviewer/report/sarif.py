@@ -7,13 +7,12 @@ are notifications of the invocation, suppressed findings are results with ``supp
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from reviewer import __version__
 from reviewer.finding import Severity, SilencedBy
-from reviewer.report import summary, view
+from reviewer.report import encoding, summary, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +57,7 @@ def render(review: Review, options: RenderOptions) -> str:
             "notes": [view.safe(note) for note in review.notes],
         },
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    return encoding.json_text({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
 
 
 def _rule(finding: FindingView) -> dict[str, Any]:

@@ -6,10 +6,11 @@ text cannot style anything.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, chop_cells, set_cell_size
+
+from reviewer.terminal.masking import without_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,8 +20,6 @@ Line = tuple[Span, ...]
 
 _TAB = 4
 _ASCII = str.maketrans({"│": "|", "└": "`", "·": "-", "…": "...", "⋮": ":"})
-# GitHub's runner reads "##[name]" anywhere in a line, and "::name" at its start, as a command.
-_LEADING_COMMAND = re.compile(r"^(\s*):(?=:)")
 
 
 def paint(lines: Iterable[Line], *, color: bool, ascii_only: bool) -> str:
@@ -29,14 +28,9 @@ def paint(lines: Iterable[Line], *, color: bool, ascii_only: bool) -> str:
     return text.translate(_ASCII) if ascii_only else text
 
 
-def tame(text: str) -> str:
-    """Neutralise what a CI runner would read as a command, in text that may begin a line."""
-    return _LEADING_COMMAND.sub(r"\1: ", text.replace("##[", "## ["))
-
-
 def cut(text: str, room: int) -> str:
     """One line of code within ``room`` cells; tabs become spaces, and ``…`` marks a cut."""
-    text = text.replace("##[", "## [").expandtabs(_TAB)
+    text = without_commands(f"│{text}")[1:].expandtabs(_TAB)  # a gutter precedes it in the report
     return text if cell_len(text) <= room else set_cell_size(text, max(room - 1, 0)) + "…"
 
 
@@ -44,20 +38,25 @@ def wrap(text: str, room: int, first: int | None = None) -> list[str]:
     """Break ``text`` at spaces into lines of at most ``room`` cells (the first: ``first``), words if need be."""
     lines: list[str] = []
     line, left = "", room if first is None else first
-    for word in _words(text, room):
-        if line and cell_len(line) + 1 + cell_len(word) > left:
+    for word in _words(without_commands(text), room):
+        if line and _cells(line) + 1 + _cells(word) > left:
             lines.append(line)
             line, left = "", room
-        elif not line and cell_len(word) > left and not lines:
+        elif not line and _cells(word) > left and not lines:
             lines.append("")
             left = room
         line = f"{line} {word}" if line else word
-    return [tame(one) for one in (*lines, line)]
+    return [without_commands(one) for one in (*lines, line)]
 
 
 def _words(text: str, room: int) -> Iterator[str]:
     for word in text.split():
-        yield from [word] if cell_len(word) <= room else chop_cells(word, room)
+        yield from [word] if _cells(word) <= room else chop_cells(word, room)
+
+
+def _cells(text: str) -> int:
+    """Width of prose, with room for an ellipsis in ASCII."""
+    return cell_len(text) + 2 * text.count("…")
 
 
 def _coloured(lines: Iterable[Line]) -> str:

@@ -12,7 +12,8 @@ from rich.cells import cell_len
 from reviewer.diff import LineKind, SourceLine
 from reviewer.finding import RiskLevel, Severity
 from reviewer.report import excerpt, summary, view
-from reviewer.report.styled import Line, Span, cut, paint, tame, wrap
+from reviewer.report.styled import Line, Span, cut, paint, wrap
+from reviewer.terminal.masking import without_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,12 +72,12 @@ def _summary(review: Review, options: RenderOptions) -> Iterator[Line]:
     if whole.risk is not None:
         label = (f"risk {whole.risk.value}", _RISK_STYLES[whole.risk])
         yield from _wrapped((("  ", ""), label, (": ", "")), whole.reason, width, "")
-    yield (("  start at ", _QUIET), (tame(whole.place), "bold"))
+    yield (("  start at ", _QUIET), (without_commands(whole.place), "bold"))
 
 
 def _unit(unit: UnitView, options: RenderOptions) -> Iterator[Line]:
     scope = f"  in {unit.scope}" if unit.scope else ""
-    place = tame(f"{unit.path}:{unit.line}")
+    place = without_commands(f"{unit.path}:{unit.line}")
     room = options.width - cell_len(place)
     yield ((place, "bold"), (cut(scope, room) if room > _MIN_SCOPE else "", _QUIET))
     if options.show_explanations and unit.explanation:
@@ -128,8 +129,8 @@ def _origin(finding: FindingView, room: int) -> list[str]:
         return []
     joined = f"{finding.source}  {finding.url}".rstrip()
     if cell_len(joined) <= room:
-        return [tame(joined)]
-    return [*wrap(finding.source, room), *([tame(finding.url)] if finding.url else ())]
+        return [without_commands(joined)]
+    return [*wrap(finding.source, room), *([without_commands(finding.url)] if finding.url else ())]
 
 
 def _suggestion(suggestion: Suggestion, numbers: int, options: RenderOptions) -> Iterator[Line]:

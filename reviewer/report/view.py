@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reviewer.finding import Mark, SourceKind, UnitStatus
 from reviewer.summarise import commit_message
+from reviewer.terminal import masking
 from reviewer.terminal.masking import mask, visible
 
 if TYPE_CHECKING:
@@ -141,6 +142,18 @@ def units(review: Review) -> tuple[UnitView, ...]:
     """Prepare every unit of a review."""
     numbers = ids(review)
     return tuple(_unit(unit, numbers, review.usage.model) for unit in review.units)
+
+
+def secrets(review: Review) -> frozenset[str]:
+    """The secrets in the code of a review, to be masked wherever a text repeats them."""
+    found: set[str] = set()
+    for unit in review.units:
+        found |= masking.secrets("\n".join(line.text for line in unit.lines))
+        for finding in unit.findings:
+            found |= {finding.secret} | masking.secrets(finding.line_text)
+            if finding.suggestion is not None:
+                found |= masking.secrets(finding.suggestion.original)
+    return frozenset(found)
 
 
 def findings(review: Review) -> tuple[FindingView, ...]:

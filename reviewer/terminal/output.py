@@ -17,7 +17,7 @@ import weakref
 from typing import TYPE_CHECKING, TextIO
 
 from reviewer.errors import UsageError
-from reviewer.terminal.masking import mask, visible
+from reviewer.terminal.masking import mask, visible, without_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,13 +36,14 @@ _live: _LiveLine | None = None  # the progress line on a terminal, if one is dra
 _gone: weakref.WeakSet[TextIO] = weakref.WeakSet()  # streams whose reader closed the pipe
 
 
-def say(text: str = "", *, end: str = "\n", stream: TextIO | None = None) -> bool:
+def say(text: str = "", *, end: str = "\n", stream: TextIO | None = None, commands: bool = False) -> bool:
     """Write a result to standard output.
 
     Args:
         text: Written as it is, colour codes included; the caller has made untrusted parts safe.
         end: Written after it; ``""`` for streamed text.
         stream: Instead of standard output.
+        commands: Whether the text consists of workflow commands, which are then kept in the log of a CI runner.
 
     Returns:
         False after a broken pipe, so that an endless command can end.
@@ -50,7 +51,7 @@ def say(text: str = "", *, end: str = "\n", stream: TextIO | None = None) -> boo
     Raises:
         UsageError: The stream cannot be written (disk full).
     """
-    return _write(sys.stdout if stream is None else stream, text + end)
+    return _write(sys.stdout if stream is None else stream, text + end, commands=commands)
 
 
 def say_bytes(data: bytes) -> bool:
@@ -106,6 +107,11 @@ def colour_wanted(stream: TextIO | None = None) -> bool:
 
         return not detect_legacy_windows()
     return True
+
+
+def in_ci() -> bool:
+    """Whether a CI runner reads the output for commands (GitHub, Gitea and Forgejo Actions, Azure Pipelines)."""
+    return any(os.environ.get(name, "").lower() == "true" for name in ("GITHUB_ACTIONS", "TF_BUILD"))
 
 
 def is_terminal() -> bool:
@@ -269,9 +275,11 @@ def _amount(done: float, total: float | None, unit: str) -> str:
     return f"{done / total:.0%} of {size(total)}" if unit == "B" else f"{done:g} of {size(total)}"
 
 
-def _write(stream: TextIO | None, text: str, *, over_live: bool = False) -> bool:
+def _write(stream: TextIO | None, text: str, *, over_live: bool = False, commands: bool = False) -> bool:
     if stream is None or stream in _gone:  # None: the process was started with the stream closed (``>&-``, pythonw)
         return False
+    if not commands and in_ci():
+        text = without_commands(text)
     with _lock:
         if _live is not None and not over_live:
             _live.clear()

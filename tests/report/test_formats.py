@@ -30,7 +30,7 @@ SUFFIXES = {
     "agent": "agent",
 }
 PEOPLE = ("text", "markdown", "json", "github")  # these have a golden file for every review, the others for some
-CHOSEN = ("clean", "findings", "proven", "marked", "folded", "unread", "hostile", "nothing")
+CHOSEN = ("clean", "findings", "proven", "marked", "folded", "unread", "hostile", "secrets", "nothing")
 # JSON lists every hidden finding, SARIF those that the user suppressed.
 HIDDEN_IN = [("json", "marked"), ("json", "folded"), ("sarif", "marked")]
 GOLDEN_CASES = [(form, name) for form in FORMATS for name in SAMPLES if form in PEOPLE or name in CHOSEN]
@@ -83,6 +83,10 @@ def test_nothing_hidden_or_secret_gets_out(format_name: str, name: str) -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
     assert "aB3dE5gH7jK9" not in text
     assert "c0rrect-horse" not in text
+    assert "tr0ub4dor" not in text
+    assert "walnut-7" not in text
+    assert "##vso[" not in text
+    assert "##[" not in text or format_name == "markdown"  # code is unchanged there; see output.say
     assert ("SECRETLY MARKED" in text) == ((format_name, name) in HIDDEN_IN)
 
 

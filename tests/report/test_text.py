@@ -10,8 +10,9 @@ from rich.cells import cell_len
 
 from reviewer.finding import Severity
 from reviewer.report import RenderOptions
-from reviewer.report.styled import cut, tame, wrap
+from reviewer.report.styled import cut, wrap
 from reviewer.report.text import render
+from reviewer.terminal.masking import without_commands
 from tests.report.samples import CLEAN, FINDINGS, HOSTILE, SAMPLES, unit
 
 ANSI = re.compile(r"\x1b\[[\d;]*m")
@@ -104,8 +105,8 @@ def test_verdict(options: RenderOptions, sentence: str | None) -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("C",)), max_size=200), st.integers(4, 80))
 def test_wrapping_keeps_the_text_and_the_width(text: str, room: int) -> None:
     lines = wrap(text, room)
-    assert all(cell_len(line) <= room + 1 for line in lines)  # tame() may add one space
-    assert "".join("".join(lines).split()) == "".join(tame(text).split()).replace("##[", "## [")
+    assert all(cell_len(line) <= room + 1 for line in lines)  # without_commands() may add one space
+    assert "".join("".join(lines).split()) == "".join(without_commands(text).split()).replace("##[", "## [")
 
 
 @pytest.mark.parametrize(
