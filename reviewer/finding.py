@@ -100,7 +100,7 @@ class Suggestion:
         replacement: The new lines, without a final newline; empty deletes the lines.
         original: The lines that are replaced, without a final newline.
         marks: Why it is hidden; empty means that it applies and parses.
-        proof: What else was proven, such as ``"ruff no longer reports B006; parses; nothing else changed"``; empty
+        proof: What else was proven, such as ``"ruff no longer reports B006; parses; only these lines change"``; empty
             where nothing was.
     """
 

@@ -282,8 +282,8 @@ PROVEN = Review(
                     22,
                     "    into=None,",
                     "    into=[],",
-                    proof="ruff no longer reports B006; python-mutable-default no longer matches; parses; nothing else "
-                    "changed",
+                    proof="ruff no longer reports B006; python-mutable-default no longer matches; parses; only these "
+                    "lines change",
                 ),
                 sources=(
                     Source(
