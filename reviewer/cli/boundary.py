@@ -37,10 +37,7 @@ def _tell(problem: Exception) -> int:
         case click.exceptions.Exit():
             return problem.exit_code
         case click.ClickException():
-            from reviewer.terminal.masking import visible, without_commands
-
-            problem.message = without_commands(visible(problem.message))  # it quotes arguments
-            problem.show()
+            _show(problem)
             return ExitCode.USAGE
         case ReviewerError():
             from reviewer.terminal import output
@@ -51,6 +48,17 @@ def _tell(problem: Exception) -> int:
             _drop_stdout()
             return ExitCode.PASSED
     return _report_bug(problem)
+
+
+def _show(problem: click.ClickException) -> None:
+    """Write a usage error; it quotes arguments, which a CI runner must not read as commands."""
+    import io
+
+    from reviewer.terminal.masking import visible, without_commands
+
+    shown = io.StringIO()
+    problem.show(file=shown)
+    click.echo(without_commands(visible(shown.getvalue())), nl=False, err=True)
 
 
 def _drop_stdout() -> None:

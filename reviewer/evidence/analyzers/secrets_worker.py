@@ -53,7 +53,8 @@ def _diagnostic(path: str, lines: list[str], secret: betterleaks.Finding) -> dic
     place = secret.location
     start = _column(lines, place.start_line, place.start_column)
     end = _column(lines, place.end_line, place.end_column + 1)  # the detector's end is inclusive
-    if place.start_line == place.end_line <= len(lines):  # a match may begin with the name that the secret is assigned to
+    # A match may begin with the name that the secret is assigned to.
+    if place.start_line == place.end_line <= len(lines):
         at = lines[place.start_line - 1].find(secret.match.value, start - 1, end - 1)
         start, end = (at + 1, at + 1 + len(secret.match.value)) if at >= 0 else (start, end)
     kind = secret.rule_id.replace("-", " ")
