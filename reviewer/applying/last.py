@@ -20,6 +20,7 @@ from reviewer.finding import Category, Finding, Severity, Suggestion, Suggestion
 from reviewer.git import TargetKind
 from reviewer.paths import GIT_FOLDER
 from reviewer.report import view
+from reviewer.terminal.masking import mask, remembering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -120,6 +121,8 @@ def keep(
         Whether it is kept; not where the git folder cannot be written, which is no reason to lose a review.
     """
     try:
+        with remembering(view.secrets(review)):
+            findings = list(_findings(repository, target, review, read, masked))
         document = {
             "version": _VERSION,
             "made": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
@@ -127,7 +130,7 @@ def keep(
             "kind": target.kind.value,
             "head": target.head,
             "model": review.usage.model,
-            "findings": list(_findings(repository, target, review, read, masked)),
+            "findings": findings,
         }
         _write(repository.git_dir / GIT_FOLDER / _NAME, document)
     except (OSError, GitError):
@@ -194,7 +197,7 @@ def _record(number: str, finding: Finding, suggestion: Suggestion | None, langua
         "scope": finding.scope,
         "severity": finding.severity.value,
         "category": finding.category.value,
-        "message": finding.message,
+        "message": mask(finding.message),
         "language": language,
         "suggestion": suggestion
         and {

@@ -12,7 +12,20 @@ from typing import Protocol
 
 from reviewer.engine.config import EMBEDDED_MODELS
 
-FORMATS = ("text", "markdown", "json", "github")
+FORMATS = (
+    "text",
+    "markdown",
+    "json",
+    "github",
+    "gitlab",
+    "sarif",
+    "rdjson",
+    "rdjsonl",
+    "checkstyle",
+    "junit",
+    "lines",
+    "agent",
+)
 SEVERITIES = ("error", "warning", "info")
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")

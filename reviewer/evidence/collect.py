@@ -229,7 +229,15 @@ def _finding(one: Diagnostic, sources: tuple[Source, ...], file: ReviewedFile) -
         scope=scope.name if scope is not None else "",
         suggestion=None if fix is None else suggestions.check(fix, file.text, file.language.name),
         sources=sources,
+        secret=_secret(one, file),
     )
+
+
+def _secret(one: Diagnostic, file: ReviewedFile) -> str:
+    """The secret of a diagnostic that lies within one line; empty where there is none."""
+    if not one.secret or not one.column or not one.end_column or one.end_line not in (0, one.line):
+        return ""
+    return file.line_text(one.line)[one.column - 1 : one.end_column - 1]
 
 
 def _shown_line(one: Diagnostic, file: ReviewedFile) -> str:
