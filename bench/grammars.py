@@ -16,7 +16,6 @@ from pathlib import Path
 
 from common import machine, table
 
-from reviewer.engine.config import EMBEDDED_MODEL
 from reviewer.engine.models import catalog
 from reviewer.engine.planning import launch
 from reviewer.engine.profile import ReplyBounds
@@ -50,7 +49,7 @@ def main() -> int:
     parser.add_argument("--python", type=Path, required=True, help="the engine's interpreter")
     parser.add_argument("--model", type=Path, required=True, help="a model's folder, for its vocabulary")
     options = parser.parse_args()
-    known = catalog.family(EMBEDDED_MODEL)
+    known = catalog.get(catalog.SMALLEST)
     bounds = known.reply if known is not None else ReplyBounds()
     reviews = [review_schema(lines, bounds) for lines in LINES]
     warm_up = json.loads(launch.warm_up_env(bounds)[launch.WARM_UP_VARIABLE])

@@ -64,7 +64,7 @@ def warm_engine() -> Iterator[Engine]:
     data.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="rb-"))  # short: a socket's path has little room
     (home / "data").symlink_to(data)
-    os.environ.update(REVIEWER_HOME=str(home), REVIEWER_EMBEDDED="1", VLLM_SERVER_DEV_MODE="1")
+    os.environ.update(REVIEWER_HOME=str(home), REVIEWER_EMBEDDED="135m", VLLM_SERVER_DEV_MODE="1")
     os.environ["REVIEWER_TIMEOUT"] = str(MAX_REVIEW_SECONDS)  # a busy machine may be long about the first answer
     try:
         _provision()

@@ -57,7 +57,7 @@ async def one(named: Named, settings: Settings) -> Review:
         ("commit", f"{summary.message.subject} / {summary.message.body}", summary.message.marks),
     ):
         print(f"  {label:<12} {text!r} {','.join(sorted(marks))}")
-    print(f"  look first   {summary.path}:{summary.line}")
+    print(f"  start at     {summary.path}:{summary.line}")
     return review
 
 

@@ -2,9 +2,9 @@
 
     python examples/full_demo.py
 
-Runs git, the hook and vLLM with the embedded model, which is too small to review code but shows that all parts work
-together. Installs vLLM and the model (about 3 GB) if they are missing. Exits with 0 only if the model read the change
-and the hook printed its review during the commit.
+Runs git, the hook and vLLM with the smallest embedded model, which starts quickly. Installs vLLM and the model (about
+3 GB) if they are missing. Exits with 0 only if the model read the change and the hook printed its review during the
+commit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 REVIEWER = str(Path(sysconfig.get_path("scripts")) / "reviewer")
-MODEL = "smollm2-135m-instruct"  # the embedded one
+MODEL = "smollm2-135m-instruct"  # the smallest embedded one
 
 BEFORE = '''\
 def average(values):
@@ -102,7 +102,7 @@ def engine_runs() -> bool:
 
 def main() -> None:
     # The hook reads its settings from the environment; git ignores this user's configuration.
-    os.environ |= {"REVIEWER_EMBEDDED": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    os.environ |= {"REVIEWER_EMBEDDED": "135m", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     for role in ("AUTHOR", "COMMITTER"):
         os.environ |= {f"GIT_{role}_NAME": "Demo", f"GIT_{role}_EMAIL": "demo@example.invalid"}
     was_running = engine_runs()

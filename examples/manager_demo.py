@@ -1,10 +1,10 @@
-"""Use every method of ``AIModelManager`` on real vLLM with the embedded model.
+"""Use every method of ``AIModelManager`` on real vLLM with the smallest embedded model.
 
-    reviewer engine install && reviewer model install --embedded
+    reviewer engine install && reviewer model install --embedded=135m
     python examples/manager_demo.py
 
 Uses the running engine of this configuration, if there is one, and stops it at the end. Exits with 0 only if every call
-returned a usable result. The embedded model is too small for good answers.
+returned a usable result.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ print(area(2, 3))
 
 
 async def main() -> None:
-    # Without embedded=True or model=… the model is openai/gpt-oss-20b.
-    manager = AIModelManager(ModelConfig(embedded=True, temperature=0.3, max_tokens=80))
+    # Without embedded=… or model=… the model is openai/gpt-oss-20b.
+    manager = AIModelManager(ModelConfig(embedded="135m", temperature=0.3, max_tokens=80))
     try:
         title("load_model: plan the memory, start vLLM, wait until it answers")
         began = time.perf_counter()

@@ -1,7 +1,7 @@
-"""What a review says: findings, suggestions and explanations, as immutable values.
+"""Findings, suggestions, explanations and the review that holds them, as immutable values.
 
-One ``Finding`` travels from the reply to the report. Steps in between never drop one: they add marks, and reporters
-decide what to show (``Finding.shown``).
+One ``Finding`` goes from the reply to the report. Steps in between never drop it: they add marks, and reporters show
+what has none (``Finding.shown``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """How bad a finding is; ``rank`` orders them."""
+    """How bad a finding is."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -33,7 +33,7 @@ class Severity(StrEnum):
 
 
 class Category(StrEnum):
-    """What kind of defect a finding names."""
+    """The kind of defect."""
 
     BUG = "bug"
     SECURITY = "security"
@@ -45,27 +45,27 @@ class Category(StrEnum):
 
 
 class Mark(StrEnum):
-    """Why a finding, a suggestion or an explanation is not shown as fact."""
+    """Why a finding, a suggestion or an explanation is hidden."""
 
-    OFF_CHANGE = "off-change"  # names a line outside the unit's changed lines
-    MISQUOTED = "misquoted"  # quotes another text than that of the line it names
-    UNGROUNDED = "ungrounded"  # names code, files or lines that are not in what was read
-    ECHO = "echo"  # repeats the prompt's own example or instructions
-    DUPLICATE = "duplicate"  # says what an earlier finding says
-    EMPTY = "empty"  # says nothing
-    NIT = "nit"  # speaks of form alone, as a formatter or linter would
-    SUPPRESSED = "suppressed"  # the user asked not to hear of it
-    BELOW_SEVERITY = "below-severity"  # slighter than the settings ask for
-    OVER_LIMIT = "over-limit"  # more than the settings ask for in one file
-    DOES_NOT_APPLY = "does-not-apply"  # suggestion: its lines are not there
-    DOES_NOT_PARSE = "does-not-parse"  # suggestion: the file has new syntax errors with it
-    NO_CHANGE = "no-change"  # suggestion: the text stays the same
-    CHANGES_MORE = "changes-more"  # suggestion: a completion changes more than the body that is missing
-    GIVES_ORDERS = "gives-orders"  # commit message: it would do something, such as close an issue or skip the tests
+    OFF_CHANGE = "off-change"  # cites a line outside the unit's changed lines
+    MISQUOTED = "misquoted"  # the quoted text is not that of the cited line
+    UNGROUNDED = "ungrounded"  # cites code, files or lines that the model was not shown
+    ECHO = "echo"  # repeats the prompt's example or instructions
+    DUPLICATE = "duplicate"  # repeats an earlier finding
+    EMPTY = "empty"  # has no content
+    NIT = "nit"  # concerns only style
+    SUPPRESSED = "suppressed"  # suppressed by the user
+    BELOW_SEVERITY = "below-severity"  # below ``min_severity``
+    OVER_LIMIT = "over-limit"  # above ``max_findings_per_file``
+    DOES_NOT_APPLY = "does-not-apply"  # suggestion: its lines do not exist
+    DOES_NOT_PARSE = "does-not-parse"  # suggestion: it adds syntax errors
+    NO_CHANGE = "no-change"  # suggestion: it changes nothing
+    CHANGES_MORE = "changes-more"  # suggestion: a completion changes more than the missing body
+    GIVES_ORDERS = "gives-orders"  # commit message: has a directive, such as one that closes an issue or skips CI
 
 
 class SilencedBy(StrEnum):
-    """How a person asked not to hear of a finding."""
+    """How a finding was suppressed."""
 
     COMMENT = "ignore comment"
     BASELINE = "baseline"
@@ -74,11 +74,10 @@ class SilencedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A person's wish not to hear of a finding.
+    """A user's suppression of a finding.
 
     Attributes:
-        by: How it was said.
-        reason: Why, in that person's words; may be empty.
+        reason: In the user's words; may be empty.
     """
 
     by: SilencedBy
@@ -86,7 +85,7 @@ class Silence:
 
 
 class SuggestionKind(StrEnum):
-    """Whether a suggestion mends a defect or finishes unfinished code."""
+    """Whether a suggestion fixes a defect or completes unfinished code."""
 
     FIX = "fix"
     COMPLETION = "completion"
@@ -101,9 +100,9 @@ class Suggestion:
         end: Last line replaced, inclusive.
         replacement: The new lines, without a final newline; empty deletes the lines.
         original: The lines that are replaced, without a final newline.
-        marks: Why it is not shown; empty means that it applies and parses.
-        proof: What was shown of it beyond that, such as ``"ruff no longer reports B006; parses; nothing else
-            changed"``; empty where nothing was.
+        marks: Why it is hidden; empty means that it applies and parses.
+        proof: What else was proven, such as ``"ruff no longer reports B006; parses; only these lines change"``; empty
+            where nothing was.
     """
 
     start: int
@@ -116,7 +115,7 @@ class Suggestion:
 
     @property
     def shown(self) -> bool:
-        """Whether a reporter shows it."""
+        """Whether reports show it."""
         return not self.marks
 
 
@@ -134,8 +133,8 @@ class Source:
 
     Attributes:
         name: The reporter, such as ``"ruff"``, a model's name, or ``"built-in"`` for the packaged rules.
-        rule: The reporter's own name for the rule, such as ``"B006"``; empty where it has none.
-        url: Where the rule is documented; empty where that is unknown.
+        rule: The reporter's name for the rule, such as ``"B006"``; may be empty.
+        url: Documentation of the rule; may be empty.
     """
 
     kind: SourceKind
@@ -154,15 +153,16 @@ class Finding:
     Attributes:
         path: Path in the new revision, as git stores it, ``/`` between parts.
         line: 1-based line in the new side.
-        line_text: That line's text, for display and for the fingerprint.
-        scope: Enclosing function or class as git's hunk heading or the parser names it; may be empty.
-        marks: Why it is not shown as fact; empty means shown.
-        silence: Who asked not to hear of it; goes with ``Mark.SUPPRESSED``.
+        line_text: Text of that line, for display and for the fingerprint.
+        scope: Enclosing function or class, from git's hunk heading or the parser; may be empty.
+        marks: Why it is hidden; empty means shown.
+        silence: Who suppressed it; set together with ``Mark.SUPPRESSED``.
         quoted: Whether the model quoted the line; None where it was not asked to.
-        also: Further lines of the file where the same was found, ascending.
-        context: What the fault means in this code, as the model explains it; empty where it was not asked or its answer
-            did not hold.
-        sources: What reported it, the principal source first; empty for a model's finding that names none.
+        also: Other lines of the file with the same finding, ascending.
+        context: What the fault means in this code, as the model explains it; empty where it was not asked, or where its
+            answer was rejected.
+        sources: What reported it, the principal source first; may be empty for a finding of the model.
+        secret: The secret that was found on the line. It is masked in every output and never stored.
     """
 
     path: str
@@ -179,10 +179,11 @@ class Finding:
     also: tuple[int, ...] = ()
     sources: tuple[Source, ...] = ()
     context: str = ""
+    secret: str = field(default="", repr=False)
 
     @property
     def shown(self) -> bool:
-        """Whether a reporter shows it."""
+        """Whether reports show it."""
         return not self.marks
 
     @property
@@ -192,10 +193,10 @@ class Finding:
 
     @property
     def fingerprint(self) -> str:
-        """Identity that survives moves: path, category and the code line, with line numbers and white space left out.
+        """Identity that survives moves: a hash of path, category and code line, without digits and white space.
 
-        16 hexadecimal digits. The message is left out because a model words the same defect anew each time. A rule's
-        or tool's finding adds the rule, because one line can break several.
+        16 hexadecimal digits. The message is left out because a model words the same defect differently each time.
+        Findings of rules and tools add the rule, because one line can violate several.
         """
         source = self.source
         exact = source is not None and source.kind is not SourceKind.MODEL
@@ -207,7 +208,7 @@ class Finding:
         return dataclasses.replace(self, marks=self.marks | frozenset(marks))
 
     def silenced(self, silence: Silence) -> Finding:
-        """Return a copy that a person asked not to hear of."""
+        """Return a suppressed copy."""
         return dataclasses.replace(self, marks=self.marks | {Mark.SUPPRESSED}, silence=silence)
 
 
@@ -226,12 +227,12 @@ class Explanation:
 
     @property
     def shown(self) -> bool:
-        """Whether a reporter shows it."""
+        """Whether reports show it."""
         return bool(self.text) and not self.marks
 
 
 class UnitStatus(StrEnum):
-    """How far one unit was read."""
+    """Whether the model read a unit."""
 
     READ = "read"
     NOT_READ = "not read"
@@ -240,10 +241,10 @@ class UnitStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnitReview:
-    """What came back for one unit.
+    """The result for one unit.
 
     Attributes:
-        lines: The unit's lines as the model saw them, for the annotated report.
+        lines: The unit's lines as the model was shown them.
         cached: Whether the answer came from the cache.
         reason: Why it was not read; empty when it was.
     """
@@ -262,14 +263,14 @@ class UnitReview:
 
     @property
     def first_line(self) -> int:
-        """Where a reader should look first: the first shown finding, else the first changed line, else the start."""
+        """Where to start reading: the first shown finding, else the first changed line, else the start."""
         found = min((finding.line for finding in self.findings if finding.shown), default=None)
         changed = (line.new for line in self.lines if line.kind != " " and line.new is not None)
         return next(changed, self.start) if found is None else found
 
 
 class RiskLevel(StrEnum):
-    """How much could go wrong with a change, as the model guesses it."""
+    """The risk of a change, as the model estimates it."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -278,7 +279,7 @@ class RiskLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """A guess at how much could go wrong, and why."""
+    """An estimate of the risk, with its reason."""
 
     level: RiskLevel
     reason: str
@@ -286,13 +287,13 @@ class Risk:
 
     @property
     def shown(self) -> bool:
-        """Whether a reporter shows it."""
+        """Whether reports show it."""
         return bool(self.reason) and not self.marks
 
 
 @dataclass(frozen=True, slots=True)
 class CommitMessage:
-    """A suggested commit message, as the model worded it; ``commit_message.fitted`` makes it fit for git.
+    """A suggested commit message in the model's words; ``commit_message.fitted`` lays it out for git.
 
     Attributes:
         subject: One line, without a full stop.
@@ -311,12 +312,12 @@ class CommitMessage:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSummary:
-    """What a change does as a whole. It is advice: no verdict follows from it.
+    """What a change does as a whole. It is advice and never affects the verdict.
 
     Attributes:
         text: One to three sentences.
-        path, line: Where a reviewer should look first, in the new side; always a place of the change.
-        marks: Why it is not shown; the commit message is judged by itself.
+        path, line: Where to start reading, in the new side; always a place in the change.
+        marks: Why it is hidden; the commit message has its own.
         cached: Whether the answer came from the cache.
     """
 
@@ -330,7 +331,7 @@ class ChangeSummary:
 
     @property
     def shown(self) -> bool:
-        """Whether a reporter shows it."""
+        """Whether reports show it."""
         return bool(self.text) and not self.marks
 
 
@@ -354,10 +355,10 @@ class Usage:
     """What a review cost.
 
     Attributes:
-        requests: Answers that the engine gave; ``cached`` ones are not among them.
-        retried: Those among them that were asked for since the first answer did not read.
+        requests: Answers of the engine; excludes ``cached`` ones.
+        retried: How many of ``requests`` repeated one whose answer was invalid.
         seconds: Wall time from the first request to the last answer.
-        engine: Where the answers came from, for people; empty when nothing was asked.
+        engine: Where the answers came from, for display; empty when nothing was asked.
     """
 
     requests: int = 0
@@ -372,15 +373,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One whole review, ready for a reporter.
+    """A complete review.
 
     Attributes:
-        subject: What was reviewed, for people: ``"staged changes"``, ``"HEAD~1..HEAD"``.
+        subject: What was reviewed, for display: ``"staged changes"``, ``"HEAD~1..HEAD"``.
         units: Every unit, in order of path and line, read or not.
         skimmed: Files listed but not sent (binary, deleted, renamed without a change, …).
-        notes: Sentences a reader must know, such as that the embedded model is no reviewer.
-        summary: What the change does as a whole; None where that was not asked for, or got no answer.
-        unavailable: Why no model was asked, where one was wanted; the review then holds evidence alone.
+        notes: What a reader must know, such as that a part was left out.
+        summary: What the change does as a whole; None where it was not requested or not answered.
+        unavailable: Why the model could not be asked; the review then holds evidence only.
     """
 
     subject: str
@@ -393,13 +394,13 @@ class Review:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Every finding, marked ones included, in order of path, line and severity."""
+        """Every finding, hidden ones included, ordered by path, line and severity."""
         found = [finding for unit in self.units for finding in unit.findings]
         return tuple(sorted(found, key=lambda f: (f.path, f.line, -f.severity.rank)))
 
     @property
     def shown(self) -> tuple[Finding, ...]:
-        """The findings that a reporter shows, in that order; the report's ids (r1, r2, …) count along this tuple."""
+        """The findings that reports show, in the same order; ids (r1, r2, …) number this tuple."""
         return tuple(finding for finding in self.findings if finding.shown)
 
     @property

@@ -165,7 +165,9 @@ def review(
         if install:
             from reviewer.engine.provision import provision
 
-            provision(settings.model_config, progress)
+            chosen = provision(settings.model_config, progress)
+            if chosen:
+                output.note(chosen)
         return asyncio.run(
             review_change(
                 source,

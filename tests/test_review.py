@@ -14,8 +14,7 @@ from reviewer.config.repository import RepositoryFiles
 from reviewer.errors import EngineUnreachableError, TemplateError
 from reviewer.finding import Mark, Review, Severity, Silence, SilencedBy, UnitStatus
 from reviewer.git import Repository
-from reviewer.report import gate, github, summary
-from reviewer.report.options import RenderOptions
+from reviewer.report import RenderOptions, gate, github, summary
 from reviewer.review import review_change
 from reviewer.selection.source import ChangeSource, from_repository
 from reviewer.silencing import baseline

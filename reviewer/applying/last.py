@@ -20,6 +20,7 @@ from reviewer.git import TargetKind
 from reviewer.languages import LANGUAGES
 from reviewer.paths import GIT_FOLDER
 from reviewer.report import view
+from reviewer.terminal.masking import mask, remembering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -122,6 +123,8 @@ def keep(
         Whether it is kept; False where the git folder cannot be written, which must not fail the review.
     """
     try:
+        with remembering(view.secrets(review)):
+            findings = list(_findings(repository, target, review, read, masked))
         document = {
             "version": _VERSION,
             "made": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
@@ -129,7 +132,7 @@ def keep(
             "kind": target.kind.value,
             "head": target.head,
             "model": review.usage.model,
-            "findings": list(_findings(repository, target, review, read, masked)),
+            "findings": findings,
         }
         if not repository.git_dir.is_dir():  # never bring back a repository that was deleted
             return False
@@ -200,7 +203,7 @@ def _record(number: str, finding: Finding, suggestion: Suggestion | None, langua
         "scope": finding.scope,
         "severity": finding.severity.value,
         "category": finding.category.value,
-        "message": finding.message,
+        "message": mask(finding.message),
         "language": language,
         "suggestion": suggestion
         and {

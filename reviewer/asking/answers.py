@@ -195,10 +195,15 @@ class Answerer:
     async def _chat(self, request: Request, *, again: bool) -> Completion:
         # No seed: vLLM 0.32.0 on a CPU crashes on a seeded sample whose prompt is prefilled in pieces ("CPU Generator
         # does not use offset", gpu_model_runner.py), and at temperature 0 a seed has no effect.
+        temperature = _RETRY_TEMPERATURE if again else request.temperature
+        if request.raw is not None:
+            return await self._manager.complete(
+                request.raw, max_tokens=request.max_tokens, temperature=temperature, stop=request.stop
+            )
         return await self._manager.chat(
             request.messages,
             max_tokens=request.max_tokens,
-            temperature=_RETRY_TEMPERATURE if again else request.temperature,
+            temperature=temperature,
             schema=request.schema,
             stop=request.stop,
             extra=request.extra,
@@ -210,7 +215,7 @@ class Answerer:
                 "format": FORMAT_VERSION,
                 "model": self._profile.id,
                 "digest": self._profile.digest,
-                "messages": list(request.messages),
+                "messages": list(request.messages) if request.raw is None else request.raw,
                 "schema": request.schema,
                 "max_tokens": request.max_tokens,
                 "temperature": request.temperature,

@@ -119,4 +119,10 @@ def run(args: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     from reviewer.cli.boundary import guarded
 
-    return guarded(lambda: cli.main(args=list(args), prog_name="reviewer", standalone_mode=False))
+    return guarded(lambda: cli.main(args=_completed(args), prog_name="reviewer", standalone_mode=False))
+
+
+def _completed(args: Sequence[str]) -> list[str]:
+    """Give a bare ``--embedded`` its value: the next argument, such as a revision, is not one."""
+    end = args.index("--") if "--" in args else len(args)
+    return [*("--embedded=auto" if arg == "--embedded" else arg for arg in args[:end]), *args[end:]]

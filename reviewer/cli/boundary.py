@@ -40,7 +40,7 @@ def _tell(problem: Exception) -> int:
         case click.exceptions.Exit():
             return problem.exit_code
         case click.ClickException():
-            problem.show()
+            _show(problem)
             return ExitCode.USAGE
         case ReviewerError():
             from reviewer.terminal import output
@@ -65,6 +65,17 @@ def _of_the_machine(problem: OSError) -> str | None:
     return None
 
 
+def _show(problem: click.ClickException) -> None:
+    """Write a usage error; it quotes arguments, which a CI runner must not read as commands."""
+    import io
+
+    from reviewer.terminal.masking import visible, without_commands
+
+    shown = io.StringIO()
+    problem.show(file=shown)
+    click.echo(without_commands(visible(shown.getvalue())), nl=False, err=True)
+
+
 def _drop_stdout() -> None:
     """Keep Python from flushing into the closed pipe at exit."""
     nothing = os.open(os.devnull, os.O_WRONLY)
@@ -85,7 +96,9 @@ def _report_bug(bug: Exception) -> int:
 
 
 def _first_line(bug: Exception) -> str:
-    return (str(bug).splitlines() or [""])[0][:200]
+    from reviewer.terminal.masking import visible, without_commands
+
+    return without_commands(visible((str(bug).splitlines() or [""])[0][:200]))
 
 
 def _save(text: str) -> Path:

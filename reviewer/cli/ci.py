@@ -115,7 +115,7 @@ def _publish(review: Review, settings: Settings, job: Job, json_output: Path, ro
         _append(job.summary, render(review, settings, "markdown", verdict))
     default = "github" if job.annotations else "text"
     shown = default if settings.origin("format") == "default" else settings.format
-    output.say(render(review, settings, shown, verdict, on_terminal=True).rstrip("\n"))
+    output.say(render(review, settings, shown, verdict, on_terminal=True).rstrip("\n"), commands=shown == "github")
     return common.settled(review, verdict)
 
 

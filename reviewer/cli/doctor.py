@@ -149,9 +149,11 @@ def _engine(settings: Settings) -> str:
 
 def _model(settings: Settings) -> str:
     from reviewer.engine.models.store import ModelStore
+    from reviewer.engine.planning.embedded import resolved
     from reviewer.terminal.output import byte_size
 
-    found = ModelStore().find(settings.model_config.model_id)
+    config, _ = resolved(settings.model_config)
+    found = ModelStore().find(config.model_id)
     return f"{found.id}, {byte_size(found.bytes)}"
 
 

@@ -156,8 +156,9 @@ def _with_manager(action: Any, flags: dict[str, Any]) -> None:
         output.note(f"nothing to start: engine.url is set to {settings.url}")
         return
 
+    manager = AIModelManager(settings.model_config)
+
     async def run(progress: Progress) -> None:
-        manager = AIModelManager(settings.model_config)
         try:
             await action(manager, progress)
         finally:
@@ -165,7 +166,9 @@ def _with_manager(action: Any, flags: dict[str, Any]) -> None:
 
     with output.progress() as progress:
         asyncio.run(run(progress))
-    _say_ready(settings.model_config.model_id)
+    for line in manager.notes:
+        output.note(line)
+    _say_ready(manager.config.model_id)
 
 
 def _say_ready(model: str) -> None:

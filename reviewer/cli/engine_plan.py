@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reviewer.cli.options import as_flags, words
+from reviewer.cli.options import as_flags, embedded_options, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def _plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--device", type=click.Choice(words("device")), help="Device that the engine runs on."),
         click.option("--quantization", type=click.Choice(words("quantization")), help="How the weights are stored."),
         click.option("--max-memory-gb", type=float, metavar="GB", help="Memory that the engine may use."),
-        click.option("--embedded/--no-embedded", default=None, help="The small offline model."),
+        *reversed(embedded_options),
         click.option("--model", metavar="MODEL", help="A catalog name, a Hugging Face id or a local folder."),
     ):
         function = option(function)

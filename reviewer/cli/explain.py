@@ -26,7 +26,7 @@ def explain(place: str, question: str | None, *, install: bool, **flags: Any) ->
     from reviewer.cli import common, places
     from reviewer.languages import detect
     from reviewer.terminal import output
-    from reviewer.terminal.masking import visible
+    from reviewer.terminal.masking import mask, remembering, secrets, visible, without_commands
 
     lines = places.parse_lines(place)
     code = lines.of(places.read_text(lines.path))
@@ -38,4 +38,5 @@ def explain(place: str, question: str | None, *, install: bool, **flags: Any) ->
         lambda manager: manager.explain_code(code, question, language=language),
         install=install,
     )
-    output.say(visible(answer))
+    with remembering(secrets(code)):
+        output.say(without_commands(visible(mask(answer))))

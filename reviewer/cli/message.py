@@ -31,8 +31,10 @@ def message(revision: str | None, *, install: bool, **flags: Any) -> int:
     from reviewer.cli import common, prepare
     from reviewer.cli.review import target_of
     from reviewer.git import Repository
+    from reviewer.report import view
     from reviewer.summarise import commit_message
     from reviewer.terminal import output
+    from reviewer.terminal.masking import remembering
 
     repository = Repository.discover()
     settings = common.load_settings(repository, {**options.as_flags(flags), "summary": "on"})
@@ -44,5 +46,6 @@ def message(revision: str | None, *, install: bool, **flags: Any) -> int:
         output.note(f"no commit message: {prepare.why_none(review)}")
         return ExitCode.INCOMPLETE
     suggested = review.summary.message
-    output.say(commit_message.fitted(suggested.subject, suggested.body), end="")
+    with remembering(view.secrets(review)):
+        output.say(commit_message.fitted(suggested.subject, suggested.body), end="")
     return ExitCode.PASSED

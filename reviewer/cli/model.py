@@ -9,15 +9,24 @@ from typing import TYPE_CHECKING
 import click
 
 from reviewer.cli.common import confirm
+from reviewer.engine.config import EMBEDDED_MODELS
 from reviewer.errors import ModelDamagedError, UsageError
 from reviewer.terminal import output
 
 if TYPE_CHECKING:
+    from reviewer.engine.config import ModelConfig
     from reviewer.engine.models.store import InstalledModel, ModelStore
 
 _ASK_FROM = 1_000_000_000  # bytes of a download that needs confirmation
 
-_embedded = click.option("--embedded", is_flag=True, help="The small offline model.")
+_embedded = click.option(
+    "--embedded",
+    is_flag=False,
+    flag_value="auto",
+    type=click.Choice(["auto", *EMBEDDED_MODELS]),
+    metavar="[=NAME]",
+    help="A model from the package index: 1.5b, 0.5b, 135m, or the largest that suits this machine.",
+)
 
 
 @click.group()
@@ -49,21 +58,20 @@ def list_models(*, as_json: bool) -> None:
 @click.argument("name", required=False)
 @_embedded
 @click.option("--revision", metavar="REV", help="Branch, tag or commit of a Hugging Face model.")
-@click.option("--engine-python", metavar="PYTHON", help="The Python with vLLM that converts the embedded model.")
 @click.option("--force", is_flag=True, help="Reinstall, even if the model is intact.")
 @click.option("--yes", is_flag=True, help="Do not ask before a large download.")
-def install(
-    name: str | None, *, embedded: bool, revision: str | None, engine_python: str | None, force: bool, yes: bool
-) -> None:
+def install(name: str | None, *, embedded: str | None, revision: str | None, force: bool, yes: bool) -> None:
     """Install a model; an interrupted download is resumed."""
-    from reviewer.engine.install import environment
+    from reviewer.engine.planning.embedded import install_form
 
-    store, reference = _store(), _chosen(name, embedded=embedded)
+    store, config = _store(), _config(name, embedded)
+    if not force:
+        _require_fit(config)
     if not yes:
-        _confirm_download(store, reference, force=force)
-    python = environment.find(python=engine_python).python if engine_python else None
+        _confirm_download(store, config.model_id, force=force)
     with output.progress() as progress:
-        installed = store.install(reference, revision=revision, python=python, force=force, progress=progress)
+        form = install_form(config)
+        installed = store.install(config.model_id, revision=revision, form=form, force=force, progress=progress)
     output.say(f"{installed.id}  {output.byte_size(installed.bytes)}  {installed.path}")
 
 
@@ -71,10 +79,10 @@ def install(
 @click.argument("name", required=False)
 @_embedded
 @click.option("--quick", is_flag=True, help="Compare sizes and times; read only files that changed.")
-def verify(name: str | None, *, embedded: bool, quick: bool) -> None:
+def verify(name: str | None, *, embedded: str | None, quick: bool) -> None:
     """Check the files of a model, or of all models, against their checksums."""
     store = _store()
-    chosen = [_chosen(name, embedded=embedded)] if name or embedded else [entry.id for entry in store.list()]
+    chosen = [_config(name, embedded).model_id] if name or embedded else [entry.id for entry in store.list()]
     damaged = []
     for reference in chosen:
         with output.progress() as progress:
@@ -99,9 +107,9 @@ def verify(name: str | None, *, embedded: bool, quick: bool) -> None:
 @click.argument("name", required=False)
 @_embedded
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def remove(name: str | None, *, embedded: bool, yes: bool) -> None:
+def remove(name: str | None, *, embedded: str | None, yes: bool) -> None:
     """Remove a model. A local folder is only unregistered."""
-    store, reference = _store(), _chosen(name, embedded=embedded)
+    store, reference = _store(), _config(name, embedded).model_id
     if not yes:
         found = store.find(reference, check=False)
         size = output.byte_size(found.bytes) if found.kind != "local" else "the folder is kept"
@@ -116,12 +124,29 @@ def _store() -> ModelStore:
     return ModelStore()
 
 
-def _chosen(name: str | None, *, embedded: bool) -> str:
-    from reviewer.engine.config import EMBEDDED_MODEL
+def _config(name: str | None, embedded: str | None) -> ModelConfig:
+    """The model that is named, or the embedded one; why it was chosen is printed.
 
-    if embedded == (name is not None):
+    Raises:
+        UsageError: Neither or both are given.
+    """
+    from reviewer.engine.config import ModelConfig
+    from reviewer.engine.planning.embedded import resolved
+
+    if (embedded is not None) == (name is not None):
         raise UsageError("name one model, or pass --embedded")
-    return name if name is not None else EMBEDDED_MODEL
+    if name is not None:
+        return ModelConfig(model=name, embedded=False)
+    config, reason = resolved(ModelConfig(embedded=True if embedded == "auto" else embedded))
+    if reason:
+        output.note(reason)
+    return config
+
+
+def _require_fit(config: ModelConfig) -> None:
+    from reviewer.engine.planning import figures, hardware
+
+    figures.require_fit(config, hardware.detect())
 
 
 def _confirm_download(store: ModelStore, reference: str, *, force: bool) -> None:

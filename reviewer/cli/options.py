@@ -8,9 +8,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reviewer.config.options import BY_FIELD, FORMATS, SEVERITIES, Choice
+from reviewer.engine.config import EMBEDDED_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# ``cli.run`` completes a bare --embedded, so that it does not take the next argument as its value.
+embedded_options = (
+    click.option(
+        "--embedded",
+        is_flag=False,
+        flag_value="auto",
+        type=click.Choice(["auto", "off", *EMBEDDED_MODELS]),  # click gives it the value of --no-embedded too
+        metavar="[=NAME]",
+        help="A model from the package index: 1.5b, 0.5b, 135m, or the largest that suits this machine.",
+    ),
+    click.option("--no-embedded", "embedded", flag_value="off", help="Use the configured model instead."),
+)
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
@@ -20,11 +34,7 @@ def model_options(function: _F) -> _F:
     return _with(
         function,
         click.option("--model", metavar="MODEL", help="A catalog name, a Hugging Face id or a local folder."),
-        click.option(
-            "--embedded/--no-embedded",
-            default=None,
-            help="Use the small offline model; it is too small to review code.",
-        ),
+        *embedded_options,
         click.option(
             "--url", metavar="URL", help="OpenAI-compatible endpoints, comma-separated, instead of a local engine."
         ),

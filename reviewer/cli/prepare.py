@@ -115,10 +115,12 @@ def _form(repository: Repository, file: bytes) -> _Form:
 def _write(file: Path, review: Review, form: _Form) -> None:
     from reviewer import files
     from reviewer.report import view
+    from reviewer.terminal.masking import remembering
 
     assert review.summary is not None  # noqa: S101 - checked by the caller
     suggested = review.summary.message
-    message = commit_message.fitted(suggested.subject, suggested.body, form.comment)
+    with remembering(view.secrets(review)):
+        message = commit_message.fitted(suggested.subject, suggested.body, form.comment)
     remark = f"Suggested by {view.safe(review.usage.model)}. Edit it, or delete everything to abort the commit."
     try:
         data = commit_message.placed(file.read_bytes(), message, form.comment, remark=remark, encoding=form.encoding)

@@ -67,7 +67,7 @@ class Settings:
     """
 
     model: str = DEFAULT_MODEL
-    embedded: bool = False
+    embedded: bool | str = False
     quantization: Quantization = "auto"
     temperature: float = 0.2
     max_model_len: int | None = None
@@ -111,7 +111,7 @@ class Settings:
     def model_config(self) -> ModelConfig:
         """The part that the engine takes."""
         return ModelConfig(
-            model=self.model,
+            model=DEFAULT_MODEL if self.embedded else self.model,
             embedded=self.embedded,
             max_memory_gb=self.max_memory_gb,
             quantization=self.quantization,
@@ -162,10 +162,7 @@ def load(
     for layer in (sources.from_flags(defaults or {}, "command default"), _user_values()):
         _merge(merged, layer)
     _merge(merged, _within_limits(_repo_values(repo_root, read_repo_file, notes), merged, notes))
-    given = sources.from_flags(flags or {})
-    if "model" in given and given.get("embedded", (False,))[0]:
-        raise ConfigError("--model and --embedded are mutually exclusive")
-    for layer in (sources.from_environment(env), given):
+    for layer in (sources.from_environment(env), sources.from_flags(flags or {})):
         _merge(merged, layer)
     values: dict[str, Any] = {name: value for name, (value, _) in merged.items()}
     notes += _exposed(values)
@@ -212,12 +209,29 @@ def _within_limits(layer: sources.Values, merged: sources.Values, notes: list[st
 
 
 def _merge(merged: sources.Values, layer: sources.Values) -> None:
+    """Let a layer override weaker ones.
+
+    A named model overrides a weaker ``embedded``; ``embedded = true`` keeps the embedded model that a weaker layer
+    names.
+
+    Raises:
+        ConfigError: The layer sets both a model and ``embedded``.
+    """
+    from reviewer.errors import ConfigError
+
+    asked, weaker = layer.get("embedded", (False,))[0], merged.get("embedded", (False,))[0]
+    if asked and "model" in layer:
+        (model, where), (_, other) = layer["model"], layer["embedded"]
+        both = where if where == other else f"{where} and {other}"
+        raise ConfigError(f"{both}: the model {model} and embedded cannot be combined", hint="set one of them")
+    kept = merged.get("embedded")
     if "analyzers" in merged and layer.get("analyzers", (None, ""))[1] in (REPO_FILE, f"{PYPROJECT} [tool.reviewer]"):
         layer = {name: value for name, value in layer.items() if name != "analyzers"}  # the user's own choice stands
     merged.update(layer)
-    if "model" in layer and "embedded" not in layer and merged.get("embedded", (False,))[0]:
-        # Naming a model overrides "embedded" from a source of lower priority.
+    if "model" in layer and weaker:
         merged["embedded"] = (False, layer["model"][1])
+    if asked is True and isinstance(weaker, str) and kept is not None:
+        merged["embedded"] = kept
 
 
 def _user_values() -> sources.Values:

@@ -10,7 +10,22 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-FORMATS = ("text", "markdown", "json", "github")
+from reviewer.engine.config import EMBEDDED_MODELS
+
+FORMATS = (
+    "text",
+    "markdown",
+    "json",
+    "github",
+    "gitlab",
+    "sarif",
+    "rdjson",
+    "rdjsonl",
+    "checkstyle",
+    "junit",
+    "lines",
+    "agent",
+)
 SEVERITIES = ("error", "warning", "info")
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
@@ -78,6 +93,31 @@ class Switch:
         if word not in _TRUE + _FALSE:
             raise ValueError
         return word in _TRUE
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """True, false, or the name of an embedded model."""
+
+    @property
+    def allowed(self) -> str:
+        """Both, and the names."""
+        return f"true, false or one of {', '.join(EMBEDDED_MODELS)}"
+
+    def accept(self, value: object) -> object:
+        """Accept a boolean or a name; the flags' ``"auto"`` is true and ``"off"`` false."""
+        if isinstance(value, bool):
+            return value
+        if value in ("auto", "off"):
+            return value == "auto"
+        if value not in EMBEDDED_MODELS:
+            raise ValueError
+        return value
+
+    def read(self, text: str) -> object:
+        """Accept the usual words of environment variables, or a name."""
+        word = text.strip().lower()
+        return word in _TRUE if word in _TRUE + _FALSE else self.accept(word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +276,10 @@ class Option:
 OPTIONS: tuple[Option, ...] = (
     Option("model", "model", Text(), "The model: a catalog name, a Hugging Face id or a local folder."),
     Option(
-        "embedded", "embedded", Switch(), "Use the small offline model: for trying the tool; too small to review code."
+        "embedded",
+        "embedded",
+        Embedded(),
+        "Use a model from the package index: true takes the largest that suits the machine, or 1.5b, 0.5b, 135m.",
     ),
     Option(
         "quantization",

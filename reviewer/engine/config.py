@@ -10,7 +10,12 @@ from typing import Literal
 from reviewer.errors import ConfigError, UsageError
 
 DEFAULT_MODEL = "openai/gpt-oss-20b"
-EMBEDDED_MODEL = "smollm2-135m-instruct"
+# Names of the embedded models, the most capable first, and their ids (``models/embedded.toml``).
+EMBEDDED_MODELS = {
+    "1.5b": "qwen2.5-coder-1.5b-instruct-gguf",
+    "0.5b": "qwen2.5-coder-0.5b-instruct-gguf",
+    "135m": "smollm2-135m-instruct",
+}
 EMBEDDED_VARIABLE = "REVIEWER_EMBEDDED"
 
 Quantization = Literal["auto", "none", "bf16", "mxfp4", "int8", "int4", "fp8"]
@@ -26,8 +31,9 @@ class ModelConfig:
 
     Attributes:
         model: A Hugging Face id, a catalog name or a local folder.
-        embedded: Use the small model that comes from the package index instead of ``model``. None decides by the
-            variable ``REVIEWER_EMBEDDED``, unless ``model`` or ``engine_url`` is set.
+        embedded: Use a model that the package index carries instead of ``model``: True takes the largest that suits
+            the machine (``planning/embedded.py``), a key of ``EMBEDDED_MODELS`` names one. None decides by the variable
+            ``REVIEWER_EMBEDDED``, unless ``model`` or ``engine_url`` is set.
         max_memory_gb: Limit for the engine's whole process tree (CPU) or its GPU share, in GB of 10**9 bytes;
             None lets the plan choose.
         quantization: ``"auto"`` follows the memory tiers; ``"none"`` and ``"bf16"`` both mean unquantized weights.
@@ -51,7 +57,7 @@ class ModelConfig:
     """
 
     model: str = DEFAULT_MODEL
-    embedded: bool | None = None
+    embedded: bool | str | None = None
     max_memory_gb: float | None = None
     quantization: Quantization = "auto"
     device: Device = "auto"
@@ -90,11 +96,18 @@ class ModelConfig:
         if self.embedded is None:
             chosen = self.model == DEFAULT_MODEL and not self.engine_url and _embedded_by_environment()
             object.__setattr__(self, "embedded", chosen)
+        if self.embedded and self.model != DEFAULT_MODEL:
+            raise ConfigError(f"both embedded and the model {self.model} are set", hint="set one of them")
+        if isinstance(self.embedded, str) and self.embedded not in EMBEDDED_MODELS:
+            known = ", ".join(EMBEDDED_MODELS)
+            raise ConfigError(f"there is no embedded model {self.embedded!r}", hint=f"known: {known}")
 
     @property
     def model_id(self) -> str:
-        """The model that is used."""
-        return EMBEDDED_MODEL if self.embedded else self.model
+        """The model that is used; ``"embedded"`` while ``embedded`` is True and thus depends on the machine."""
+        if isinstance(self.embedded, str):
+            return EMBEDDED_MODELS[self.embedded]
+        return "embedded" if self.embedded else self.model
 
     def __repr__(self) -> str:
         """Leave out the key."""
@@ -128,5 +141,6 @@ def check_numbers(**values: object) -> None:
             raise UsageError(f"{name} must be at most {_MAX_TEMPERATURE}, not {value!r}")
 
 
-def _embedded_by_environment() -> bool:
-    return os.environ.get(EMBEDDED_VARIABLE, "").strip().lower() in ("1", "true", "yes", "on")
+def _embedded_by_environment() -> bool | str:
+    word = os.environ.get(EMBEDDED_VARIABLE, "").strip().lower()
+    return word if word in EMBEDDED_MODELS else word in ("1", "true", "yes", "on", "auto")

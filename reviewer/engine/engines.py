@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from reviewer.engine import special_tokens
 from reviewer.engine.client.health import EndpointState, EngineFacts
-from reviewer.engine.config import EMBEDDED_MODEL
+from reviewer.engine.config import EMBEDDED_MODELS
 from reviewer.engine.models import catalog
-from reviewer.engine.planning import launch
+from reviewer.engine.planning import launch, plan_text
 from reviewer.engine.profile import ModelProfile, ReplyBounds
+from reviewer.errors import EngineNotReadyError, ModelNotInstalledError
 
 if TYPE_CHECKING:
     import threading
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from reviewer.engine.client.endpoint import Endpoint
     from reviewer.engine.config import ModelConfig
     from reviewer.engine.install.environment import EngineEnvironment
+    from reviewer.engine.models.forms import Form
     from reviewer.engine.models.store import InstalledModel
     from reviewer.engine.planning.hardware import Hardware
     from reviewer.engine.planning.plan import MemoryPlan
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 # For an endpoint that does not publish its context length: what any current model has.
 _UNKNOWN_CONTEXT = 4096
 _UNKNOWN_SEQUENCES = 32
+# vLLM repacks int4 weights without logging: for 1.5 billion more than 300 s on two busy cores.
+_INT4_PATIENCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Serving:
     dtype: str
     limit_bytes: int
     planned_bytes: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class OwnEngine:
 
     Attributes:
         plan: What it will be started with; None while one is already running.
+        form: The weights of the plan; None without one.
     """
 
     config: ModelConfig
@@ -68,26 +74,34 @@ class OwnEngine:
     server: Server
     plan: MemoryPlan | None
     left_out: tuple[EndpointState, ...] = ()
+    form: Form | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """One line that says how the plan falls short of an explicit request; empty if it does not."""
-        config = self.config
-        asked = config.quantization != "auto" or config.max_memory_gb or config.max_model_len or config.max_num_seqs
-        if self.plan is None or not self.plan.steps or not asked:
-            return ()
-        from reviewer.engine.planning.plan_text import choice
-
-        return (f"{self.plan.steps[0]}; planned {choice(self.plan)} (see reviewer engine plan)",)
+        return self.serving.notes
 
     def start(
         self, progress: Progress, wait: float | None, cancelled: threading.Event
     ) -> tuple[Endpoint, ...]:  # fmt: skip
-        """Start or join the server; see ``Server.start``."""
+        """Convert the model if the plan needs another form of it, and start or join the server; see ``Server.start``.
+
+        Raises:
+            EngineNotReadyError: The model must be converted first, and there is a limit for the wait.
+        """
         # Without a plan it was running when this was prepared; it may have been stopped since.
-        gone = self.plan is None and self.server.running_facts() is None
-        server = prepare(self.config).server if gone else self.server
-        return (server.start(progress, wait, cancelled),)
+        if self.plan is None and self.server.running_facts() is None:
+            return prepare(self.config).start(progress, wait, cancelled)
+        self._make_form(progress, wait)
+        return (self.server.start(progress, wait, cancelled),)
+
+    def _make_form(self, progress: Progress, wait: float | None) -> None:
+        if self.form is None or self.form.there:
+            return
+        if wait is not None:
+            message = f"{self.model.id} has not been converted to {self.form.title} yet"
+            raise EngineNotReadyError(message, hint="reviewer engine start")
+        self.form.make(progress)
 
     def stop(self) -> None:
         """End the server and all its processes."""
@@ -125,6 +139,7 @@ class AttachedEngine:
     endpoints: tuple[Endpoint, ...]
     profile: ModelProfile
     left_out: tuple[EndpointState, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def start(
         self, progress: Progress, wait: float | None, cancelled: threading.Event
@@ -150,26 +165,33 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
         InsufficientMemoryError: No plan fits.
     """
     from reviewer.engine.install import environment
+    from reviewer.engine.models.forms import Form, measured
     from reviewer.engine.models.store import ModelStore
+    from reviewer.engine.planning import embedded, hardware
+    from reviewer.engine.planning.plan import make_plan
     from reviewer.engine.server.job import Watch
     from reviewer.engine.server.server import Server, ServerSpec
 
-    model = ModelStore().find(config.model_id)
+    config, _ = embedded.resolved(config, machine)
+    model = _find(config, machine)
     engine = environment.find(python=config.engine_python, device=config.device)
     spec = ServerSpec(
         argv=(), env={}, model=model.id, served_name=model.id, key=_identity(config, model, engine),
         ready_timeout=config.start_timeout, watch=Watch(idle_timeout=config.idle_timeout),
     )  # fmt: skip
-    plan = None
+    plan = form = None
     serving = _served(Server(spec).running_facts())
     if serving is None:
-        plan = _plan(config, model, machine, engine.vllm_version)
-        serving = _serving(plan)
+        stored = measured(model)
+        plan = make_plan(machine or hardware.detect(), stored, config, vllm_version=engine.vllm_version)
+        form = Form(ModelStore().root, model, stored, plan.quantization, plan.dtype)
+        serving = _serving(plan, config)
         spec = dataclasses.replace(
             spec,
+            ready_timeout=config.start_timeout * (_INT4_PATIENCE if plan.quantization == "int4" else 1),
             argv=(
                 *launch.server_command(engine.python, engine.vllm_version, plan.device),
-                *plan.server_args(model.path, model.id),
+                *plan.server_args(form.path, model.id),
             ),
             env=plan.server_env(engine.prefix) | launch.warm_up_env(_bounds(catalog.family(model.id))),
             memory_limit_bytes=plan.limit_bytes,
@@ -179,7 +201,19 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
     digest = _digest(model.digest, serving.quantization, serving.dtype)
     profile = _profile(model.id, digest, serving.context_tokens, serving.max_num_seqs)
     profile = dataclasses.replace(profile, special_tokens=special_tokens.read(model.path))
-    return OwnEngine(config, model, serving, profile, Server(spec), plan)
+    return OwnEngine(config, model, serving, profile, Server(spec), plan, form=form)
+
+
+def _find(config: ModelConfig, machine: Hardware | None) -> InstalledModel:
+    """The installed model; the error for one that is not installed says first whether it fits this machine."""
+    from reviewer.engine.models.store import ModelStore
+    from reviewer.engine.planning import figures, hardware
+
+    try:
+        return ModelStore().find(config.model_id)
+    except ModelNotInstalledError:
+        figures.require_fit(config, machine or hardware.detect())
+        raise
 
 
 def _identity(config: ModelConfig, model: InstalledModel, engine: EngineEnvironment) -> str:
@@ -188,16 +222,9 @@ def _identity(config: ModelConfig, model: InstalledModel, engine: EngineEnvironm
     return _digest(model.id, model.digest, str(engine.python), engine.vllm_version, *asked)
 
 
-def _plan(config: ModelConfig, model: InstalledModel, machine: Hardware | None, vllm_version: str) -> MemoryPlan:
-    from reviewer.engine.models import shape
-    from reviewer.engine.planning import hardware
-    from reviewer.engine.planning.plan import make_plan
-
-    found = shape.from_folder(model.path)
-    return make_plan(machine or hardware.detect(), found, config, vllm_version=vllm_version)
-
-
-def _serving(plan: MemoryPlan) -> Serving:
+def _serving(plan: MemoryPlan, config: ModelConfig) -> Serving:
+    asked = config.quantization != "auto" or config.max_memory_gb or config.max_model_len or config.max_num_seqs
+    short = f"{plan.steps[0]}; planned {plan_text.choice(plan)} (see reviewer engine plan)" if plan.steps else ""
     return Serving(
         context_tokens=plan.max_model_len,
         max_num_seqs=plan.max_num_seqs,
@@ -205,6 +232,7 @@ def _serving(plan: MemoryPlan) -> Serving:
         dtype=plan.dtype,
         limit_bytes=plan.limit_bytes,
         planned_bytes=plan.total_bytes,
+        notes=(short,) if asked and short else (),
     )
 
 
@@ -212,7 +240,7 @@ def _served(facts: Mapping[str, Any] | None) -> Serving | None:
     """Read the stored facts; None where nothing runs or another version wrote them."""
     if facts is None or set(facts) != {item.name for item in dataclasses.fields(Serving)}:
         return None
-    return Serving(**facts)
+    return Serving(**{**facts, "notes": tuple(facts["notes"])})
 
 
 async def attach(config: ModelConfig) -> AttachedEngine:
@@ -238,7 +266,7 @@ def _profile(name: str, digest: str, context: int, max_num_seqs: int) -> ModelPr
         prefill=known.prefill if known else False,
         summaries=known.summaries if known else True,
         reasoning=known.reasoning if known else False,
-        embedded=known is not None and known.id == EMBEDDED_MODEL,
+        embedded=name in EMBEDDED_MODELS.values(),
         bounds=_bounds(known),
         fim=known.fim if known else None,
         sampling=known.sampling if known else {},

@@ -43,9 +43,9 @@ class Holder:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about the plan and the endpoints, one line each."""
-        planned = getattr(self.engine, "notes", ())
         left_out = [f"{state.endpoint} is left out: {state.problem}" for state in self._left_out()]
-        return tuple(dict.fromkeys((*planned, *left_out, *(self._pool.notes if self._pool is not None else ()))))
+        plan = self.engine.notes if self.engine is not None else ()
+        return tuple(dict.fromkeys((*plan, *left_out, *(self._pool.notes if self._pool is not None else ()))))
 
     def endpoints(self) -> tuple[EndpointState, ...]:
         """All endpoints as they were when last checked."""

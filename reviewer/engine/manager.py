@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from reviewer.engine import tasks
 from reviewer.engine.client import health
-from reviewer.engine.config import ModelConfig, check_numbers
+from reviewer.engine.config import DEFAULT_MODEL, EMBEDDED_MODELS, ModelConfig, check_numbers
 from reviewer.engine.holder import Holder
 from reviewer.engine.performance import Performance
 from reviewer.engine.special_tokens import SpecialTokens
@@ -59,7 +59,10 @@ class AIModelManager:
     def __init__(self, config: ModelConfig | None = None, *, keep_warm: bool = False, **options: Any) -> None:
         if "model" in options:  # it replaces an embedded one
             options.setdefault("embedded", False)
-        self.config = ModelConfig(**options) if config is None else dataclasses.replace(config, **options)
+        if options.get("embedded"):
+            options.setdefault("model", DEFAULT_MODEL)
+        asked = ModelConfig(**options) if config is None else dataclasses.replace(config, **options)
+        self.config, self._choice = _resolved(asked)
         self._keep_warm = keep_warm
         self._performance = Performance()
         self._held = Holder(self.config, self._performance)
@@ -83,7 +86,7 @@ class AIModelManager:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about the engine, one line each, such as endpoints that died or are left out."""
-        return self._held.notes
+        return (*([self._choice] if self._choice else []), *self._held.notes)
 
     async def profile(self) -> ModelProfile:
         """What is known about the model without loading it.
@@ -164,6 +167,25 @@ class AIModelManager:
         self._performance.answered(completion)
         return dataclasses.replace(completion, text=special.restored(completion.text))
 
+    async def complete(
+        self,
+        prompt: str,
+        *,
+        max_tokens: int,
+        temperature: float,
+        stop: Sequence[str] = (),
+        timeout: float | None = None,
+    ) -> Completion:
+        """Continue a raw prompt; the caller has broken the special tokens in its text. ``stop`` may contain some."""
+        check_numbers(max_tokens=max_tokens, temperature=temperature)
+        async with self._request(timeout) as pool:
+            completion = await pool.complete(
+                prompt, timeout=timeout, max_tokens=max_tokens, temperature=temperature, stop=stop, extra=tasks.RAW
+            )
+            special = self._special_tokens()
+        self._performance.answered(completion)
+        return dataclasses.replace(completion, text=special.restored(completion.text))
+
     async def generate_text(self, prompt: str, timeout: float | None = None) -> str:
         """Answer a prompt; whether it is about code, and in which language, is guessed from the prompt."""
         return await self._ask(tasks.text_messages(prompt), timeout)
@@ -208,18 +230,15 @@ class AIModelManager:
         task = tasks.completion(code_context, cursor_position, language)
         profile = (await self._held.prepared()).profile
         if profile.fim is not None:
-            limit = self._reply_cap([{"role": "user", "content": code_context}], profile.bounds.code_chars)
-            async with self._request(timeout) as pool:
-                special = self._special_tokens()
-                done = await pool.complete(
-                    tasks.fim_prompt(task, profile.fim, special),
-                    timeout=timeout,
-                    max_tokens=limit,
-                    temperature=COMPLETION_TEMPERATURE,
-                    stop=tasks.fim_stops(profile.fim),
-                )
-            self._performance.answered(done)
-            return tasks.inserted_code(special.restored(done.text), task)
+            special = SpecialTokens(profile.special_tokens)
+            done = await self.complete(
+                tasks.fim_prompt(task, profile.fim, special),
+                max_tokens=self._reply_cap([{"role": "user", "content": code_context}], profile.bounds.code_chars),
+                temperature=COMPLETION_TEMPERATURE,
+                stop=profile.fim.stops,
+                timeout=timeout,
+            )
+            return tasks.inserted_code(done.text, task)
         messages = tasks.completion_messages(task, prefill=profile.prefill)
         answer = await self.chat(
             messages,
@@ -268,6 +287,7 @@ class AIModelManager:
         return {
             "model": engine.profile.id if engine else self.config.model_id,
             "loaded": self.loaded,
+            "notes": list(self.notes),
             "state": facts.state,
             "uptime_seconds": time.time() - loaded_at if loaded_at else 0.0,
             "context_tokens": engine.profile.context_tokens if engine else None,
@@ -324,3 +344,13 @@ class AIModelManager:
             except EngineDiedError as error:
                 hint = "await manager.restart(), or: reviewer engine restart"
                 raise EngineDiedError(error.message, hint=hint) from error
+
+
+def _resolved(config: ModelConfig) -> tuple[ModelConfig, str | None]:
+    """The configuration with the embedded model that suits this machine, and why it is not the largest."""
+    if config.embedded is not True:
+        return config, None
+    from reviewer.engine.planning import embedded
+
+    found, reason = embedded.resolved(config)
+    return found, None if found.embedded == next(iter(EMBEDDED_MODELS)) else reason

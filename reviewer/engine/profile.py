@@ -35,11 +35,12 @@ class ReplyBounds:
 
 @dataclass(frozen=True, slots=True)
 class FimTokens:
-    """The special tokens of fill-in-the-middle, in the order prefix, suffix, middle."""
+    """The special tokens of fill-in-the-middle, as in Qwen's documentation: prefix, code before, suffix, code after."""
 
     prefix: str
     suffix: str
     middle: str
+    stops: tuple[str, ...] = ()  # tokens that end the code, besides the model's own end; vLLM accepts four
 
 
 @dataclass(frozen=True, slots=True)

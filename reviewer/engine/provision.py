@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reviewer.engine.install import environment
 from reviewer.engine.models.store import ModelStore
+from reviewer.engine.planning import embedded, figures, hardware
 from reviewer.errors import EngineNotInstalledError
 
 if TYPE_CHECKING:
@@ -13,18 +14,26 @@ if TYPE_CHECKING:
     from reviewer.terminal.progress import Progress
 
 
-def provision(config: ModelConfig, progress: Progress) -> None:
+def provision(config: ModelConfig, progress: Progress) -> str | None:
     """Install the engine and the model where they are missing or damaged; nothing for a server at a URL.
 
+    Returns:
+        Which embedded model was chosen for this machine and why, if one was chosen.
+
     Raises:
+        InsufficientMemoryError: The model does not fit this machine; nothing is downloaded.
         EngineError: One of them cannot be installed.
     """
     if config.engine_url:
-        return
+        return None
+    machine = hardware.detect()
+    config, reason = embedded.resolved(config, machine)
+    figures.require_fit(config, machine)
     try:
-        engine = environment.find(python=config.engine_python, device=config.device)
+        environment.find(python=config.engine_python, device=config.device)
     except EngineNotInstalledError:
         if config.engine_python:  # the user chose that interpreter, so it is theirs to repair
             raise
-        engine = environment.install(config.device, progress=progress)
-    ModelStore().install(config.model_id, python=engine.python, progress=progress)
+        environment.install(config.device, progress=progress)
+    ModelStore().install(config.model_id, form=embedded.install_form(config, machine), progress=progress)
+    return reason

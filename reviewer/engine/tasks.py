@@ -22,10 +22,14 @@ _CODE_SYSTEM = (
 _PROSE_SYSTEM = "You are a helpful assistant to programmers. Answer briefly and plainly. Say so when you do not know."
 # A reply is cut where it repeats the first line after the cursor that has at least this many characters.
 _MIN_REPEATED = 8
+_COMMENTS = ("#", "//", "--", "/*", "*")
 
 # Code repeats itself by nature, so the penalty against repetition in a small model's prose is lowered.
 PREFILLED = {"add_generation_prompt": False, "continue_final_message": True, "repetition_penalty": 1.05}
 """Fields of a vLLM chat request whose last message is the start of the reply."""
+
+RAW = {"skip_special_tokens": False}
+"""Fields of a raw vLLM request that is to stop at special tokens, which are invisible to it otherwise."""
 
 FENCE_END = "```"
 """Ends a reply that was prefilled with the start of a fence."""
@@ -106,15 +110,23 @@ def completion_messages(
     return (*messages, {"role": "assistant", "content": f"```{kind.name}\n{code}"})
 
 
-def fim_prompt(task: CompletionTask, tokens: FimTokens, special: SpecialTokens) -> str:
-    """The raw prompt for fill-in-the-middle; special tokens in the code are broken."""
-    before, after = (special.broken(text) for text in (task.before, task.after))
+def fim_prompt(task: CompletionTask, tokens: FimTokens, special: SpecialTokens, placeholder: str = "") -> str:
+    """The raw prompt for fill-in-the-middle; special tokens in the code are broken.
+
+    Args:
+        task: The code and its hole.
+        tokens: The model's tokens.
+        special: The tokens that must not occur in the code.
+        placeholder: The whole lines that are in the hole now. Their comments stay, since they say what is missing; the
+            reply continues their indentation, as for a prefilled request.
+    """
+    before, after = task.before, task.after
+    if placeholder:
+        comments = [line for line in placeholder.split("\n") if line.lstrip().startswith(_COMMENTS)]
+        before = "\n".join([*([before] if before else []), *comments, indent_of(placeholder)])
+        after = f"\n{after}"
+    before, after = (special.broken(text) for text in (before, after))
     return f"{tokens.prefix}{before}{tokens.suffix}{after}{tokens.middle}"
-
-
-def fim_stops(tokens: FimTokens) -> tuple[str, ...]:
-    """The tokens that end a fill-in-the-middle reply."""
-    return (tokens.prefix, tokens.suffix, tokens.middle)
 
 
 def inserted_code(reply: str, task: CompletionTask) -> str:

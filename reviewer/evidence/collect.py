@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reviewer import syntax
 from reviewer.checking import suggestion as suggestions
 from reviewer.diff import printable
-from reviewer.evidence import merging, novelty, rules, sarif, textual
+from reviewer.evidence import merging, novelty, rules, sarif, statements, textual
 from reviewer.evidence.analyzers import DEFAULTS, Setting, Spec, analyze
 from reviewer.evidence.analyzers.workspace import changed_path
 from reviewer.evidence.diagnostic import Diagnostic, suggestion
@@ -146,6 +146,7 @@ def _in_process(file: ReviewedFile, options: Options, broken: list[str], *, with
     if with_text:
         yield from textual.scan(file)
     if options.rules:
+        yield from statements.scan(file)
         yield from rules.scan(file, options.rules_folder, broken)
 
 
@@ -228,7 +229,15 @@ def _finding(one: Diagnostic, sources: tuple[Source, ...], file: ReviewedFile) -
         scope=scope.name if scope is not None else "",
         suggestion=None if fix is None else suggestions.check(fix, file.text, file.language.name),
         sources=sources,
+        secret=_secret(one, file),
     )
+
+
+def _secret(one: Diagnostic, file: ReviewedFile) -> str:
+    """The secret of a diagnostic that lies within one line; empty where there is none."""
+    if not one.secret or not one.column or not one.end_column or one.end_line not in (0, one.line):
+        return ""
+    return file.line_text(one.line)[one.column - 1 : one.end_column - 1]
 
 
 def _shown_line(one: Diagnostic, file: ReviewedFile) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from reviewer import assets
 from reviewer.diff import LineKind, printable
 from reviewer.engine import tasks
+from reviewer.engine.special_tokens import SpecialTokens
 from reviewer.languages import LANGUAGES
 from reviewer.prompting.fence import marker
 from reviewer.prompting.reply import read_explanation, read_review, review_schema
@@ -145,14 +146,22 @@ class Prompts:
     def complete(self, gap: Gap) -> Request:
         """Write the request for one piece of unfinished code."""
         task = tasks.CompletionTask(gap.language, printable(gap.before), printable(gap.after), gap.found.name)
-        prefill = self._profile.prefill
+        prefill, fim, placeholder = self._profile.prefill, self._profile.fim, printable(gap.placeholder)
+        if fim is not None:
+            special = SpecialTokens(self._profile.special_tokens)
+            return Request(
+                messages=(),
+                schema=None,
+                max_tokens=self._profile.reply_tokens(self._profile.bounds.code_chars),
+                read=CompletionReader(task, tasks.indent_of(placeholder)),
+                stop=fim.stops,
+                raw=tasks.fim_prompt(task, fim, special, placeholder),
+            )
         return Request(
-            messages=tasks.completion_messages(
-                task, self._templates, placeholder=printable(gap.placeholder), prefill=prefill
-            ),
+            messages=tasks.completion_messages(task, self._templates, placeholder=placeholder, prefill=prefill),
             schema=None,
             max_tokens=self._profile.reply_tokens(self._profile.bounds.code_chars),
-            read=CompletionReader(task, tasks.indent_of(gap.placeholder) if prefill else None),
+            read=CompletionReader(task, tasks.indent_of(placeholder) if prefill else None),
             stop=(tasks.FENCE_END, _AFTER_BODY) if prefill else (),
             extra=tasks.PREFILLED if prefill else None,
         )

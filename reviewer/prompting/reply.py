@@ -109,7 +109,7 @@ def read_review(text: str, *, truncated: bool) -> Reply:
     findings = data.get("findings")
     if not isinstance(findings, list):
         raise InvalidReplyError("the reply has no list of findings")
-    return Reply(read_string(data, "explanation"), tuple(_finding(item) for item in findings))
+    return Reply(_explanation(data), tuple(_finding(item) for item in findings))
 
 
 def read_explanation(text: str, *, truncated: bool) -> Reply:
@@ -118,7 +118,7 @@ def read_explanation(text: str, *, truncated: bool) -> Reply:
     Raises:
         InvalidReplyError: It was cut, is not JSON, or lacks the explanation.
     """
-    return Reply(read_string(read_object(text, truncated=truncated), "explanation"), ())
+    return Reply(_explanation(read_object(text, truncated=truncated)), ())
 
 
 def read_object(text: str, *, truncated: bool) -> dict[str, Any]:
@@ -174,3 +174,8 @@ def read_string(data: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise InvalidReplyError(f"the reply has no text for {name!r}")
     return value.strip()
+
+
+def _explanation(data: dict[str, Any]) -> str:
+    """The explanation; small models begin one with a comma where an empty text is allowed too."""
+    return read_string(data, "explanation").lstrip(" ,;:")

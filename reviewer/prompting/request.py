@@ -26,6 +26,8 @@ class Request:
     """One request to the model, with the reader of its reply.
 
     Attributes:
+        read: Reads what the model wrote.
+        raw: A prompt that is sent as it is, in place of ``messages``; for fill-in-the-middle.
         draw: Number of this sample where one request has several; part of the cache's key.
     """
 
@@ -36,6 +38,7 @@ class Request:
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
     extra: Mapping[str, Any] | None = None
+    raw: str | None = None
     draw: int = 0
 
 

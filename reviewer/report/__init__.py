@@ -1,36 +1,74 @@
 """Renders a review: one module per format, listed in one table.
 
-Every format has ``render(review, options) -> str``. A format's module is imported when it is first used.
+Every format has ``render(review, options) -> str``, which ends with one newline. A format's module is imported when it
+is first used. A secret in the code is masked wherever the report would repeat it.
 """
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from reviewer.report.options import RenderOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reviewer.finding import Review
-
-    Renderer = Callable[[Review, RenderOptions], str]
+    from reviewer.errors import ExitCode
+    from reviewer.finding import Review, Severity
 
 __all__ = ["FORMATS", "RenderOptions"]
 
 
-def _in(module: str) -> Renderer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOptions:
+    """How to render one review. Each format reads the fields that concern it.
+
+    Attributes:
+        width: Columns of the terminal (text).
+        color: Whether to colour (text).
+        ascii: Whether the stream can encode ASCII only (text).
+        show_explanations: Whether to explain each unit; without it, a clean review is one line.
+        fail_on: The lowest severity that fails the review; None never fails it.
+        verdict: The exit code already decided; None derives it from ``fail_on``.
+        advisory: Whether the verdict is only reported, as in the advisory hook.
+        offers: Whether ``reviewer apply`` and ``reviewer dismiss`` know this review's ids (text).
+        seconds: Wall time of the whole command; None shows the time spent on answers.
+    """
+
+    width: int = 80
+    color: bool = False
+    ascii: bool = False
+    show_explanations: bool = True
+    fail_on: Severity | None = None
+    verdict: ExitCode | None = None
+    advisory: bool = False
+    offers: bool = False
+    seconds: float | None = None
+
+
+def _in(module: str, function: str = "render") -> Callable[[Review, RenderOptions], str]:
     def render(review: Review, options: RenderOptions) -> str:
-        text: str = importlib.import_module(f"reviewer.report.{module}").render(review, options)
+        from reviewer.report import view
+        from reviewer.terminal.masking import remembering
+
+        with remembering(view.secrets(review)):
+            text: str = getattr(importlib.import_module(f"reviewer.report.{module}"), function)(review, options)
         return text
 
     return render
 
 
-FORMATS: Mapping[str, Renderer] = {
+FORMATS: Mapping[str, Callable[[Review, RenderOptions], str]] = {
     "text": _in("text"),
     "markdown": _in("markdown"),
     "json": _in("json_report"),
     "github": _in("github"),
+    "gitlab": _in("gitlab"),
+    "sarif": _in("sarif"),
+    "rdjson": _in("rdjson"),
+    "rdjsonl": _in("rdjson", "render_lines"),
+    "checkstyle": _in("checkstyle"),
+    "junit": _in("junit"),
+    "lines": _in("lines"),
+    "agent": _in("agent"),
 }

@@ -33,10 +33,10 @@ def emit(
     Args:
         review: What to write.
         settings: Names the format and the gate.
-        destination: A file instead of standard output.
+        destination: A file; None is standard output.
         root: The working tree under review, if any; see ``write_file``.
-        advisory: Whether the verdict stops nothing; the report says so.
-        offers: Whether the review was stored, so that the report can offer commands with its ids.
+        advisory: Whether the verdict is only reported.
+        offers: Whether the review was stored, so that commands can use its ids.
         quiet: Print nothing if nothing was found and everything was read.
 
     Raises:
@@ -48,7 +48,7 @@ def emit(
     on_terminal = destination is None
     text = render(review, settings, settings.format, verdict, on_terminal=on_terminal, advisory=advisory, offers=offers)
     if destination is None:
-        output.say(text.rstrip("\n"))
+        output.say(text.rstrip("\n"), commands=settings.format == "github")
     else:
         write_file(destination, text, root=root)
     return verdict
@@ -69,7 +69,7 @@ def render(
     advisory: bool = False,
     offers: bool = False,
 ) -> str:
-    """Render a review in one format; off the terminal without colour and 80 columns wide."""
+    """Render a review in one format; 80 columns without colour unless it is for the terminal."""
     options = RenderOptions(
         width=output.width() if on_terminal else 80,
         color=on_terminal and output.colour_wanted(),

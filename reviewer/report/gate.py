@@ -1,6 +1,6 @@
-"""The verdict: which exit code a finished review earns.
+"""The verdict: the exit code of a finished review.
 
-Computed from findings and coverage alone. No sentence of the model and none of the diff can change it.
+Computed from findings and coverage only. No text of the model or of the diff can change it.
 """
 
 from __future__ import annotations
@@ -16,27 +16,25 @@ if TYPE_CHECKING:
 
 
 def judge(review: Review, settings: Settings) -> ExitCode:
-    """Return the exit code that a review earns under the settings in force."""
+    """Return the exit code of a review under the given settings."""
     return exit_code(review, fail_on=severity(settings), require=settings.require)
 
 
 def severity(settings: Settings) -> Severity | None:
-    """Return the severity that fails a review; None where nothing does."""
+    """Return the lowest severity that fails a review; None where none does."""
     return None if settings.fail_on is None else Severity(settings.fail_on)
 
 
 def exit_code(review: Review, *, fail_on: Severity | None, require: bool) -> ExitCode:
-    """Judge a review.
-
-    Findings beat incompleteness: what was found stands, whatever else was not read.
+    """Judge a review. Findings take precedence over incompleteness.
 
     Args:
-        review: The finished review; only the findings that are shown count.
-        fail_on: The least severity that fails; None is advisory.
-        require: Whether everything must have been read, even where no severity fails.
+        review: The finished review; hidden findings do not count.
+        fail_on: The lowest severity that fails; None never fails.
+        require: Whether every unit must have been read, whatever ``fail_on`` is.
 
     Returns:
-        FINDINGS, INCOMPLETE (only where ``fail_on`` or ``require`` asks for a code) or PASSED.
+        FINDINGS, INCOMPLETE (only with ``fail_on`` or ``require``) or PASSED.
     """
     if failing(review, fail_on):
         return ExitCode.FINDINGS
@@ -46,7 +44,7 @@ def exit_code(review: Review, *, fail_on: Severity | None, require: bool) -> Exi
 
 
 def failing(review: Review, fail_on: Severity | None) -> tuple[Finding, ...]:
-    """The shown findings at or over ``fail_on``; none where it is None."""
+    """The shown findings at or above ``fail_on``; none where it is None."""
     if fail_on is None:
         return ()
     return tuple(finding for finding in review.shown if finding.severity.rank >= fail_on.rank)

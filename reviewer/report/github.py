@@ -1,4 +1,4 @@
-"""GitHub workflow commands: annotations on the lines of a pull request, from nothing but standard output.
+"""GitHub workflow commands: annotations on the lines of a pull request, printed to standard output.
 
 Format and escaping: "Workflow commands for GitHub Actions" in GitHub's documentation, and ``toCommandValue`` and
 ``toCommandProperty`` of actions/toolkit. GitHub shows ten annotations of a level per step; the rest stays in the log.
@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 
 from reviewer.finding import Severity
 from reviewer.report import summary, view
+from reviewer.terminal.masking import without_commands
 
 if TYPE_CHECKING:
     from reviewer.finding import Review
-    from reviewer.report.options import RenderOptions
+    from reviewer.report import RenderOptions
     from reviewer.report.view import FindingView
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
 def render(review: Review, options: RenderOptions) -> str:
-    """One command per shown finding and per file and reason that units were not read, and a notice that sums up."""
+    """Render one command per shown finding, one per file and reason of its unread units, and a notice of the totals."""
     commands: list[str] = []
     unread: set[tuple[str, str]] = set()
     for unit in view.units(review):
         commands.extend(
-            _command(_LEVELS[finding.severity], _message(finding), **_where(unit.path, finding))
-            for finding in unit.findings
+            _command(_LEVELS[finding.severity], finding.text, **_where(unit.path, finding)) for finding in unit.findings
         )
         if not unit.is_read and (unit.path, unit.reason) not in unread:
             unread.add((unit.path, unit.reason))  # one for all units of a file with the same reason
@@ -44,20 +44,9 @@ def _where(path: str, finding: FindingView) -> dict[str, str]:
     return {"file": path, "line": str(finding.line), "endLine": str(end), "title": title}
 
 
-def _message(finding: FindingView) -> str:
-    said = "\n".join(part for part in (finding.message, finding.context, finding.url) if part)
-    if finding.suggestion is None:
-        return said
-    code = "\n".join(f"    {line}" for line in finding.suggestion.replacement.split("\n"))
-    if not finding.suggestion.replacement:
-        code = "    (delete the line)"
-    claim = f" ({view.safe(finding.suggestion.proof)})" if finding.suggestion.proof else ""
-    return f"{said}\n\nSuggested {finding.suggestion.kind.value}{claim}:\n{code}"
-
-
 def _summary(review: Review, options: RenderOptions) -> str:
     if not review.units:
-        return f"nothing to read in {view.safe(review.subject)}"
+        return f"nothing to review in {view.safe(review.subject)}"
     parts = [summary.counts(review), summary.read_share(review), summary.timing(review, options)]
     sentence = summary.verdict_sentence(review, options)
     lines = [" · ".join(parts), *([sentence] if sentence else []), *map(view.safe, review.notes)]
@@ -66,7 +55,7 @@ def _summary(review: Review, options: RenderOptions) -> str:
 
 def _command(name: str, message: str, /, **properties: str) -> str:
     listed = ",".join(f"{key}={_escaped_property(value)}" for key, value in properties.items())
-    return f"::{name} {listed}::{_escaped(message)}"
+    return f"::{name} {listed}::{_escaped(without_commands(message))}"
 
 
 def _escaped(text: str) -> str:

@@ -1,7 +1,7 @@
-"""The JSON report read back into a ``Review``, so that a stored one can be shown in every format.
+"""Reads a JSON report back into a ``Review``, so that a stored review can be shown in every format.
 
-The report does not hold the code, which the repository has: the lines of each unit are taken from the change that
-was reviewed. A report may come from another machine, so every value of it is checked.
+The report does not hold the code: the lines of each unit are taken from the reviewed change. A report may come from
+another machine, so every value is validated.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ def read(report: Mapping[str, Any], change: Change | None = None) -> Review:
     version = report.get("schema_version")
     if not isinstance(version, str) or version.partition(".")[0] != _MAJOR:
         raise UsageError(
-            f"the stored review has format {version!r}, and this reviewer reads {_MAJOR}.x",
-            hint="review it again, or use the reviewer that made it",
+            f"unsupported format {version!r} of the stored review; expected {_MAJOR}.x",
+            hint="Review it again, or use the version that wrote it.",
         )
     try:
         return _review(dict(report), change)
     except (LookupError, TypeError, ValueError) as problem:
-        raise UsageError(f"the stored review is damaged: {problem!r}", hint="review it again") from problem
+        raise UsageError(f"the stored review is damaged: {problem!r}", hint="Review it again.") from problem
 
 
 def _review(report: _Json, change: Change | None) -> Review:
@@ -100,7 +100,7 @@ def _summary(one: _Json | None) -> ChangeSummary | None:
 
 def _unit(unit: _Json, findings: tuple[Finding, ...], change: Change | None) -> UnitReview:
     path, start, end = _get(unit, "path", str), _get(unit, "start_line", int), _get(unit, "end_line", int)
-    said = unit["explanation"]
+    explanation = unit["explanation"]
     return UnitReview(
         path=path,
         start=start,
@@ -109,7 +109,7 @@ def _unit(unit: _Json, findings: tuple[Finding, ...], change: Change | None) -> 
         language=_get(unit, "language", str),
         lines=_lines(change, path, start, end),
         status=UnitStatus(unit["status"]),
-        explanation=None if said is None else Explanation(_get(said, "text", str), _marks(said)),
+        explanation=None if explanation is None else Explanation(_get(explanation, "text", str), _marks(explanation)),
         findings=findings,
         cached=_get(unit, "cached", bool),
         reason=_get(unit, "reason", str),

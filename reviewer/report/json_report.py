@@ -1,12 +1,11 @@
-"""The report as JSON, for programs: everything, marked findings with their marks included.
+"""The report as JSON, for programs: everything, including hidden findings with their marks.
 
-``schema.json`` beside this file is the published schema. ``schema_version`` is ``major.minor``: a minor version only
-adds properties, a major one may change or remove some. The text is ASCII, so that no terminal or log acts on it.
+``schema.json`` in this folder is the published schema. ``schema_version`` is ``major.minor``: a minor version only adds
+properties, a major one may change or remove some. The text is ASCII, so that no terminal or log acts on it.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from reviewer import __version__
 from reviewer.errors import ExitCode
 from reviewer.finding import Severity
-from reviewer.report import summary, view
+from reviewer.report import encoding, summary, view
 from reviewer.terminal.masking import mask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewer.finding import ChangeSummary, Finding, Mark, Review, Suggestion, UnitReview
-    from reviewer.report.options import RenderOptions
+    from reviewer.report import RenderOptions
 
 SCHEMA_VERSION = "1.1"
 
@@ -47,7 +46,7 @@ def render(review: Review, options: RenderOptions) -> str:
         "usage": _usage(review, options),
         "notes": [_text(note) for note in review.notes],
     }
-    return json.dumps(document, indent=2) + "\n"
+    return encoding.json_text(document) + "\n"
 
 
 def schema() -> str:
@@ -158,7 +157,7 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
 def _usage(review: Review, options: RenderOptions) -> dict[str, Any]:
     usage = review.usage
     return {
-        "seconds": round(usage.seconds if options.seconds is None else options.seconds, 3),
+        "seconds": round(summary.seconds(review, options), 3),
         "requests": usage.requests,
         "cached": usage.cached,
         "prompt_tokens": usage.prompt_tokens,
@@ -177,5 +176,5 @@ def _text(text: str) -> str:
 
 
 def _raw(text: str) -> str:
-    # Bytes that were no UTF-8 become U+FFFD: a lone surrogate is no valid JSON text for most readers.
+    # Undecodable bytes become U+FFFD: most readers reject a lone surrogate.
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

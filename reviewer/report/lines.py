@@ -1,79 +1,33 @@
-"""Lines of styled text: measured in terminal cells, wrapped, cut, and painted with rich where colour is wanted.
+"""One line per finding: ``path:line:column: severity: message [source] (proven fix)``, as compilers print errors.
 
-Without colour rich's console is not even imported: the hook that has one line to say stays quick. Nothing here reads
-markup, so untrusted text has no way to style anything.
+Editors and problem matchers read it. The column is always 1: findings concern whole lines.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from reviewer.report import view
+from reviewer.terminal.masking import without_commands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-Span = tuple[str, str]  # text and its style, in rich's names; an empty style is plain
-Line = tuple[Span, ...]
-
-_TAB = 4
-_ASCII = str.maketrans({"│": "|", "└": "`", "·": "-", "…": "...", "⋮": ":"})
-# GitHub's runner takes "##[name]" anywhere in a line, and "::name" at its start, for a command.
-_LEADING_COMMAND = re.compile(r"^(\s*):(?=:)")
+    from reviewer.finding import Review
+    from reviewer.report import RenderOptions
 
 
-def paint(lines: Iterable[Line], *, color: bool, ascii_only: bool) -> str:
-    """Join lines into text, with ANSI colours where ``color``, without a trailing newline."""
-    text = _coloured(lines) if color else "\n".join("".join(part for part, _ in line).rstrip() for line in lines)
-    return text.translate(_ASCII) if ascii_only else text
+def render(review: Review, _options: RenderOptions) -> str:
+    """Render the shown findings and the units that were not read; an empty line where there is neither."""
+    return "\n".join(map(without_commands, _lines(review))) + "\n"
 
 
-def tame(text: str) -> str:
-    """Break up what a CI runner would take for a command of ours, in text that may begin a line."""
-    return _LEADING_COMMAND.sub(r"\1: ", text.replace("##[", "## ["))
-
-
-def cut(text: str, room: int) -> str:
-    """One line of code within ``room`` cells; tabs become spaces, and ``…`` says that something is missing."""
-    text = text.replace("##[", "## [").expandtabs(_TAB)
-    return text if cell_len(text) <= room else set_cell_size(text, max(room - 1, 0)) + "…"
-
-
-def wrap(text: str, room: int, first: int | None = None) -> list[str]:
-    """Break ``text`` at spaces into lines of at most ``room`` cells (the first: ``first``), words if need be."""
-    lines: list[str] = []
-    line, left = "", room if first is None else first
-    for word in _words(text, room):
-        if line and cell_len(line) + 1 + cell_len(word) > left:
-            lines.append(line)
-            line, left = "", room
-        elif not line and cell_len(word) > left and not lines:
-            lines.append("")
-            left = room
-        line = f"{line} {word}" if line else word
-    return [tame(one) for one in (*lines, line)]
-
-
-def _words(text: str, room: int) -> Iterator[str]:
-    for word in text.split():
-        yield from [word] if cell_len(word) <= room else chop_cells(word, room)
-
-
-def _coloured(lines: Iterable[Line]) -> str:
-    import io
-
-    from rich.console import Console
-    from rich.text import Text
-
-    # The sixteen standard colours follow the reader's own theme.
-    console = Console(
-        file=io.StringIO(), force_terminal=True, color_system="standard", no_color=False, width=10_000,
-        highlight=False, markup=False, emoji=False, legacy_windows=False,
-    )  # fmt: skip
-    for line in lines:
-        # Measured and cut before: rich is to paint, not to wrap.
-        console.print(Text.assemble(*line), soft_wrap=True)
-    output = console.file
-    assert isinstance(output, io.StringIO)  # noqa: S101 - told to rich six lines above
-    return output.getvalue().removesuffix("\n")
+def _lines(review: Review) -> Iterator[str]:
+    for finding in view.findings(review):
+        fix = finding.suggestion
+        claim = f" ({'proven' if fix.proof else 'suggested'} {fix.kind.value}: {finding.id})" if fix is not None else ""
+        place = f"{finding.path}:{finding.line}:1"
+        yield f"{place}: {finding.severity.value}: {finding.sentences} [{finding.source}]{claim}"
+    for unit in view.units(review):
+        if not unit.is_read:
+            yield f"{unit.path}:{unit.start}:1: info: Not reviewed: {unit.reason} [reviewer]"

@@ -1,7 +1,7 @@
 """The report as GitHub-flavoured Markdown: for step summaries, comments and files. GitLab reads it too.
 
-Nothing that the diff or the model says may become markup, a link, a mention, a reference or a quick action:
-prose is escaped, code stands in fences and spans longer than any run of backticks in it.
+Text of the diff or the model never becomes markup, a link, a mention, a reference or a quick action: prose is escaped,
+code is put in fences and spans longer than any run of backticks in it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import re
 from typing import TYPE_CHECKING
 
 from reviewer.diff import SourceLine
-from reviewer.report import source, summary, view
+from reviewer.report import excerpt, summary, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reviewer.finding import Review, Suggestion
-    from reviewer.report.options import RenderOptions
-    from reviewer.report.source import Row
+    from reviewer.report import RenderOptions
+    from reviewer.report.excerpt import Row
     from reviewer.report.view import FindingView, UnitView
 
-_APART = "&#8203;"  # zero-width space: what it parts is no mention, no reference and no link
+_APART = "&#8203;"  # zero-width space: breaks up mentions, references and links
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _PUNCTUATION = re.compile(r"([\\`*_\[\]~|])")
 _LINKING = re.compile(
@@ -43,28 +43,28 @@ def render(review: Review, options: RenderOptions) -> str:
 
 
 def prose(text: str) -> str:
-    """One line of untrusted prose as inert Markdown; its own balanced code spans stay code."""
+    """Return one line of untrusted prose as inert Markdown; balanced code spans in it stay code."""
     pieces = _CODE.split(text)
     escaped = "".join(code_span(piece) if index % 2 else _escaped(piece) for index, piece in enumerate(pieces))
     return _BLOCK.sub(_without_block, escaped)
 
 
 def code_span(text: str) -> str:
-    """Untrusted text as a code span."""
+    """Return untrusted text as a code span."""
     ticks = "`" * (_longest_run(text) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"
 
 
 def fence(text: str, language: str) -> str:
-    """Untrusted lines as a code block."""
+    """Return untrusted lines as a code block."""
     ticks = "`" * max(3, _longest_run(text) + 1)
     return f"{ticks}{language}\n{text}\n{ticks}"
 
 
 def _head(review: Review, options: RenderOptions) -> Iterator[str]:
     if not review.units:
-        yield "Nothing to read."
+        yield "Nothing to review."
     else:
         model = view.safe(review.usage.model)
         parts = [
@@ -82,7 +82,7 @@ def _head(review: Review, options: RenderOptions) -> Iterator[str]:
 
 
 def _summary(review: Review) -> Iterator[str]:
-    """The change as a whole; the commit message is folded."""
+    """The change as a whole, with the commit message folded."""
     whole = view.change_summary(review)
     if whole is None:
         return
@@ -90,7 +90,7 @@ def _summary(review: Review) -> Iterator[str]:
         yield f"**What the change does:** {prose(whole.text)}"
         if whole.risk is not None:
             yield f"**Risk {whole.risk}:** {prose(whole.reason)}"
-        yield f"**Look first at** {code_span(whole.place)}"
+        yield f"**Start at** {code_span(whole.place)}"
     if whole.message:
         yield from _folded("Suggested commit message", fence(whole.message, "text"))
 
@@ -100,7 +100,7 @@ def _unit(unit: UnitView, options: RenderOptions) -> Iterator[str]:
     yield f"### {code_span(f'{unit.path}:{unit.line}')}{scope}"
     if unit.explanation and options.show_explanations:
         yield prose(unit.explanation)
-    yield _diff(source.rows(unit))
+    yield _diff(excerpt.rows(unit))
     for finding in unit.findings:
         yield from _finding(finding)
 
@@ -117,15 +117,14 @@ def _finding(finding: FindingView) -> Iterator[str]:
 
 
 def _is_plain_url(url: str) -> bool:
-    """Tell whether a rule's address can stand in Markdown as it is; others are left out."""
+    """Whether a rule's URL is safe in Markdown without escaping; others are left out."""
     return re.fullmatch(r"https://[A-Za-z0-9.-]+/[\w./#?=&%-]*", url, re.ASCII) is not None
 
 
 def _suggestion(suggestion: Suggestion) -> Iterator[str]:
-    # A "suggestion" block would be committable on another line than the one that was checked; a diff is only read.
-    claim = f"proven: {prose(view.safe(suggestion.proof))}" if suggestion.proof else "applies and parses"
-    yield f"Suggested {suggestion.kind.value}, {claim}:"
-    yield _diff(source.suggestion_rows(suggestion))
+    # Not a "suggestion" block: a click would commit it, perhaps on another line than the one that was checked.
+    yield f"{prose(view.heading(suggestion))}:"
+    yield _diff(excerpt.suggestion_rows(suggestion))
 
 
 def _diff(rows: Sequence[Row]) -> str:
@@ -133,7 +132,7 @@ def _diff(rows: Sequence[Row]) -> str:
 
 
 def _diff_lines(rows: Sequence[Row]) -> Iterator[str]:
-    """The rows with a hunk heading where numbers jump, so that a reader knows where the lines stand."""
+    """The rows, with a hunk heading wherever the line numbers jump."""
     heading = True
     for row in rows:
         if not isinstance(row, SourceLine):
@@ -146,7 +145,7 @@ def _diff_lines(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _explanations(review: Review, options: RenderOptions) -> Iterator[str]:
-    """What the units without findings do, folded."""
+    """Explanations of the units without findings, folded."""
     if not options.show_explanations:
         return
     items = [
@@ -159,24 +158,24 @@ def _explanations(review: Review, options: RenderOptions) -> Iterator[str]:
 
 
 def _coverage(review: Review) -> Iterator[str]:
-    """What was not read stands open, what was skimmed or set aside is folded."""
+    """What was not read, then, folded, what was skipped or hidden."""
     unread = [f"- {code_span(place)}: {prose(reason)}" for place, reason in summary.not_read(review)]
     if unread:
         yield "**Not read**"
         yield "\n".join(unread)
     items = [
         f"- {prose(reason)}: {', '.join((*map(code_span, paths), *more))}"
-        for reason, paths, more in summary.skimmed(review)
+        for reason, paths, more in summary.skipped(review)
     ]
-    aside = summary.set_aside(review)
-    if aside:
-        items.append(f"- set aside: {aside}")
+    hidden = summary.hidden(review)
+    if hidden:
+        items.append(f"- hidden: {hidden}")
     if items:
-        yield from _folded("Skimmed and set aside", "\n".join(items))
+        yield from _folded("Skipped and hidden", "\n".join(items))
 
 
 def _folded(title: str, body: str) -> Iterator[str]:
-    # The blank lines around the body make it Markdown again inside the HTML.
+    # Blank lines around the body turn Markdown on again inside the HTML.
     yield f"<details>\n<summary>{html.escape(title)}</summary>"
     yield body
     yield "</details>"

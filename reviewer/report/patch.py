@@ -1,16 +1,17 @@
-"""A patch for people: coloured, secrets masked, deceptive characters visible; what git reads is not made here."""
+"""A patch for display: coloured, secrets masked, deceptive characters made visible. Not for ``git apply``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from reviewer.report import view
-from reviewer.report.lines import paint, tame
+from reviewer.report.styled import paint
+from reviewer.terminal.masking import without_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewer.report.lines import Line
+    from reviewer.report.styled import Line
 
 _STYLES = {"@": "cyan", "+": "green", "-": "red"}
 
@@ -24,7 +25,7 @@ def render(patch: str, *, color: bool) -> str:
     """
     lines = view.safe_lines(tuple(line.removesuffix("\r") for line in patch.removesuffix("\n").split("\n")))
     if not color:
-        return "\n".join(map(tame, lines))  # blanks at the end included: they are part of a patch
+        return "\n".join(map(without_commands, lines))  # keeps trailing blanks: they are part of a patch
     return paint(list(_painted(lines)), color=True, ascii_only=False)
 
 
@@ -35,4 +36,4 @@ def _painted(lines: tuple[str, ...]) -> Iterator[Line]:
             heading = True
         elif line.startswith("@@ "):
             heading = False
-        yield ((tame(line), "bold" if heading else _STYLES.get(line[:1], "")),)
+        yield ((without_commands(line), "bold" if heading else _STYLES.get(line[:1], "")),)

@@ -1,4 +1,4 @@
-"""The sentences that every human-readable report says about a review as a whole."""
+"""The sentences about a whole review that the human-readable formats share."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reviewer.finding import Finding, Review, UnitReview
-    from reviewer.report.options import RenderOptions
+    from reviewer.report import RenderOptions
 
-_PATHS_PER_REASON = 10  # a thousand vendored files are not listed one by one; the JSON report has them all
+_PATHS_PER_REASON = 10  # the JSON report lists all
 
 
 def plural(count: int, noun: str) -> str:
@@ -25,13 +25,13 @@ def plural(count: int, noun: str) -> str:
 
 
 def extent(review: Review) -> str:
-    """How much there was to read: ``3 hunks in 2 files``."""
+    """Size of the change: ``3 hunks in 2 files``."""
     files = len({unit.path for unit in review.units})
     return f"{plural(len(review.units), 'hunk')} in {plural(files, 'file')}"
 
 
 def counts(review: Review) -> str:
-    """What was found: ``1 error, 2 warnings``, or that nothing was, and in how much of what there was to read."""
+    """Findings by severity: ``1 error, 2 warnings``; or that nothing was found, and in how many hunks."""
     numbers = Counter(finding.severity for finding in review.shown)
     found = [plural(numbers[one], one.value) for one in Severity if numbers[one]]
     if found:
@@ -42,19 +42,24 @@ def counts(review: Review) -> str:
     return "nothing found"
 
 
+def seconds(review: Review, options: RenderOptions) -> float:
+    """Wall time to report, in seconds."""
+    return review.usage.seconds if options.seconds is None else options.seconds
+
+
 def timing(review: Review, options: RenderOptions) -> str:
-    """How long it took, and how much of it was known before: ``1.8 s (2 of 3 from cache)``."""
-    seconds = review.usage.seconds if options.seconds is None else options.seconds
+    """Duration and cache hits: ``1.8 s (2 of 3 from cache)``."""
+    took = f"{seconds(review, options):.1f} s"
     cached = sum(unit.cached for unit in review.units if unit.status is UnitStatus.READ)
     if not cached:
-        return f"{seconds:.1f} s"
-    # Completions are answers too, and no units: with one of them asked for, not all came from the cache.
+        return took
+    # Completions are requests without a unit, so "all" also requires that nothing was requested.
     share = "all" if cached == len(review.units) and not review.usage.requests else f"{cached} of {len(review.units)}"
-    return f"{seconds:.1f} s ({share} from cache)"
+    return f"{took} ({share} from cache)"
 
 
 def read_share(review: Review) -> str:
-    """How much was read: ``2 of 3 hunks read``, or that no model read any."""
+    """Coverage: ``2 of 3 hunks read``, or that only rules and analyzers ran."""
     total = len(review.units)
     if total and all(unit.status is UnitStatus.NOT_ASKED for unit in review.units):
         return f"{plural(total, 'hunk')} checked by rules and analyzers"
@@ -75,8 +80,8 @@ def _places(path: str, units: Sequence[UnitReview]) -> str:
     return f"{safe_path(path)} ({plural(len(units), 'hunk')})"
 
 
-def skimmed(review: Review) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
-    """The files that were only looked at by name: each reason, its first paths, and ``("5 more",)`` if there are."""
+def skipped(review: Review) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    """Files that were not reviewed: each reason, its first paths, and ``("5 more",)`` if there are more."""
     grouped: dict[str, list[str]] = {}
     for one in review.skimmed:
         grouped.setdefault(safe(one.reason), []).append(safe_path(one.path))
@@ -87,8 +92,8 @@ def skimmed(review: Review) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]
     return tuple(found)
 
 
-def set_aside(review: Review) -> str:
-    """What was said but is not shown, with why: ``2 findings (ungrounded 1, echo 1)``; empty where there is none."""
+def hidden(review: Review) -> str:
+    """Count what is hidden, by reason: ``2 findings (ungrounded 1, echo 1)``; empty where nothing is."""
     findings = [finding for finding in review.findings if not finding.shown]
     suggestions = [f.suggestion for f in review.shown if f.suggestion and not f.suggestion.shown]
     explanations = [unit.explanation for unit in review.units if unit.explanation and unit.explanation.marks]
@@ -100,7 +105,7 @@ def set_aside(review: Review) -> str:
             ("suggestion", [_reason(suggestion.marks) for suggestion in suggestions]),
             ("explanation", [_reason(explanation.marks) for explanation in explanations]),
             ("summary of the change", [_reason(one.marks) for one in whole if one.marks]),
-            ("guess at the risk", [_reason(one.risk.marks) for one in whole if one.shown and one.risk.marks]),
+            ("risk estimate", [_reason(one.risk.marks) for one in whole if one.shown and one.risk.marks]),
             ("commit message", [_reason(one.message.marks) for one in whole if one.message.marks]),
         )
         if reasons
@@ -109,7 +114,7 @@ def set_aside(review: Review) -> str:
 
 
 def offers(review: Review, options: RenderOptions) -> tuple[str, ...]:
-    """The commands that act on the review's ids, where they would find them: one example each."""
+    """One example of each command that takes the review's ids; none where the review was not stored."""
     if not options.offers:
         return ()
     numbers = ids(review)
@@ -121,27 +126,27 @@ def offers(review: Review, options: RenderOptions) -> tuple[str, ...]:
 
 
 def verdict(review: Review, options: RenderOptions) -> ExitCode:
-    """The exit code that the report speaks of."""
+    """The exit code to report."""
     if options.verdict is not None:
         return options.verdict
     return gate.exit_code(review, fail_on=options.fail_on, require=False)
 
 
 def verdict_sentence(review: Review, options: RenderOptions) -> str:
-    """What follows from the review; empty where nothing was asked for and nothing would change."""
+    """The consequence of the review; empty where there is none."""
     if options.advisory:
         worst = _worst(review.shown)
-        return f'Advisory: nothing is stopped. (fail_on = "{worst}" would.)' if worst else ""
+        return f'Advisory: not blocking (fail_on = "{worst}" would block).' if worst else ""
     code = verdict(review, options)
     if code is ExitCode.FINDINGS and options.fail_on:
         failing = gate.failing(review, options.fail_on)
-        return f'Failed: {plural(len(failing), "finding")} at or over fail_on = "{options.fail_on}".'
+        return f'Failed: {plural(len(failing), "finding")} at or above fail_on = "{options.fail_on}".'
     if code is ExitCode.INCOMPLETE:
         files = sum(one.unread for one in review.skimmed)
         parts = [plural(count, noun) for count, noun in ((len(review.not_read), "hunk"), (files, "file")) if count]
         return f"Incomplete: {' and '.join(parts)} could not be read."
     if code is ExitCode.PASSED and options.fail_on and review.shown:
-        return f'Passed: nothing at or over fail_on = "{options.fail_on}".'
+        return f'Passed: nothing at or above fail_on = "{options.fail_on}".'
     return ""
 
 
@@ -155,12 +160,12 @@ def _worst(findings: Iterable[Finding]) -> Severity | None:
 
 
 def _finding_reason(finding: Finding) -> str:
-    # What a person asked for comes first: they want to see that they were heard.
+    # A person's request takes precedence over the other marks.
     return finding.silence.by.value if finding.silence else _reason(finding.marks)
 
 
 def _reason(marks: frozenset[Mark]) -> str:
-    # One reason each, the first in the order of Mark, so that the numbers add up.
+    # Only the first reason, in the order of Mark, so that the numbers add up.
     return next(mark for mark in Mark if mark in marks).value.replace("-", " ")
 
 

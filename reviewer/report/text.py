@@ -1,6 +1,6 @@
-"""The report for a terminal or a log: annotated source, then one line that sums up.
+"""The report for a terminal or a log: annotated source, then one line with the totals.
 
-It reads the same without colour: what a colour says, a word or a sign says too.
+Nothing is expressed by colour alone.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ from rich.cells import cell_len
 
 from reviewer.diff import LineKind, SourceLine
 from reviewer.finding import RiskLevel, Severity
-from reviewer.report import source, summary, view
-from reviewer.report.lines import Line, Span, cut, paint, tame, wrap
+from reviewer.report import excerpt, summary, view
+from reviewer.report.styled import Line, Span, cut, paint, wrap
+from reviewer.terminal.masking import without_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reviewer.finding import Review, Suggestion
-    from reviewer.report.options import RenderOptions
-    from reviewer.report.source import Row
+    from reviewer.report import RenderOptions
+    from reviewer.report.excerpt import Row
     from reviewer.report.view import FindingView, UnitView
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold cyan"}
 _RISK_STYLES = {RiskLevel.HIGH: "bold red", RiskLevel.MEDIUM: "bold yellow", RiskLevel.LOW: ""}
 _SIGN_STYLES = {LineKind.ADDED: "green", LineKind.REMOVED: "red", LineKind.CONTEXT: ""}
 _QUIET = "dim"
-_SHORTEST_SCOPE = 12  # cells worth showing of a scope that is too long
-_PROSE = 100  # longer lines of prose are hard to read, however wide the terminal
+_MIN_SCOPE = 12  # cells; less of a scope is not worth showing
+_PROSE = 100  # columns; longer lines of prose are hard to read
 
 
 def render(review: Review, options: RenderOptions) -> str:
@@ -47,7 +48,7 @@ def render(review: Review, options: RenderOptions) -> str:
 def _head(review: Review, options: RenderOptions, *, is_clean: bool) -> Iterator[Line]:
     name = ("reviewer", "bold")
     if not review.units:
-        text = f"nothing to read in {view.safe(review.subject)}"
+        text = f"nothing to review in {view.safe(review.subject)}"
         yield from _wrapped((name, ("  ", "")), text, _prose_width(options), "")
     elif is_clean:
         text = f"{summary.extent(review)}: {summary.counts(review)} · {summary.timing(review, options)}"
@@ -61,7 +62,7 @@ def _head(review: Review, options: RenderOptions, *, is_clean: bool) -> Iterator
 
 
 def _summary(review: Review, options: RenderOptions) -> Iterator[Line]:
-    """The change as a whole: what it does, what could break, where to begin."""
+    """The change as a whole: what it does, what could break, where to start reading."""
     whole = view.change_summary(review)
     if whole is None or not whole.text:
         return
@@ -71,20 +72,20 @@ def _summary(review: Review, options: RenderOptions) -> Iterator[Line]:
     if whole.risk is not None:
         label = (f"risk {whole.risk.value}", _RISK_STYLES[whole.risk])
         yield from _wrapped((("  ", ""), label, (": ", "")), whole.reason, width, "")
-    yield (("  look first at ", _QUIET), (tame(whole.place), "bold"))
+    yield (("  start at ", _QUIET), (without_commands(whole.place), "bold"))
 
 
 def _unit(unit: UnitView, options: RenderOptions) -> Iterator[Line]:
     scope = f"  in {unit.scope}" if unit.scope else ""
-    place = tame(f"{unit.path}:{unit.line}")
+    place = without_commands(f"{unit.path}:{unit.line}")
     room = options.width - cell_len(place)
-    yield ((place, "bold"), (cut(scope, room) if room > _SHORTEST_SCOPE else "", _QUIET))
+    yield ((place, "bold"), (cut(scope, room) if room > _MIN_SCOPE else "", _QUIET))
     if options.show_explanations and unit.explanation:
         yield from _wrapped((("  ", ""),), unit.explanation, _prose_width(options), "")
     yield ()
     numbers = _number_width(unit)
     waiting = list(unit.findings)
-    for row in source.rows(unit):
+    for row in excerpt.rows(unit):
         yield _row(row, numbers, options)
         here = [one for one in waiting if isinstance(row, SourceLine) and row.new == one.line]
         waiting = [one for one in waiting if one not in here]
@@ -99,15 +100,15 @@ def _row(row: Row, numbers: int, options: RenderOptions) -> Line:
         return ((f"{'⋮':>{numbers}} │ {summary.plural(row, 'line')} not shown", _QUIET),)
     number = row.old if row.kind is LineKind.REMOVED else row.new
     gutter = f"{number if number is not None else '':>{numbers}} │"
-    # In ASCII the mark of a cut line takes three cells.
+    # In ASCII the ellipsis takes three cells.
     text = cut(row.text, options.width - cell_len(gutter) - 1 - (2 if options.ascii else 0))
     return ((gutter, _QUIET), (f"{row.kind.value}{text}", _SIGN_STYLES[row.kind]))
 
 
 def _finding(finding: FindingView, numbers: int, options: RenderOptions, *, elsewhere: bool = False) -> Iterator[Line]:
-    """The finding under its line: severity, category, certainty, message, and its id at the right edge."""
+    """The finding under its line: tags, message and id, then what it means here, its source, and a fix."""
     indent = " " * (numbers + 1)
-    tags = " · ".join(finding.tags) + (f" · line {finding.line}" if elsewhere else "")
+    tags = f"{finding.severity.value} · {finding.category}" + (f" · line {finding.line}" if elsewhere else "")
     mark = f"[{finding.id}]"
     room = _prose_width(options) - len(indent) - 2
     first = room - len(tags) - 3 - len(mark) - 2
@@ -115,32 +116,40 @@ def _finding(finding: FindingView, numbers: int, options: RenderOptions, *, else
     gap = " " * max(2, first + 2 - cell_len(message))
     style = _STYLES[finding.severity]
     yield ((f"{indent}└ ", style), (tags, style), (f"   {message}{gap}", ""), (mark, _QUIET))
-    for line in rest:
-        yield ((f"{indent}  {line}", ""),)
-    for line in wrap(finding.context, room, room) if finding.context else ():
-        yield ((f"{indent}  {line}", ""),)
+    below = [*rest, *(wrap(finding.context, room) if finding.context else ())]
+    yield from (((f"{indent}  {line}", ""),) for line in below)
+    yield from (((f"{indent}  {line}", _QUIET),) for line in _origin(finding, room))
     if finding.suggestion is not None:
         yield from _suggestion(finding.suggestion, numbers, options)
 
 
+def _origin(finding: FindingView, room: int) -> list[str]:
+    """What reported the finding and the rule's URL, which is never broken, so that a terminal can link it."""
+    if not finding.is_named:
+        return []
+    joined = f"{finding.source}  {finding.url}".rstrip()
+    if cell_len(joined) <= room:
+        return [without_commands(joined)]
+    return [*wrap(finding.source, room), *([without_commands(finding.url)] if finding.url else ())]
+
+
 def _suggestion(suggestion: Suggestion, numbers: int, options: RenderOptions) -> Iterator[Line]:
-    claim = f"proven: {view.safe(suggestion.proof)}" if suggestion.proof else "it applies and parses"
     indent = ((" " * (numbers + 3), ""),)
-    yield from _wrapped(indent, f"suggested {suggestion.kind.value}, {claim}:", _prose_width(options), _QUIET)
-    for row in source.suggestion_rows(suggestion):
-        yield _row(row, 2 * numbers + 3, options)  # set in, so that it is not taken for the file's own lines
+    yield from _wrapped(indent, f"{view.heading(suggestion)}:", _prose_width(options), "")
+    for row in excerpt.suggestion_rows(suggestion):
+        yield _row(row, 2 * numbers + 3, options)  # indented, to set it apart from the file's own lines
 
 
 def _tail(review: Review, options: RenderOptions) -> Iterator[Line]:
-    """What was not read or not shown, then the sum and the verdict."""
+    """What was not read, skipped or hidden, then the totals and the verdict."""
     width = _prose_width(options)
     for place, reason in summary.not_read(review):
         yield from _wrapped((("not read  ", "bold yellow"),), f"{place}: {reason}", width, "")
-    for reason, paths, more in summary.skimmed(review):
-        yield from _wrapped((("skimmed   ", _QUIET),), f"{reason}: {', '.join((*paths, *more))}", width, _QUIET)
-    aside = summary.set_aside(review)
-    if aside:
-        yield from _wrapped((("set aside ", _QUIET),), aside, width, _QUIET)
+    for reason, paths, more in summary.skipped(review):
+        yield from _wrapped((("skipped   ", _QUIET),), f"({reason}) {', '.join((*paths, *more))}", width, _QUIET)
+    hidden = summary.hidden(review)
+    if hidden:
+        yield from _wrapped((("hidden    ", _QUIET),), hidden, width, _QUIET)
     if review.shown:
         worst = max((finding.severity for finding in review.shown), key=lambda severity: severity.rank)
         counted = (summary.counts(review), _STYLES[worst])
@@ -151,7 +160,7 @@ def _tail(review: Review, options: RenderOptions) -> Iterator[Line]:
 
 
 def _closing(counted: Span, share: str, offers: tuple[str, ...], width: int) -> Iterator[Line]:
-    """The sum, and what can be done; on a line of its own where a command would be broken in two."""
+    """The totals and the offered commands, on a line of their own where a command would be broken."""
     offered = "".join(f" · {offer}" for offer in offers)
     if cell_len(counted[0]) + 1 + cell_len(share + offered) <= width:
         yield (counted, (f" {share}{offered}", ""))

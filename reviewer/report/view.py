@@ -1,7 +1,7 @@
-"""A review as every human-readable format shows it: ids given, secrets masked, deceptive characters visible.
+"""A review prepared for display: ids assigned, secrets masked, deceptive characters made visible.
 
-Text of the diff and of the model enters a report only through here (the JSON report, whose strings are data, masks by
-itself).
+Every text of the diff or the model enters a report through this module. The JSON report, whose strings are data, does
+its own masking.
 """
 
 from __future__ import annotations
@@ -10,43 +10,90 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer.finding import SourceKind, UnitStatus
+from reviewer.finding import Mark, SourceKind, UnitStatus
 from reviewer.summarise import commit_message
+from reviewer.terminal import masking
 from reviewer.terminal.masking import mask, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewer.diff import SourceLine
-    from reviewer.finding import ChangeSummary, Finding, Review, RiskLevel, Severity, Source, Suggestion, UnitReview
+    from reviewer.finding import (
+        ChangeSummary,
+        Finding,
+        Review,
+        RiskLevel,
+        Severity,
+        Silence,
+        Source,
+        Suggestion,
+        UnitReview,
+    )
 
 
-_MOST_PLACES = 5
+_MAX_PLACES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """One finding that is shown; ``suggestion`` is None unless it is shown too."""
+    """One finding; ``suggestion`` is None where it is hidden.
+
+    Attributes:
+        id: Its name in the report, such as ``r1``; empty where the finding is hidden.
+        also: Other lines with the same finding.
+        rule: ``tool/RULE``, the id of a rule, or ``model/category``.
+        source: What reported it, for display; never empty.
+        is_named: Whether the finding names its source; otherwise the model that was asked is assumed.
+        changed: Whether masking or making visible changed the suggestion, which then must not be applied as it is.
+    """
 
     id: str
+    path: str
     line: int
     severity: Severity
     category: str
     message: str
+    also: tuple[int, ...]
     suggestion: Suggestion | None
+    changed: bool
     source: str
+    is_named: bool
+    rule: str
     url: str
     context: str
+    fingerprint: str
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Severity, category, and what reported it."""
-        return (self.severity.value, self.category, *([self.source] if self.source else []))
+        return (self.severity.value, self.category, *([self.source] if self.is_named else []))
+
+    @property
+    def proof(self) -> str:
+        """What was proven of the suggestion; empty where there is none or nothing was."""
+        return self.suggestion.proof if self.suggestion is not None else ""
+
+    @property
+    def sentences(self) -> str:
+        """The message and what it means here, on one line."""
+        if not self.context:
+            return self.message
+        return f"{self.message}{'' if self.message.endswith(('.', '!', '?', ')')) else '.'} {self.context}"
+
+    @property
+    def text(self) -> str:
+        """Everything about the finding as plain text of several lines, for formats with one field for it."""
+        lines = [self.message, self.context, f"Source: {self.source}" + (f" {self.url}" if self.url else "")]
+        if self.suggestion is not None:
+            code = self.suggestion.replacement.split("\n") if self.suggestion.replacement else ["(delete the line)"]
+            lines += [f"{heading(self.suggestion)}:", *(f"    {line}" for line in code)]
+        return "\n".join(line for line in lines if line)
 
 
 @dataclass(frozen=True, slots=True)
 class UnitView:
-    """One unit; ``explanation`` is empty unless it is shown, and ``line`` is where a reader should look first."""
+    """One unit; ``explanation`` is empty where it is hidden, and ``line`` is where to start reading."""
 
     path: str
     start: int
@@ -62,10 +109,10 @@ class UnitView:
 
 @dataclass(frozen=True, slots=True)
 class SummaryView:
-    """What the change does as a whole; a part that is not shown is empty, or None.
+    """What the change does as a whole; hidden parts are empty, or None.
 
     Attributes:
-        place: ``path:line`` to look at first.
+        place: ``path:line`` where to start reading.
         message: A commit message of several lines, without a final newline.
     """
 
@@ -76,8 +123,15 @@ class SummaryView:
     message: str
 
 
+def heading(suggestion: Suggestion) -> str:
+    """What a suggestion is and how well it was checked, such as ``Proven fix (ruff no longer reports B006)``."""
+    if suggestion.proof:
+        return f"Proven {suggestion.kind.value} ({suggestion.proof})"
+    return f"Suggested {suggestion.kind.value} (applies, parses)"
+
+
 def ids(review: Review) -> Mapping[int, str]:
-    """The id of each shown finding (``r1``, ``r2``, …), by the finding's ``id()``."""
+    """Map the ``id()`` of each shown finding to its name in the report: ``r1``, ``r2``, …."""
     numbers: dict[int, str] = {}
     for number, finding in enumerate(review.shown, 1):
         numbers.setdefault(id(finding), f"r{number}")
@@ -85,13 +139,43 @@ def ids(review: Review) -> Mapping[int, str]:
 
 
 def units(review: Review) -> tuple[UnitView, ...]:
-    """Every unit of a review, fit to be shown."""
+    """Prepare every unit of a review."""
     numbers = ids(review)
-    return tuple(_unit(unit, numbers) for unit in review.units)
+    return tuple(_unit(unit, numbers, review.usage.model) for unit in review.units)
+
+
+def secrets(review: Review) -> frozenset[str]:
+    """The secrets in the code of a review, to be masked wherever a text repeats them."""
+    found: set[str] = set()
+    for unit in review.units:
+        found |= masking.secrets("\n".join(line.text for line in unit.lines))
+        for finding in unit.findings:
+            found |= {finding.secret} | masking.secrets(finding.line_text)
+            if finding.suggestion is not None:
+                found |= masking.secrets(finding.suggestion.original)
+    return frozenset(found)
+
+
+def findings(review: Review) -> tuple[FindingView, ...]:
+    """Prepare the shown findings, in the order of their ids."""
+    numbers = ids(review)
+    return tuple(_finding(finding, numbers[id(finding)], review.usage.model) for finding in review.shown)
+
+
+def silenced(review: Review) -> tuple[tuple[FindingView, Silence], ...]:
+    """Prepare the findings that would be shown if the user had not suppressed them."""
+    return tuple(
+        (
+            _finding(finding, "", review.usage.model),
+            dataclasses.replace(finding.silence, reason=safe(finding.silence.reason)),
+        )
+        for finding in review.findings
+        if finding.silence is not None and finding.marks == {Mark.SUPPRESSED}
+    )
 
 
 def change_summary(review: Review) -> SummaryView | None:
-    """The summary of the whole change, fit to be shown; None where there is nothing to show of one."""
+    """Prepare the summary of the whole change; None where there is nothing to show."""
     summary = review.summary
     if summary is None or not (summary.shown or summary.message.shown):
         return None
@@ -106,23 +190,23 @@ def change_summary(review: Review) -> SummaryView | None:
 
 
 def safe(text: str) -> str:
-    """Text of a model, a diff or a file name on one line: masked, visible, runs of white space made one space."""
+    """Put untrusted text on one line: masked, with visible control characters and single spaces."""
     return " ".join(visible(mask(text)).split())
 
 
 def safe_path(path: str) -> str:
-    """A path on one line; secrets are not looked for, since a changed path would lead nowhere."""
+    """Put a path on one line. It is not masked: a changed path would not be found."""
     return visible(path).replace("\n", "<U+000A>").replace("\t", "<U+0009>")
 
 
 def safe_lines(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Lines of code, masked together, since some secrets span lines."""
+    """Prepare lines of code. They are masked together, because some secrets span lines."""
     if not texts:
         return ()
     return tuple(visible(text) for text in mask("\n".join(text.replace("\n", " ") for text in texts)).split("\n"))
 
 
-def _unit(unit: UnitReview, numbers: Mapping[int, str]) -> UnitView:
+def _unit(unit: UnitReview, numbers: Mapping[int, str], model: str) -> UnitView:
     shown = sorted((f for f in unit.findings if f.shown), key=lambda f: (f.line, -f.severity.rank))
     texts = safe_lines(tuple(line.text for line in unit.lines))
     return UnitView(
@@ -133,7 +217,7 @@ def _unit(unit: UnitReview, numbers: Mapping[int, str]) -> UnitView:
         scope=safe(unit.scope),
         lines=tuple(dataclasses.replace(line, text=text) for line, text in zip(unit.lines, texts, strict=True)),
         explanation=safe(unit.explanation.text) if unit.explanation and unit.explanation.shown else "",
-        findings=tuple(_finding(finding, numbers[id(finding)]) for finding in shown),
+        findings=tuple(_finding(finding, numbers[id(finding)], model) for finding in shown),
         is_read=unit.status is not UnitStatus.NOT_READ,
         reason=safe(unit.reason),
     )
@@ -144,18 +228,33 @@ def _message(summary: ChangeSummary) -> str:
     return commit_message.fitted(message.subject, message.body).rstrip("\n") if message.shown else ""
 
 
-def _finding(finding: Finding, number: str) -> FindingView:
+def _finding(finding: Finding, number: str, model: str) -> FindingView:
+    suggestion = _suggestion(finding.suggestion)
     return FindingView(
         id=number,
+        path=safe_path(finding.path),
         line=finding.line,
         severity=finding.severity,
         category=finding.category.value,
         message=safe(finding.message) + _elsewhere(finding.also),
-        suggestion=_suggestion(finding.suggestion),
-        source=", ".join(named(source) for source in finding.sources),
+        also=finding.also,
+        suggestion=suggestion,
+        changed=suggestion is not None and suggestion != finding.suggestion,
+        source=", ".join(named(source) for source in finding.sources) or safe(model) or "model",
+        is_named=bool(finding.sources),
+        rule=_rule(finding),
         url=safe(next((source.url for source in finding.sources if source.url), "")),
         context=safe(finding.context),
+        fingerprint=finding.fingerprint,
     )
+
+
+def _rule(finding: Finding) -> str:
+    source = finding.source
+    if source is None or source.kind is SourceKind.MODEL:
+        return f"model/{finding.category.value}"
+    name = safe(source.rule or source.name)
+    return name if source.kind is SourceKind.RULE or not source.rule else f"{safe(source.name)}/{name}"
 
 
 def named(source: Source) -> str:
@@ -166,10 +265,10 @@ def named(source: Source) -> str:
 
 
 def _elsewhere(lines: tuple[int, ...]) -> str:
-    """Where the same was found too."""
+    """Name the other lines with the same finding."""
     if not lines:
         return ""
-    shown, more = lines[:_MOST_PLACES], len(lines) - _MOST_PLACES
+    shown, more = lines[:_MAX_PLACES], len(lines) - _MAX_PLACES
     noun = "line" if len(lines) == 1 else "lines"
     return f" (also {noun} {', '.join(map(str, shown))}{f' and {more} more' if more > 0 else ''})"
 
@@ -181,4 +280,4 @@ def _suggestion(suggestion: Suggestion | None) -> Suggestion | None:
         "\n".join(safe_lines(tuple(text.split("\n")))) if text else ""
         for text in (suggestion.original, suggestion.replacement)
     )
-    return dataclasses.replace(suggestion, original=original, replacement=replacement)
+    return dataclasses.replace(suggestion, original=original, replacement=replacement, proof=safe(suggestion.proof))

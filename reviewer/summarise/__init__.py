@@ -1,7 +1,7 @@
-"""The whole change in a few sentences: what it does, its risk, what to look at first, and a commit message.
+"""Summarises the whole change: what it does, its risk, where to start reading, and a commit message.
 
-One request after the pieces are answered, over what is shown of them. It costs a review nothing: where there is no
-time left, or no usable answer, the review stands and a note says so.
+One request after the units are answered, made from their shown explanations and findings. Without time left, or
+without a usable answer, the review is complete all the same and a note gives the reason.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from reviewer.summarise.points import Points
 
 _SHOTS = "prompts/base/summary_shots.toml"
-# Longer lists would fit many models and be read worse.
-_MOST_CHARS = 12_000
-_MOST_CHARS_SMALL = 2_000
+# Longer lists would fit many models, but are answered worse.
+_MAX_CHARS = 12_000
+_MAX_CHARS_SMALL = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A summary, or a note that says why there is none; neither where none was wanted."""
+    """A summary, or a note why there is none; neither where none was requested."""
 
     summary: ChangeSummary | None = None
     notes: tuple[str, ...] = ()
@@ -45,14 +45,14 @@ NOTHING = Outcome()
 
 
 def wanted(setting: str, profile: ModelProfile, units: Sequence[UnitReview], *, message: bool) -> bool:
-    """Whether to ask.
+    """Whether to request a summary.
 
-    One piece is told by its own explanation, so that only a commit message is still of use there.
+    A change of one unit has its explanation, so only a commit message is still useful there.
 
     Args:
         setting: ``Settings.summary``.
         profile: The model.
-        units: What came back for the pieces.
+        units: The reviewed units.
         message: Whether a commit message is wanted.
     """
     if setting == "off" or not any(says_something(unit) for unit in units):
@@ -68,14 +68,14 @@ async def summarise(
     *,
     only_known: bool = False,
 ) -> Outcome:
-    """Sum a change up.
+    """Summarise a change.
 
     Args:
-        units: What came back for its pieces.
+        units: The reviewed units.
         skimmed: The files that were not sent.
         prompts: Renders the request.
         answerer: Answers it.
-        only_known: Take an answer from the cache and ask nobody.
+        only_known: Use only the cache.
     """
     everything = points.collect(units, skimmed)
     room = _room(prompts)
@@ -89,9 +89,9 @@ async def summarise(
                 break
             room //= 2
     except ReviewerError as problem:
-        return Outcome(notes=(_sorry(problem.message),))
+        return Outcome(notes=(_no_summary(problem.message),))
     if answer.value is None:
-        return Outcome(notes=(_sorry(answer.reason),))
+        return Outcome(notes=(_no_summary(answer.reason),))
     shown, profile = _printed(listed, prompts), prompts.profile
     return Outcome(check.checked(answer.value, listed, shown, _examples(profile), profile.bounds, cached=answer.cached))
 
@@ -102,7 +102,7 @@ async def _answer(request: Request, answerer: Answerer, *, only_known: bool) -> 
         return known
     if not answerer.left:
         raise ReviewerError("the time budget was exceeded")
-    (answer,) = await answerer.ask([request], doing="summing up the change")
+    (answer,) = await answerer.ask([request], doing="summarising the change")
     return answer
 
 
@@ -129,7 +129,7 @@ def _room(prompts: Prompts) -> int:
     """Longest list, in characters."""
     profile = prompts.profile
     fixed = sum(len(turn["content"]) for shot in _shots(profile) for turn in _turns(shot)) + 1_500
-    most = _MOST_CHARS_SMALL if profile.few_shot else _MOST_CHARS
+    most = _MAX_CHARS_SMALL if profile.few_shot else _MAX_CHARS
     return max(400, min(most, profile.chars_beside(profile.summary_reply_tokens) - fixed))
 
 
@@ -138,20 +138,20 @@ def _shots(profile: ModelProfile) -> list[dict[str, Any]]:
 
 
 def _turns(shot: dict[str, Any]) -> tuple[Message, Message]:
-    said = json.dumps(shot["reply"], separators=(",", ":"))
-    return {"role": "user", "content": "\n".join(shot["parts"])}, {"role": "assistant", "content": said}
+    reply_text = json.dumps(shot["reply"], separators=(",", ":"))
+    return {"role": "user", "content": "\n".join(shot["parts"])}, {"role": "assistant", "content": reply_text}
 
 
 def _examples(profile: ModelProfile) -> tuple[str, ...]:
-    """Every sentence that a reply could have copied from the prompt."""
+    """The sentences that a reply could have copied from the prompt."""
     names = ("summary", "risk_reason", "commit_subject", "commit_body")
     return tuple(shot["reply"][name] for shot in _shots(profile) for name in names)
 
 
 def says_something(unit: UnitReview) -> bool:
-    """Whether there is anything to go by: an explanation or a finding that is shown."""
+    """Whether a unit has an explanation or a finding that is shown."""
     return bool(unit.explanation and unit.explanation.shown) or any(finding.shown for finding in unit.findings)
 
 
-def _sorry(reason: str) -> str:
+def _no_summary(reason: str) -> str:
     return f"no summary of the whole change: {' '.join(reason.split())}"

@@ -1,4 +1,4 @@
-"""A reply becomes a ``ChangeSummary``: held against what was listed, and marked where it does not hold."""
+"""Turns a reply into a ``ChangeSummary``: checks it against the listed points, and marks what fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reviewer.summarise.reply import RawSummary
 
 _NUMBER = re.compile(r"\b\d{1,7}\b")
-# What a model puts around a subject or before it.
+# What a model puts around or before a subject.
 _WRAPPING = "\"'`*. "
 _HEADING = re.compile(r"\A#+\s+")
 
@@ -36,16 +36,16 @@ def checked(
     """Check a reply.
 
     Args:
-        raw: What the model wrote.
-        points: What it was shown.
-        shown: The same as it was printed.
-        examples: The sentences of the prompt's own example, to catch their echo.
-        bounds: How long each part could be; one of that length was cut.
+        raw: The reply.
+        points: What the model was shown.
+        shown: The same, as it was printed in the prompt.
+        examples: Sentences of the prompt's example, to detect an echo.
+        bounds: Maximum lengths; a part of that length was cut.
         cached: Whether the answer came from the cache.
     """
     source = Source("", shown, frozenset(int(number) for number in _NUMBER.findall(shown)))
     text = without_filler(whole(raw.text, bounds.summary_chars))
-    # An enum holds the number to what was listed; who does not keep to enums gets the first place.
+    # The schema restricts the number; a server that ignores it gets the first place.
     point = points.listed[raw.look_first - 1 if 1 <= raw.look_first <= len(points.listed) else 0]
     marks = _marks(text, source, examples, one_part=len(points.listed) == 1)
     if is_ungrounded(text, source):
@@ -66,7 +66,7 @@ def _risk(raw: RawSummary, points: Points, source: Source, examples: Sequence[st
     marks = _marks(reason, source, examples)
     failing = any(remark.severity is Severity.ERROR for point in points.listed for remark in point.remarks)
     if names_others(reason, source) or (raw.risk is RiskLevel.LOW and failing):
-        marks |= {Mark.UNGROUNDED}  # a low risk does not rest on a list with an error in it
+        marks |= {Mark.UNGROUNDED}  # a low risk contradicts an error among the findings
     return Risk(raw.risk, reason, marks)
 
 
@@ -79,14 +79,14 @@ def _message(raw: RawSummary, source: Source, examples: Sequence[str], bounds: R
         marks |= _marks(body, source, examples)
     if is_ungrounded(subject, source) or names_others(body, source):
         marks |= {Mark.UNGROUNDED}
-    # Laid out, other words begin a line.
+    # The layout moves other words to the start of a line.
     if commit_message.gives_orders(text) or commit_message.gives_orders(commit_message.fitted(subject, body, "")):
         marks |= {Mark.GIVES_ORDERS}
     return CommitMessage(subject, body, marks)
 
 
 def _marks(text: str, source: Source, examples: Sequence[str], *, one_part: bool = True) -> frozenset[Mark]:
-    """What holds of every sentence. To copy one part's explanation says nothing of a whole that has several."""
+    """The checks of every sentence. A copy of one unit's explanation does not summarise several units."""
     marks = set()
     if says_nothing(text, () if one_part else source.code_lines):
         marks.add(Mark.EMPTY)
@@ -99,12 +99,12 @@ def _subject(text: str) -> str:
     subject = _HEADING.sub("", " ".join(text.split())).strip(_WRAPPING)
     if len(text) < SUBJECT_CHARS:
         return subject
-    # The longest length cut it: a word that may be half is left out, and the cut is shown.
+    # Cut at the maximum length: drop the word that may be incomplete, and show the cut.
     return f"{subject[: SUBJECT_CHARS - 1].rpartition(' ')[0] or subject[: SUBJECT_CHARS - 1]}\u2026"
 
 
 def _body(text: str, *, cut: bool) -> str:
-    """Lines stay lines, each with its spaces tidied; a last sentence that was cut is left out."""
+    """Tidy the spaces of each line; drop a last sentence that was cut."""
     lines = [" ".join(line.split()) for line in text.strip().split("\n")]
     if cut:
         lines[-1] = whole(lines[-1], 0)

@@ -1,8 +1,8 @@
-"""A suggested commit message, made fit for git, and put into the file that git opens in the editor.
+"""Lays out a suggested commit message for git and puts it into the file that git opens in the editor.
 
-Git, forges and CI machines take some words of a commit message for orders: ``Closes #12`` closes an issue,
-``[skip ci]`` leaves out the tests, ``Signed-off-by:`` is a promise that only a person can make. A model that has read
-a hostile diff may say any of them, so ``gives_orders`` tells, and such a message is not offered.
+Git, forges and CI systems act on parts of a commit message: ``Closes #12`` closes an issue, ``[skip ci]`` skips the
+tests, ``Signed-off-by:`` makes a promise in a person's name. A hostile diff can make a model write any of them, so a
+message with such a directive (``gives_orders``) is not offered.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ WIDTH = 72
 """Columns of a body, as git's own documentation advises."""
 
 _ORDERS = re.compile(
-    r"(?<!\w)#\d"  # a reference to an issue: made up, since no diff knows its number, and some words close it
+    r"(?<!\w)#\d"  # an issue, always invented: no diff holds its number; some words close it
     r"|(?<!\w)(?:GH|gh)-\d|(?<!\w)![0-9]+\b|https?://"
     r"|(?<!\w)#(?:close|resolve|done|time|comment)\b"  # smart commits of an issue tracker
     r"|\[(?:[\w-]+[ -])?(?:skip|no)[ -][\w-]+\]|\[[\w-]+[ -]skip\]|\*{3}NO_CI\*{3}|skip-checks\s*:"
     r"|\b[\w-]+-by\s*:|\bchange-id\s*:|\bbreaking[ -]change\s*:"
     r"|\A\s*(?:fixup|squash|amend)!"  # rebase --autosquash would fold it into another commit
-    r"|^\s*::[\w-]+(?: [^:\n]*)?::|##\["  # a workflow command, in the log of a CI machine
+    r"|^\s*::[\w-]+(?: [^:\n]*)?::|##\["  # a workflow command in a CI log
     r"|^(?:diff --git |---\s*$|-{3,} >8)",  # git am and git commit cut the message there
     re.IGNORECASE | re.MULTILINE,
 )
-# git's line above the diff of --verbose; what follows is cut off.
+# git's line above the diff of --verbose; git drops it and what follows.
 _SCISSORS = re.compile(rb"^.{1,8}? ?-{24} >8 -{24}\r?$", re.MULTILINE)
 _AUTO = frozenset(bytes([code]) for code in b"#;@!$%^&|:")  # what git chooses from
 _BULLET = re.compile(r"\s*[-*]\s+")
 
 
 def gives_orders(message: str) -> bool:
-    """Whether anything in a message would be taken for an order by git, a forge or a CI machine."""
+    """Whether a message holds a directive for git, a forge or a CI system."""
     return _ORDERS.search(message) is not None
 
 
 def fitted(subject: str, body: str = "", comment: str = "#") -> str:
-    """Lay a message out as git wants it; ends with a newline.
+    """Lay out a message as git expects it; ends with a newline.
 
-    Secrets are masked, control characters made visible, and no line begins as a comment, which git would drop.
+    Secrets are masked, control characters made visible, and no line starts as a comment, which git would drop.
 
     Args:
         subject: One line.
         body: Paragraphs and list items; may be empty.
-        comment: What begins a comment, as ``core.commentChar`` says.
+        comment: Starts a comment, from ``core.commentChar``.
     """
     lines = [" ".join(_safe(subject).split())]
     if body.strip():
@@ -58,12 +58,12 @@ def fitted(subject: str, body: str = "", comment: str = "#") -> str:
 
 
 def comment_of(file: bytes, configured: str) -> str:
-    """What begins a comment in a message file.
+    """Return what starts a comment in a message file.
 
     Args:
         file: The file as git wrote it.
-        configured: The value of ``core.commentChar`` or ``core.commentString``; for ``auto``, git has chosen a
-            character that begins no line of its text, and its own comments stand last.
+        configured: The value of ``core.commentChar`` or ``core.commentString``; for ``auto``, git chose a
+            character that starts no line of the text, and its own comments come last.
     """
     if configured != "auto":
         return configured or "#"
@@ -81,19 +81,18 @@ def has_text(file: bytes, comment: str) -> bool:
 
 
 def placed(file: bytes, message: str, comment: str, *, remark: str = "", encoding: str = "utf-8") -> bytes:
-    """Put a message at the top of a message file; every byte of the rest stays.
+    """Put a message at the top of a message file; the rest is unchanged.
 
     Args:
         file: The file as git wrote it.
         message: As ``fitted`` returns it.
-        comment: What begins a comment.
-        remark: A line for whoever edits it; left out where git would not take it away again, as in a file that has no
-            comments.
-        encoding: What git reads the file in.
+        comment: Starts a comment.
+        remark: A comment for the author; left out of a file without comments, where git would keep it.
+        encoding: The encoding in which git reads the file.
 
     Raises:
-        UnicodeEncodeError: The encoding has no such characters.
-        LookupError: Python does not know the encoding.
+        UnicodeEncodeError: The encoding lacks a character.
+        LookupError: The encoding is unknown.
     """
     top = message
     if remark and any(line.startswith(comment.encode()) for line in file.split(b"\n")):
@@ -127,7 +126,7 @@ def _wrapped(lines: list[str]) -> list[str]:
 
 
 def _no_comment(line: str, comment: str) -> str:
-    # One blank is enough: git looks at the first column alone.
+    # One space is enough: git looks only at the first column.
     return f" {line}" if comment and line.startswith(comment) else line
 
 

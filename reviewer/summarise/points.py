@@ -1,7 +1,7 @@
-"""What a summary is made of: one point for each piece that was read, with what is shown of it, and no code.
+"""The input of a summary: one point per unit that was read, with its explanation and findings but without code.
 
-The explanations and findings are the words of a model about text that others wrote, so they are as untrusted as that
-text. Where not all points have room, the most valuable ones stay, in their order, and the rest is counted.
+Explanations and findings are a model's text about untrusted text, and therefore untrusted. Where not all points fit,
+the most valuable ones are kept, in order, and the others are counted.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from reviewer.finding import Finding, Skipped, UnitReview
 
-# What the number, the signs and the separators of one line cost, in characters.
+# Characters that the number, the signs and the separators of one line take.
 _OVERHEAD = 24
-_MOST_SKIMMED = 10
+_MAX_SKIMMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One piece of the change in words, fit to be printed.
+    """One unit, described for the prompt.
 
     Attributes:
         path: As git stores it; ``place`` is what is printed.
-        line: Where a reader should look, in the new side.
-        explanation: Empty unless it is shown to people, too.
+        line: Where to start reading, in the new side.
+        explanation: Empty unless reports show it.
     """
 
     path: str
@@ -55,13 +55,13 @@ class Point:
 
     @property
     def chars(self) -> int:
-        """About how long it is when it is printed."""
-        said = len(self.explanation) + sum(len(remark.message) + _OVERHEAD for remark in self.remarks)
-        return len(self.place) + len(self.scope) + said + _OVERHEAD
+        """Approximate length when printed."""
+        text = len(self.explanation) + sum(len(remark.message) + _OVERHEAD for remark in self.remarks)
+        return len(self.place) + len(self.scope) + text + _OVERHEAD
 
     @property
     def value(self) -> tuple[int, bool, int]:
-        """What is worse comes first, then what has words, then what is larger."""
+        """Sort key: the worst finding first, then whether it has an explanation, then its size."""
         worst = max((remark.severity.rank for remark in self.remarks), default=-1)
         return worst, bool(self.explanation), self.added + self.removed
 
@@ -71,8 +71,8 @@ class Points:
     """The points of one request.
 
     Attributes:
-        more: How many found no room.
-        unread: How many pieces have no answer.
+        more: Number of points that did not fit.
+        unread: Number of units without an answer.
         skimmed: Files that were not sent, with the reason, as ``"logo.png (binary)"``.
     """
 
@@ -83,15 +83,15 @@ class Points:
 
 
 def collect(units: Sequence[UnitReview], skimmed: Sequence[Skipped] = ()) -> Points:
-    """Make the points of a whole change, whatever their length."""
+    """Make the points of a whole change, of any length."""
     read = [unit for unit in units if unit.status is UnitStatus.READ]
-    named = [f"{_one_line(one.path)} ({_one_line(one.reason)})" for one in skimmed[:_MOST_SKIMMED]]
-    rest = [f"{len(skimmed) - _MOST_SKIMMED} other files"] if len(skimmed) > _MOST_SKIMMED else []
+    named = [f"{_one_line(one.path)} ({_one_line(one.reason)})" for one in skimmed[:_MAX_SKIMMED]]
+    rest = [f"{len(skimmed) - _MAX_SKIMMED} other files"] if len(skimmed) > _MAX_SKIMMED else []
     return Points(tuple(_point(unit) for unit in read), 0, len(units) - len(read), (*named, *rest))
 
 
 def within(points: Points, room: int) -> Points:
-    """Keep the most valuable points that fit into ``room`` characters, one at least, in their order."""
+    """Keep the most valuable points that fit into ``room`` characters, at least one, in order."""
     left = room - sum(map(len, points.skimmed))
     kept: set[int] = set()
     for index in sorted(range(len(points.listed)), key=lambda at: points.listed[at].value, reverse=True):

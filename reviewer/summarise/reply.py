@@ -1,8 +1,7 @@
-"""The format of a summary's reply: its JSON schema, and the strict reading of what came back.
+"""The format of a summary's reply: its JSON schema and its strict parser.
 
-The place to look at first is an enum of the numbers that were listed, so that a place that is not there cannot be
-decoded, and every string is bounded. The reason for the risk stands before the risk: a model that has said what could
-break judges better how bad that is.
+The place to start at is an enum of the listed numbers, so that no other can be decoded, and every string is bounded.
+The reason for the risk comes before the risk: a model rates it better after writing what could break.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def schema(points: int, bounds: ReplyBounds) -> dict[str, Any]:
 
     Args:
         points: How many points are listed; they are called 1 to ``points``.
-        bounds: How long each part may be.
+        bounds: Maximum lengths.
     """
     properties: dict[str, Any] = {
         "summary": {"type": "string", "minLength": 1, "maxLength": bounds.summary_chars},
@@ -52,12 +51,12 @@ def read(text: str, *, truncated: bool) -> RawSummary:
     """Read a reply.
 
     Raises:
-        InvalidReplyError: It was cut, is not JSON, or lacks something.
+        InvalidReplyError: It was cut, is not JSON, or is incomplete.
     """
     data = read_object(text, truncated=truncated)
     first = data.get("look_first")
     if not isinstance(first, int) or isinstance(first, bool):
-        raise InvalidReplyError("the reply names no place to look at first")
+        raise InvalidReplyError("the reply has no place to start at")
     try:
         risk = RiskLevel(read_string(data, "risk"))
     except ValueError as error:

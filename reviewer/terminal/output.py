@@ -1,7 +1,7 @@
 """The one place below the command line that writes to a terminal, a pipe or a log.
 
-Everything that can go wrong while printing is met here once: a reader that left (``| head``), a console that cannot
-encode a character, a terminal of another width, a stream without a terminal, a progress line in the way of a message.
+It handles what can go wrong while printing: a reader that closed the pipe (``| head``), a console that cannot encode a
+character, the terminal's width, a stream that is not a terminal, a progress line that is being drawn.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import weakref
 from typing import TYPE_CHECKING, TextIO
 
 from reviewer.errors import UsageError
-from reviewer.terminal.masking import mask, visible
+from reviewer.terminal.masking import mask, visible, without_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,40 +25,43 @@ if TYPE_CHECKING:
     from reviewer.errors import ReviewerError
 
 _PREFIX = "reviewer: "
-_DRAWN = "│└├─·…█▌"  # what the reports and budget tables draw with
-_TICK = 0.2  # seconds between two looks at the clock
-_QUIET = 1.0  # seconds that a step may take without a word
+_DRAWN = "│└├─·…█▌"  # the non-ASCII characters of reports and budget tables
+_TICK = 0.2  # seconds between two redraws
+_PACE_AFTER = 2.0  # seconds of a step before its speed is shown
+_MANY = 100_000  # from which on a count is shown as a percentage
+_QUIET = 1.0  # seconds before a step is shown
 _PLAIN_EVERY = 5.0  # seconds between two plain lines of one step, at first
-_PLAIN_AT_MOST = 30.0  # the same for a step that takes long: a log is not a terminal
+_PLAIN_AT_MOST = 30.0  # the same for a step that takes long
 
 _lock = threading.RLock()
 _colour: bool | None = None
 _live: _LiveLine | None = None  # the progress line on a terminal, if one is drawn
-_gone: weakref.WeakSet[TextIO] = weakref.WeakSet()  # streams whose reader left
+_gone: weakref.WeakSet[TextIO] = weakref.WeakSet()  # streams whose reader closed the pipe
 
 
-def say(text: str = "", *, end: str = "\n", stream: TextIO | None = None) -> bool:
+def say(text: str = "", *, end: str = "\n", stream: TextIO | None = None, commands: bool = False) -> bool:
     """Write a result to standard output.
 
     Args:
-        text: As it is, colour codes included; the caller has made untrusted parts visible.
-        end: What follows it; ``""`` for text that streams in.
-        stream: Another stream than standard output.
+        text: Written as it is, colour codes included; the caller has made untrusted parts safe.
+        end: Written after it; ``""`` for streamed text.
+        stream: Instead of standard output.
+        commands: Whether the text consists of workflow commands, which are then kept in the log of a CI runner.
 
     Returns:
-        Whether anyone still reads; False after a broken pipe, so that an endless command can end.
+        False after a broken pipe, so that an endless command can end.
 
     Raises:
         UsageError: The stream cannot be written (disk full).
     """
-    return _write(sys.stdout if stream is None else stream, text + end)
+    return _write(sys.stdout if stream is None else stream, text + end, commands=commands)
 
 
 def say_bytes(data: bytes) -> bool:
-    """Write data to standard output as it is, for the program that reads it.
+    """Write bytes to standard output unchanged.
 
     Returns:
-        Whether anyone still reads.
+        False after a broken pipe.
 
     Raises:
         UsageError: The stream cannot be written.
@@ -74,17 +77,17 @@ def say_bytes(data: bytes) -> bool:
             binary.write(data)
             binary.flush()
         except OSError as problem:
-            return _meet(sys.stdout, problem)
+            return _failed(sys.stdout, problem)
     return True
 
 
 def note(text: str) -> None:
-    """Write a remark to standard error, so that results stay alone on standard output."""
+    """Write a note to standard error."""
     _write(sys.stderr, _indented(_PREFIX, _safe(text)) + "\n")
 
 
 def error(problem: ReviewerError) -> None:
-    """Write what happened and, indented below it, what to do next."""
+    """Write an error to standard error, with its hint indented below."""
     lines = _safe(problem.message).rstrip().splitlines() or [type(problem).__name__]
     if len(lines) == 1 and lines[0][-1].isalnum():
         lines[0] += "."
@@ -120,6 +123,11 @@ def colour_wanted(stream: TextIO | None = None) -> bool:
     return True
 
 
+def in_ci() -> bool:
+    """Whether a CI runner reads the output for commands (GitHub, Gitea and Forgejo Actions, Azure Pipelines)."""
+    return any(os.environ.get(name, "").lower() == "true" for name in ("GITHUB_ACTIONS", "TF_BUILD"))
+
+
 def is_terminal() -> bool:
     """Whether standard output is a terminal, and not a pipe, a file or a log."""
     return _is_terminal(sys.stdout)
@@ -135,7 +143,7 @@ def width(stream: TextIO | None = None) -> int:
 
 
 def can_draw(stream: TextIO | None = None) -> bool:
-    """Whether ``stream`` can encode box characters; reports fall back to ASCII where it cannot."""
+    """Whether ``stream`` can encode box characters; reports use ASCII where it cannot."""
     encoding = getattr(sys.stdout if stream is None else stream, "encoding", None) or "utf-8"
     try:
         _DRAWN.encode(encoding)
@@ -145,7 +153,7 @@ def can_draw(stream: TextIO | None = None) -> bool:
 
 
 def byte_size(count: float) -> str:
-    """Bytes for people, in decimal units as disks and model cards count: ``98 MB``, ``12.1 GB``."""
+    """Format a number of bytes in decimal units, as disks and model cards do: ``98 MB``, ``12.1 GB``."""
     value, unit = float(count), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if value < 999.5:  # noqa: PLR2004 - 999.5 rounds to 1000
@@ -159,8 +167,8 @@ def byte_size(count: float) -> str:
 def progress(stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic) -> Iterator[Steps]:
     """Show the steps of a long operation on ``stream`` (standard error by default) while the block runs.
 
-    On a terminal one line is drawn, kept up to date and taken away at the end; elsewhere a plain line says each step,
-    and again every few seconds. A step of less than a second is not shown.
+    A terminal shows one line that is redrawn, and removed at the end. Elsewhere each step is a plain line, repeated
+    every few seconds. Steps shorter than a second are not shown.
     """
     stream = sys.stderr if stream is None else stream
     steps = Steps(clock)
@@ -179,33 +187,40 @@ def progress(stream: TextIO | None = None, *, clock: Callable[[], float] = time.
 
 
 class Steps:
-    """The ``Progress`` that ``progress`` yields: remembers where the operation is; a display reads it."""
+    """The ``Progress`` that ``progress`` yields; it holds the state that a display reads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._message = ""
         self._started = clock()
-        self._amount = ""
+        self._amount = self._pace = ""
+        self._first: tuple[float, float] | None = None  # of this step: when, and how much there was already
         self.number = 0
 
     def step(self, message: str) -> None:
-        """Begin a step; the same message again goes on with it."""
+        """Begin a step; the same message again continues it."""
         shown = " ".join(_safe(message).split())
         if shown != self._message:
-            self._message, self._amount, self._started = shown, "", self._clock()
+            self._message, self._amount, self._pace, self._first = shown, "", "", None
+            self._started = self._clock()
             self.number += 1
 
     def advance(self, done: float, total: float | None, unit: str = "") -> None:
-        """Say how far the step is."""
+        """Report how far the step is; for bytes, speed and time left are derived from it."""
+        now = self._clock()
         self._amount = _amount(done, total, unit)
+        when, before = self._first = self._first or (now, done)
+        if unit == "B" and total and done > before and now - when >= _PACE_AFTER:
+            speed = (done - before) / (now - when)
+            self._pace = f"{byte_size(speed)}/s  {_left((total - done) / speed)}"
 
     @property
     def seconds(self) -> float:
-        """How long the present step has been running."""
+        """Duration of the current step so far."""
         return self._clock() - self._started
 
     def __str__(self) -> str:
-        parts = [self._message, self._amount, f"{self.seconds:.0f} s"]
+        parts = [self._message, self._amount, self._pace or f"{self.seconds:.0f} s"]
         return _PREFIX + "  ".join(part for part in parts if part)
 
 
@@ -231,10 +246,9 @@ class _PlainLines:
 
 
 class _LiveLine:
-    """Progress for a terminal: one line, drawn over itself, with no more than a carriage return.
+    """Progress for a terminal: one line, redrawn after a carriage return.
 
-    Rich's Live would do, but it hides the cursor (lost when the process is killed) and is a tenth of a second to
-    import in a hook whose every tenth is felt.
+    Not rich's Live, which hides the cursor (for good if the process is killed) and takes 0.1 s to import.
     """
 
     def __init__(self, steps: Steps, stream: TextIO) -> None:
@@ -242,7 +256,7 @@ class _LiveLine:
         self._drawn = 0
 
     def tick(self) -> None:
-        global _live  # noqa: PLW0603 - the terminal is one, and so is its progress line
+        global _live  # noqa: PLW0603 - one terminal, one progress line
         if not self._steps.number or (self._steps.seconds < _QUIET and not self._drawn):
             return
         from rich.cells import cell_len, set_cell_size
@@ -279,12 +293,20 @@ def _amount(done: float, total: float | None, unit: str) -> str:
 
     if not total:
         return size(done) if done else ""
+    if unit != "B" and total >= _MANY:
+        return f"{done / total:.0%}"
     return f"{done / total:.0%} of {size(total)}" if unit == "B" else f"{done:g} of {size(total)}"
 
 
-def _write(stream: TextIO | None, text: str, *, over_live: bool = False) -> bool:
-    if stream is None or stream in _gone:  # None: started with the stream closed (``>&-``, pythonw)
+def _left(seconds: float) -> str:
+    return f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"  # noqa: PLR2004
+
+
+def _write(stream: TextIO | None, text: str, *, over_live: bool = False, commands: bool = False) -> bool:
+    if stream is None or stream in _gone:  # None: the process was started with the stream closed (``>&-``, pythonw)
         return False
+    if not commands and in_ci():
+        text = without_commands(text)
     with _lock:
         if _live is not None and not over_live:
             _live.clear()
@@ -293,26 +315,30 @@ def _write(stream: TextIO | None, text: str, *, over_live: bool = False) -> bool
             stream.write(text.encode(encoding, "replace").decode(encoding))
             stream.flush()
         except OSError as problem:
-            return _meet(stream, problem)
+            return _failed(stream, problem)
     return True
 
 
-def _meet(stream: TextIO, problem: OSError) -> bool:
-    """Tell a reader that left, which is no error, from what is."""
-    _let_go(stream)
-    # Windows says EINVAL for a pipe whose reader left.
+def _failed(stream: TextIO, problem: OSError) -> bool:
+    """Return False for a closed pipe, which is not an error.
+
+    Raises:
+        UsageError: Any other failure.
+    """
+    _redirect_to_null(stream)
+    # Windows reports EINVAL for a closed pipe.
     if isinstance(problem, BrokenPipeError) or (os.name == "nt" and problem.errno == errno.EINVAL):
         return False
-    raise UsageError(f"the output cannot be written: {problem.strerror}") from problem
+    raise UsageError(f"cannot write the output: {problem.strerror}") from problem
 
 
-def _let_go(stream: TextIO) -> None:
-    """Point a dead stream at nothing, so that Python's own flush at exit does not fail a second time."""
+def _redirect_to_null(stream: TextIO) -> None:
+    """Keep Python's flush at exit from failing a second time."""
     _gone.add(stream)
     with contextlib.suppress(OSError, ValueError):
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, stream.fileno())
-        os.close(nothing)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

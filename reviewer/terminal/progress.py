@@ -1,7 +1,6 @@
-"""What a long step tells about itself, without knowing who listens.
+"""The interface through which long operations report progress.
 
-Library code takes a ``Progress`` and calls it; the command line passes one that draws (``output.py``), everything
-else uses ``SILENT``.
+Library code calls a ``Progress``. The command line passes one that draws (``output.py``); the default is ``SILENT``.
 """
 
 from __future__ import annotations
@@ -10,21 +9,21 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """A listener for the steps of one long operation."""
+    """Receives the steps of one long operation."""
 
     def step(self, message: str) -> None:
-        """Say that a new step begins, such as ``"loading the model"``."""
+        """Begin a step, such as ``"loading the model"``."""
 
     def advance(self, done: float, total: float | None, unit: str = "") -> None:
-        """Say how far the step is; ``total`` is None when unknown, ``unit`` is such as ``"B"`` or ``"hunks"``."""
+        """Report progress of the step; ``total`` is None when unknown, ``unit`` is such as ``"B"`` or ``"hunks"``."""
 
 
 class _Silent:
     def step(self, message: str) -> None:
-        """Drop it."""
+        """Ignore it."""
 
     def advance(self, done: float, total: float | None, unit: str = "") -> None:
-        """Drop it."""
+        """Ignore it."""
 
 
 SILENT: Progress = _Silent()

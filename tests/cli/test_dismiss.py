@@ -46,7 +46,7 @@ def test_a_dismissed_finding_is_not_heard_of_again(reviewed: Repo, env: dict[str
     done = reviewer("review", "--fail-on", "error", cwd=reviewed.root, env=env)
     assert done.returncode == 0
     assert "nothing found" in done.stdout
-    assert "set aside 1 finding (dismissed 1)" in done.stdout
+    assert "hidden    1 finding (dismissed 1)" in done.stdout
     (found,) = findings(reviewed, env)
     assert (found["shown"], found["marks"]) == (False, ["suppressed"])
     assert found["silenced"] == {"by": "dismissed", "reason": "values is never empty"}

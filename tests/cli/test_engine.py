@@ -199,21 +199,22 @@ class TestManaged:
         def prepare(config: Any, machine: Any = None) -> Any:
             assert config.embedded, "the flag reached the manager"
             profile = ModelProfile(id=server.spec.model, digest="d", context_tokens=4096)
-            return SimpleNamespace(profile=profile, start=lambda *args: (server.start(*args),), stop=server.stop)
+            start = lambda *args: (server.start(*args),)  # noqa: E731
+            return SimpleNamespace(profile=profile, start=start, stop=server.stop, notes=(), left_out=())
 
         monkeypatch.setattr(engines, "prepare", prepare)
 
     def test_start_leaves_it_warm(self, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-        assert run(["engine", "start", "--embedded"]) == 0
+        assert run(["engine", "start", "--embedded=135m"]) == 0
         pid = server.state().pid
         assert capsys.readouterr().out.startswith("smollm2-135m-instruct  ready")
-        assert run(["engine", "start", "--embedded"]) == 0
+        assert run(["engine", "start", "--embedded=135m"]) == 0
         assert server.state().pid == pid
 
     def test_restart_is_a_new_process(self, server: Server) -> None:
         server.start()
         pid = server.state().pid
-        assert run(["engine", "restart", "--embedded"]) == 0
+        assert run(["engine", "restart", "--embedded=135m"]) == 0
         assert server.state().status is Status.READY
         assert server.state().pid != pid
 
@@ -222,7 +223,7 @@ class TestManaged:
     ) -> None:
         server = make("smollm2-135m-instruct", Script(ready_after=20))
         self.use(server, monkeypatch)
-        assert run(["engine", "start", "--embedded", "--wait", "0"]) == 3
+        assert run(["engine", "start", "--embedded=135m", "--wait", "0"]) == 3
         assert "still loading" in capsys.readouterr().err
         assert server.state().status is Status.STARTING
 
@@ -233,7 +234,7 @@ class TestManaged:
         self.use(server, monkeypatch)
         timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
-        assert run(["engine", "start", "--embedded"]) == 130
+        assert run(["engine", "start", "--embedded=135m"]) == 130
         assert server.state().status is Status.STOPPED
 
     def test_engine_at_a_url_is_not_started(

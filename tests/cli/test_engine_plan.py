@@ -161,7 +161,7 @@ def test_command_for_gpus_elsewhere(on: Callable[[Hardware], None], capsys: pyte
 
 def test_command_refuses_a_split_of_heads(on: Callable[[Hardware], None], capsys: pytest.CaptureFixture[str]) -> None:
     on(pc(8))
-    assert run(["engine", "command", "--embedded", "--tensor-parallel-size", "2"]) == 2
+    assert run(["engine", "command", "--embedded=135m", "--tensor-parallel-size", "2"]) == 2
     assert "can be 1, 3, 9" in capsys.readouterr().err
 
 

@@ -10,7 +10,9 @@ import pytest
 from reviewer import cli
 from reviewer.cli import boundary
 from reviewer.engine.models.store import ModelStore
+from reviewer.engine.planning import hardware
 from tests.engine import fakes
+from tests.engine.planning.test_plan import pc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +30,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr(hardware, "detect", lambda: pc(24, flags="avx512f amx_bf16 amx_int8"))
     return Run(capsys)
 
 
@@ -102,7 +105,8 @@ def test_verify_names_a_folder_without_manifest(run: Run, folder: Path) -> None:
         (["install", "nonsense"], 3, "owner/name"),
         (["verify", "a/b"], 3, "is not installed"),
         (["remove", "a/b", "--yes"], 3, "is not installed"),
-        (["install", "--embedded"], 3, "reviewer engine install"),
+        (["install", "openai/gpt-oss-120b"], 3, "does not fit"),
+        (["install", "--embedded=7b"], 2, "'7b' is not one of"),
     ],
 )
 def test_what_cannot_be_done_is_said(run: Run, arguments: list[str], code: int, said: str) -> None:

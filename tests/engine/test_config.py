@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reviewer import AIModelManager, ModelConfig
-from reviewer.engine.config import DEFAULT_MODEL, EMBEDDED_MODEL
+from reviewer.engine.config import DEFAULT_MODEL, EMBEDDED_MODELS
 from reviewer.errors import ConfigError
 
 
@@ -31,9 +31,30 @@ def test_other_values_are_refused(field: str, value: Any) -> None:
 @pytest.mark.parametrize("value", ["1", "true", "ON"])
 def test_the_environment_chooses_the_embedded_model(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWER_EMBEDDED", value)
-    assert AIModelManager(max_memory_gb=12).config.model_id == EMBEDDED_MODEL
-    assert ModelConfig().model_id == EMBEDDED_MODEL
+    assert AIModelManager(max_memory_gb=12).config.model_id in EMBEDDED_MODELS.values()
+    assert ModelConfig().embedded is True
     assert ModelConfig(embedded=False).model_id == DEFAULT_MODEL
+
+
+@pytest.mark.parametrize("name", EMBEDDED_MODELS)
+def test_an_embedded_model_can_be_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ModelConfig(embedded=name).model_id == EMBEDDED_MODELS[name]
+    monkeypatch.setenv("REVIEWER_EMBEDDED", name.upper())
+    assert ModelConfig().model_id == EMBEDDED_MODELS[name]
+    assert AIModelManager().config.model_id == EMBEDDED_MODELS[name]
+    assert AIModelManager(ModelConfig(model="a/b"), embedded=name).config.model_id == EMBEDDED_MODELS[name]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"model": "a/b", "embedded": True}, "both embedded and the model a/b"),
+        ({"embedded": "7b"}, "no embedded model"),
+    ],
+)
+def test_a_contradiction_is_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        ModelConfig(**options)
 
 
 @pytest.mark.parametrize("options", [{"model": "org/model"}, {"model": DEFAULT_MODEL}, {"embedded": False}])

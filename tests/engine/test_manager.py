@@ -8,22 +8,28 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reviewer import AIModelManager, ModelConfig
 from reviewer.engine.client.health import HealthStatus
+from reviewer.engine.planning import hardware
 from reviewer.engine.profile import FimTokens
 from reviewer.errors import (
     EngineDiedError,
+    EngineError,
     EngineUnreachableError,
     InferenceTimeoutError,
     ModelNotLoadedError,
     PromptTooLongError,
     UsageError,
 )
+from tests.engine.planning.test_plan import pc
 from tests.fake_engine import FakeEngine, Rule, Script
+
+if TYPE_CHECKING:
+    from reviewer.engine.planning.hardware import Hardware
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +44,7 @@ async def test_options_override_the_configuration() -> None:
     manager = AIModelManager(ModelConfig(max_memory_gb=8, quantization="int4", temperature=0.3), max_memory_gb=12)
     assert (manager.config.max_memory_gb, manager.config.quantization, manager.config.temperature) == (12, "int4", 0.3)
     assert AIModelManager(max_memory_gb=12).config.model_id == "openai/gpt-oss-20b"
-    assert AIModelManager(embedded=True).config.model_id == "smollm2-135m-instruct"
+    assert AIModelManager(embedded="135m").config.model_id == "smollm2-135m-instruct"
 
 
 async def test_code_and_prose_get_their_own_prompt() -> None:
@@ -251,3 +257,20 @@ async def test_fill_in_the_middle_uses_both_sides() -> None:
             assert await manager.generate_code_completion(code, 19) == "return a + b"
         (request,) = engine.requests("/v1/completions")
     assert request["body"]["prompt"] == "<P>def add(a, b):\n    <S>\nprint(add(1, 2))<M>"
+
+
+@pytest.mark.parametrize(
+    ("machine", "limit", "said", "hint"),
+    [
+        (pc(24, flags="avx512f amx_bf16 amx_int8"), 12, "gpt-oss-20b does not fit", "--embedded=1.5b"),
+        (pc(24, flags="avx512f amx_bf16 amx_int8"), 4, "gpt-oss-20b does not fit", "--embedded=0.5b"),
+        (pc(60, flags="avx512f amx_bf16 amx_int8"), None, "gpt-oss-20b is not installed", "model install --embedded"),
+    ],
+)
+async def test_without_a_model_the_error_names_one_that_fits(
+    machine: Hardware, limit: float | None, said: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "detect", lambda: machine)
+    with pytest.raises(EngineError, match=said) as caught:
+        await AIModelManager(max_memory_gb=limit).profile()
+    assert hint in str(caught.value.hint)

@@ -8,8 +8,9 @@ import pytest
 
 from reviewer.engine import provision
 from reviewer.engine.config import ModelConfig
-from reviewer.errors import EngineNotInstalledError
+from reviewer.errors import EngineNotInstalledError, InsufficientMemoryError
 from reviewer.terminal.progress import SILENT
+from tests.engine.planning.test_plan import pc
 
 
 class Provisioning:
@@ -29,17 +30,19 @@ class Provisioning:
         return SimpleNamespace(python=Path("/made"))
 
     def store(self) -> Any:
-        def install(model: str, *, python: Path, progress: Any) -> None:
-            self.done.append((model, python))
+        def install(model: str, *, form: str | None, progress: Any) -> None:
+            self.done.append((model, form))
 
-        return SimpleNamespace(install=install)
+        return SimpleNamespace(install=install, has=lambda _model: False)
 
 
 @pytest.mark.parametrize(
     ("engine", "settings", "done"),
     [
-        (False, {"device": "cpu", "model": "m"}, [("engine", "cpu"), ("m", Path("/made"))]),
-        (True, {"embedded": True}, [("smollm2-135m-instruct", Path("/found"))]),
+        (False, {"device": "cpu", "model": "a/m"}, [("engine", "cpu"), ("a/m", None)]),
+        (True, {"embedded": "135m"}, [("smollm2-135m-instruct", None)]),
+        (True, {"embedded": True}, [("qwen2.5-coder-1.5b-instruct-gguf", "int8")]),
+        (True, {"embedded": "0.5b", "quantization": "bf16"}, [("qwen2.5-coder-0.5b-instruct-gguf", "bfloat16")]),
         (False, {"engine_url": "http://gpu"}, []),
     ],
 )
@@ -50,6 +53,8 @@ def test_provisioning_does_what_is_missing(
     monkeypatch.setattr(provision.environment, "find", fake.find)
     monkeypatch.setattr(provision.environment, "install", fake.install)
     monkeypatch.setattr(provision, "ModelStore", fake.store)
+    monkeypatch.setattr(provision.figures, "ModelStore", fake.store)
+    monkeypatch.setattr(provision.hardware, "detect", lambda: pc(12, flags="avx512_vnni avx512_bf16"))
     provision.provision(ModelConfig(**settings), SILENT)
     assert fake.done == done
 
@@ -59,5 +64,16 @@ def test_a_named_interpreter_is_not_replaced(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(provision.environment, "find", fake.find)
     monkeypatch.setattr(provision.environment, "install", fake.install)
     with pytest.raises(EngineNotInstalledError):
-        provision.provision(ModelConfig(engine_python="/wrong"), SILENT)
+        provision.provision(ModelConfig(model="a/b", engine_python="/wrong"), SILENT)
+    assert fake.done == []
+
+
+def test_a_model_that_does_not_fit_is_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Provisioning(engine=False)
+    monkeypatch.setattr(provision.environment, "install", fake.install)
+    monkeypatch.setattr(provision.hardware, "detect", lambda: pc(12, flags="avx512f amx_bf16 amx_int8"))
+    with pytest.raises(InsufficientMemoryError, match="gpt-oss-20b does not fit") as caught:
+        provision.provision(ModelConfig(embedded=False), SILENT)
+    assert "--model Qwen/Qwen2.5-Coder-7B-Instruct" in str(caught.value.hint)
+    assert "--embedded=1.5b" in str(caught.value.hint)
     assert fake.done == []

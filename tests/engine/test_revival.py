@@ -66,7 +66,7 @@ class Own:
             watch=Watch(low_memory_bytes=0, backoff=0.3),
         )  # fmt: skip
         self.server = Server(spec, folder / "run")
-        self.manager = AIModelManager(ModelConfig(embedded=True))
+        self.manager = AIModelManager(ModelConfig(embedded="135m"))
         self.manager._held.engine = cast("OwnEngine", self)  # in place of one with a model and a plan
         self.profile = PROFILE
         self.left_out = ()

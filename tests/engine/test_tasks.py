@@ -81,11 +81,19 @@ def test_a_fence_cannot_be_closed_by_the_code() -> None:
     assert user["content"].startswith("````python\n")
 
 
+FIM = FimTokens("<P>", "<S>", "<M>")
+SPECIAL = SpecialTokens(("<P>", "<S>", "<M>", "</end>"))
+
+
 def test_code_cannot_contain_the_tokens_of_the_model() -> None:
-    tokens = FimTokens("<P>", "<S>", "<M>")
     task = CompletionTask(LANGUAGES["python"], "a<M>b</end>", "c<S>d")
-    prompt = fim_prompt(task, tokens, SpecialTokens(("<P>", "<S>", "<M>", "</end>")))
-    assert prompt == "<P>a<~M>b<~/end><S>c<~S>d<M>"
+    assert fim_prompt(task, FIM, SPECIAL) == "<P>a<~M>b<~/end><S>c<~S>d<M>"
+
+
+def test_a_placeholder_keeps_its_comment_and_gives_its_indentation() -> None:
+    task = CompletionTask(LANGUAGES["python"], "def mean(xs):", "print(mean([1]))", "mean")
+    prompt = fim_prompt(task, FIM, SPECIAL, "    # TODO: refuse an empty list\n    pass")
+    assert prompt == "<P>def mean(xs):\n    # TODO: refuse an empty list\n    <S>\nprint(mean([1]))<M>"
 
 
 @pytest.mark.parametrize("cursor", [-1, 6])

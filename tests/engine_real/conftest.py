@@ -15,6 +15,7 @@ import pytest
 
 from reviewer import AIModelManager, processes
 from reviewer.engine.install import environment
+from reviewer.engine.models.catalog import SMALLEST
 from reviewer.engine.models.store import ModelStore
 from reviewer.engine.server import registry
 from reviewer.errors import EngineNotInstalledError
@@ -81,18 +82,19 @@ def engine_python(engine: EngineEnvironment) -> Path:
 
 
 @pytest.fixture(scope="session")
-def embedded_model_store(engine_python: Path) -> ModelStore:
-    """A store that holds the embedded model, converted once per machine."""
+def embedded_model_store() -> ModelStore:
+    """A store that holds the smallest embedded model, converted once per machine."""
     store = ModelStore(_KEPT / "data" / "models")
     with _as_the_user(_KEPT):
-        store.install("embedded", python=engine_python, progress=_Steps())
+        converted_by_us = any(model.id == SMALLEST and model.gguf for model in store.list())
+        store.install(SMALLEST, force=not converted_by_us, progress=_Steps())
     return store
 
 
 @pytest.fixture(scope="session")
 def embedded_model(embedded_model_store: ModelStore) -> Path:
     """The folder of the embedded model."""
-    return embedded_model_store.find("embedded").path
+    return embedded_model_store.find(SMALLEST).path
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def shared(shared_home: Path, engine_python: Path, monkeypatch: pytest.MonkeyPat
     """Let this process and its children use the shared folder and the embedded model, whether an engine runs or not."""
     monkeypatch.setenv("REVIEWER_HOME", str(shared_home))
     monkeypatch.setenv("REVIEWER_ENGINE_PYTHON", str(engine_python))
-    monkeypatch.setenv("REVIEWER_EMBEDDED", "1")
+    monkeypatch.setenv("REVIEWER_EMBEDDED", "135m")
     return shared_home
 
 
@@ -132,7 +134,7 @@ def warm(shared: Path) -> ServerState:
     """The shared engine, ready; it is started by the first test that needs it, and left to the next."""
 
     async def load() -> None:
-        async with AIModelManager(embedded=True, keep_warm=True):
+        async with AIModelManager(embedded="135m", keep_warm=True):
             pass
 
     asyncio.run(load())

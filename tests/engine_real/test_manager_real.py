@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="vLLM does not run on Windows"),
 ]
 
-CONFIG = ModelConfig(embedded=True, temperature=0.3, max_tokens=80)
+CONFIG = ModelConfig(embedded="135m", temperature=0.3, max_tokens=80)
 # Decoded to the schema, an answer cannot end before it is this long.
 ENDLESS = {"type": "string", "minLength": 8000}
 BEFORE_CURSOR = 'def area(width, height):\n    """Return the area of a rectangle."""\n    return '

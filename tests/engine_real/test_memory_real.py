@@ -62,7 +62,7 @@ async def ask(server: Server, times: int) -> None:
 
 
 def test_a_planned_limit_holds(engine: EngineEnvironment, embedded_model: Path, folder: Path) -> None:
-    config = ModelConfig(embedded=True, max_memory_gb=_LIMIT_GB, device="cpu")
+    config = ModelConfig(embedded="135m", max_memory_gb=_LIMIT_GB, device="cpu")
     plan = make_plan(hardware.detect(), shape.from_folder(embedded_model), config, vllm_version=engine.vllm_version)
     planned = spec(engine, embedded_model, plan)
     server = Server(planned, folder)

@@ -171,7 +171,7 @@ async def test_a_model_that_must_find_something_cannot_name_another_line(warm: S
         reply = request.read(said.text, truncated=said.finish_reason == "length")
         return list(claims.findings(reply, unit, str(STAGED[unit.path]), prompts.examples))
 
-    async with AIModelManager(embedded=True, keep_warm=True) as manager:
+    async with AIModelManager(embedded="135m", keep_warm=True) as manager:
         prompts = Prompts(await manager.profile(), {})
         asked = [unit for unit in units for _ in range(4)]
         answers = await asyncio.gather(*(ask(manager, prompts, unit) for unit in asked))
@@ -199,7 +199,7 @@ async def test_a_definition_beside_the_unit_is_sent_and_the_reply_is_read(warm: 
 
     repository = Repository.discover(repo.root)
     source = from_repository(repository, repository.target(None, staged=True))
-    settings = Settings(embedded=True, context="file", cache=False)
+    settings = Settings(embedded="135m", context="file", cache=False)
     manager = Told(settings.model_config)
     review = await review_change(source, settings, manager=manager)
     assert all("| def rate(country):" in content for content in sent)
@@ -217,7 +217,7 @@ async def test_a_review_leaves_the_engine_warm_and_unloading_leaves_no_process(
     (engine,) = registry.running()
     assert (engine.status, engine.pid) == (Status.READY, warm.pid)
 
-    manager = AIModelManager(ModelConfig(embedded=True))
+    manager = AIModelManager(ModelConfig(embedded="135m"))
     await manager.load_model()
     assert manager.get_model_status()["engine"]["pid"] == warm.pid, "it joins the engine that is there"
     await manager.unload_model()

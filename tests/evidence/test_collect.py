@@ -126,6 +126,15 @@ def test_a_secret_is_reported_without_its_value(repo: Repo) -> None:
     assert (finding.source.name, finding.source.rule) == ("betterleaks", "github-pat")
     assert _GITHUB_TOKEN not in repr(finding)
     assert finding.line_text == 'token = "…"'
+    assert finding.secret == _GITHUB_TOKEN
+
+
+def test_only_the_value_of_a_password_is_the_secret(repo: Repo) -> None:
+    repo.commit(files={"settings.yml": "a: 1\n"})
+    password = "tr0ub4" + "dor"
+    repo.stage({"settings.yml": f"a: 1\ndb:\n  password: {password}\n"})
+    (finding,) = staged(repo).findings
+    assert (finding.line_text, finding.secret) == ("  password: …", password)
 
 
 def test_a_private_key_is_one_finding_of_two_sources(repo: Repo) -> None:

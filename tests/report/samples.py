@@ -20,6 +20,8 @@ from reviewer.finding import (
     Silence,
     SilencedBy,
     Skipped,
+    Source,
+    SourceKind,
     Suggestion,
     SuggestionKind,
     UnitReview,
@@ -224,7 +226,7 @@ MARKED = Review(
         ),
     ),
     usage=Usage(1, 0, 700, 60, 0.9, MODEL),
-    notes=("the embedded model shows that everything works offline; read its words as a demo",),
+    notes=("smollm2-135m-instruct is too small to review code; use it to test the installation",),
     summary=ChangeSummary(
         "SECRETLY MARKED",
         Risk(RiskLevel.LOW, "SECRETLY MARKED"),
@@ -249,6 +251,110 @@ FOLDED = Review(
         ),
     ),
     usage=Usage(3, 0, 900, 64, 1.1, MODEL),
+)
+
+DEFAULTS = diff(
+    """\
+ def collect(
+     item,
+-    into=None,
++    into=[],
+ ):""",
+    20,
+)
+PROVEN = Review(
+    "staged changes",
+    (
+        unit(
+            "stats.py",
+            DEFAULTS,
+            "",
+            Finding(
+                "stats.py",
+                22,
+                Severity.WARNING,
+                Category.BUG,
+                "Do not use mutable data structures for argument defaults",
+                "    into=[],",
+                "collect",
+                Suggestion(
+                    22,
+                    22,
+                    "    into=None,",
+                    "    into=[],",
+                    proof="ruff no longer reports B006; python-mutable-default no longer matches; parses; only these "
+                    "lines change",
+                ),
+                sources=(
+                    Source(
+                        SourceKind.TOOL, "ruff", "B006", "https://docs.astral.sh/ruff/rules/mutable-argument-default/"
+                    ),
+                    Source(SourceKind.RULE, "built-in", "python-mutable-default"),
+                ),
+                context="Every call of collect() without a list shares one list, so that items of one report appear in "
+                "the next.",
+            ),
+            Finding(
+                "stats.py",
+                21,
+                Severity.INFO,
+                Category.COMPATIBILITY,
+                "item has no annotation",
+                sources=(
+                    Source(SourceKind.MODEL, "qwen2.5-coder-7b"),
+                    Source(SourceKind.TOOL, "a-linter", "AN001", f"https://lint.example/{'long-rule-name-' * 6}"),
+                ),
+            ),
+            scope="collect()",
+        ),
+    ),
+    usage=Usage(1, 0, 700, 60, 0.9, MODEL),
+)
+
+# Assembled, so that no scanner takes this file for a leak.
+_SECRET = "tr0ub4" + "dor!3"
+_TOKEN = "ghs" + "_aB3dE5gH7jK9mN1pQ4sT6vX8zA2cD0fG5iJ7"
+SECRETS = Review(
+    "staged changes",
+    (
+        unit(
+            "deploy.yml",
+            diff(f"+password: {_SECRET}\n-token: {_TOKEN}\n+region: north", 3),
+            f"Adds the password {_SECRET} and removes {_TOKEN}.",
+            Finding(
+                "deploy.yml",
+                3,
+                Severity.ERROR,
+                Category.SECURITY,
+                f"The password {_SECRET} is committed; ##vso[task.setvariable]{_TOKEN} was, too",
+                f"password: {_SECRET}",
+                _SECRET,
+                Suggestion(3, 3, "password: ${PASSWORD}", f"password: {_SECRET}", proof=f"{_SECRET} is gone"),
+                context=f"Whoever reads the file has {_SECRET}.",
+                sources=(Source(SourceKind.TOOL, "betterleaks", "generic-password"),),
+            ),
+            Finding(
+                "deploy.yml",
+                4,
+                Severity.WARNING,
+                Category.SECURITY,
+                "A detector found walnut-7, and a model repeats walnut-7.",
+                "region: <secret>",
+                secret="walnut-7",
+            ),
+            scope=f"in {_SECRET}",
+        ),
+        unit("b.py", diff("+x"), status=UnitStatus.NOT_READ, reason=f"the reply repeats {_SECRET}"),
+    ),
+    usage=Usage(1, 0, 700, 60, 0.9, MODEL),
+    notes=(f"a note with {_TOKEN}",),
+    summary=ChangeSummary(
+        f"Adds {_SECRET}.",
+        Risk(RiskLevel.HIGH, f"{_SECRET} is public."),
+        "deploy.yml",
+        3,
+        CommitMessage("Deploy with a password", f"The password is {_SECRET}."),
+    ),
 )
 
 _HOSTILE = (
@@ -359,6 +465,8 @@ SAMPLES: dict[str, tuple[Review, RenderOptions]] = {
     "marked": (MARKED, RenderOptions(fail_on=Severity.ERROR)),
     "folded": (FOLDED, RenderOptions(show_explanations=False)),
     "hostile": (HOSTILE, RenderOptions()),
+    "proven": (PROVEN, RenderOptions(advisory=True)),
+    "secrets": (SECRETS, RenderOptions(advisory=True)),
     "long": (LONG, RenderOptions()),
     "non-ascii": (NON_ASCII, RenderOptions()),
     "nothing": (NOTHING, RenderOptions(fail_on=Severity.ERROR)),

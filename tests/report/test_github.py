@@ -41,7 +41,9 @@ def test_severities_become_levels_and_lines_are_spanned() -> None:
         ("notice", None, None, None),
     ]
     assert commands[2][1]["title"] == "error · bug [r3]"
-    assert commands[2][2].endswith("Suggested fix:\n        return total / len(values) if values else 0")
+    assert commands[2][2].endswith(
+        "Suggested fix (applies, parses):\n        return total / len(values) if values else 0"
+    )
 
 
 def test_a_hostile_message_stays_one_message() -> None:

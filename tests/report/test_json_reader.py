@@ -33,7 +33,7 @@ def change_of(review: Review) -> Change:
 @pytest.mark.parametrize("form", ["text", "markdown", "github"])
 def test_a_stored_review_reads_as_it_did(name: str, form: str) -> None:
     review, options = SAMPLES[name]
-    back = read(json.loads(render(review, options)), change_of(review))
+    back = read(json.loads(FORMATS["json"](review, options)), change_of(review))
     assert FORMATS[form](back, options) == FORMATS[form](review, options)
 
 
@@ -60,7 +60,7 @@ def _paths(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("junk", [None, 7, "x", [], [7], {}])
-def test_damage_is_told_and_never_a_bug(junk: Any) -> None:
+def test_a_damaged_report_is_a_usage_error(junk: Any) -> None:
     review, options = next(SAMPLES[name] for name in SAMPLES if SAMPLES[name][0].shown)
     document = json.loads(render(review, options))
     for path in _paths(document):
@@ -69,7 +69,7 @@ def test_damage_is_told_and_never_a_bug(junk: Any) -> None:
         for key in path[:-1]:
             node = node[key]
         node[path[-1]] = junk
-        with contextlib.suppress(UsageError):  # anything else would be told as a bug of ours
+        with contextlib.suppress(UsageError):  # anything else would be an internal error
             FORMATS["text"](read(broken), dataclasses.replace(options, verdict=None))
 
 
@@ -77,6 +77,6 @@ def test_damage_is_told_and_never_a_bug(junk: Any) -> None:
 def test_another_major_version_is_refused(version: object) -> None:
     review, options = next(iter(SAMPLES.values()))
     document = {**json.loads(render(review, options)), "schema_version": version}
-    with pytest.raises(UsageError, match=r"reads 1\.x"):
+    with pytest.raises(UsageError, match=r"expected 1\.x"):
         read(document)
     assert read({**document, "schema_version": "1.9", "new": 1}).subject

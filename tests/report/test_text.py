@@ -10,12 +10,13 @@ from rich.cells import cell_len
 
 from reviewer.finding import Severity
 from reviewer.report import RenderOptions
-from reviewer.report.lines import cut, tame, wrap
+from reviewer.report.styled import cut, wrap
 from reviewer.report.text import render
+from reviewer.terminal.masking import without_commands
 from tests.report.samples import CLEAN, FINDINGS, HOSTILE, SAMPLES, unit
 
 ANSI = re.compile(r"\x1b\[[\d;]*m")
-PATH_LINE = re.compile(r"^(\S|  look first at ).*:\d+(  in |$)")  # a path is never cut, or no terminal could link it
+UNBROKEN = re.compile(r"^(\S|  start at ).*:\d+(  in |$)|^ +https://\S+$")  # paths and URLs: terminals link them
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -25,7 +26,7 @@ def test_lines_fit_the_width(name: str, width: int, ascii_only: bool) -> None:
     review, options = SAMPLES[name]
     text = render(review, dataclasses.replace(options, width=width, ascii=ascii_only))
     for line in text.splitlines():
-        assert cell_len(line) <= width or PATH_LINE.match(line), line
+        assert cell_len(line) <= width or UNBROKEN.match(line), line
 
 
 @pytest.mark.parametrize("width", [40, 79, 80, 100])
@@ -38,7 +39,7 @@ def test_the_last_line_offers_what_can_be_done(name: str, width: int) -> None:
         name, ["reviewer dismiss r1"]
     )
     for line in text.splitlines():
-        assert cell_len(line) <= width or PATH_LINE.match(line), line
+        assert cell_len(line) <= width or UNBROKEN.match(line), line
     assert "reviewer apply" not in render(review, options)
 
 
@@ -91,9 +92,9 @@ def test_seconds_of_the_whole_command_win() -> None:
     ("options", "sentence"),
     [
         (RenderOptions(), None),
-        (RenderOptions(advisory=True), 'Advisory: nothing is stopped. (fail_on = "error" would.)'),
-        (RenderOptions(fail_on=Severity.ERROR), 'Failed: 1 finding at or over fail_on = "error".'),
-        (RenderOptions(fail_on=Severity.INFO), 'Failed: 3 findings at or over fail_on = "info".'),
+        (RenderOptions(advisory=True), 'Advisory: not blocking (fail_on = "error" would block).'),
+        (RenderOptions(fail_on=Severity.ERROR), 'Failed: 1 finding at or above fail_on = "error".'),
+        (RenderOptions(fail_on=Severity.INFO), 'Failed: 3 findings at or above fail_on = "info".'),
     ],
 )
 def test_verdict(options: RenderOptions, sentence: str | None) -> None:
@@ -104,8 +105,8 @@ def test_verdict(options: RenderOptions, sentence: str | None) -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("C",)), max_size=200), st.integers(4, 80))
 def test_wrapping_keeps_the_text_and_the_width(text: str, room: int) -> None:
     lines = wrap(text, room)
-    assert all(cell_len(line) <= room + 1 for line in lines)  # tame() may add one space
-    assert "".join("".join(lines).split()) == "".join(tame(text).split()).replace("##[", "## [")
+    assert all(cell_len(line) <= room + 1 for line in lines)  # without_commands() may add one space
+    assert "".join("".join(lines).split()) == "".join(without_commands(text).split()).replace("##[", "## [")
 
 
 @pytest.mark.parametrize(

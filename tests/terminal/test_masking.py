@@ -5,10 +5,10 @@ import time
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewer.terminal.masking import mask, visible
+from reviewer.terminal.masking import mask, remembering, secrets, visible
 
 # Assembled, so that no scanner takes this file for a leak.
 BODY = "Zm9vYmFyMDEyMzQ1Njc4OWFiY2RlZkdISUpLTE1OT1BRUlNUVVZXWFlaMDEyMzQ1"
@@ -64,6 +64,64 @@ def test_secrets_in_their_surroundings(text: str, masked: str) -> None:
     assert mask(text) == masked
 
 
+HEX = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+LONG = (LETTERS * 8)[:180]
+KINDS = {
+    "short value in YAML": ("password: {}", "x7Kp2q"),
+    "bare value in YAML": ("db_password: {}", "tr0ub4dor"),
+    "environment file": ("DB_PASSWORD={}", "s3cr3t!"),
+    "environment file, short": ("SECRET={}", "aB3dE5"),
+    "INI file": ("password = {}", "hunter2x9"),
+    "XML element": ("<password>{}</password>", "hunter2x9"),
+    "XML attribute": ('<add password="{}"/>', "hunter2x9"),
+    "netrc": ("machine example.com login me password {}", "hunter2x9"),
+    "basic authentication": ("Authorization: Basic {}", "bWU6aHVudGVyMng5IQ=="),
+    "curl --user": ("curl -s -u admin:{} https://example.com", "hunter2x9"),
+    "pass phrase": ('passphrase = "{}"', "correct horse battery staple"),
+    "pass phrase in YAML": ("passphrase: {}", "correct horse battery staple"),
+    "Twilio": ('call("{}")', "SK" + HEX),
+    "Mailgun": ('call("{}")', "key-" + HEX),
+    "Firebase": ('call("{}")', "AAAA" + LETTERS[:7] + ":" + "APA91b" + LONG[:134]),
+    "age": ("{}", "AGE-SECRET-" + "KEY-1" + "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L" * 2),
+    "Vault": ('call("{}")', "hvs." + LONG[:90]),
+    "Vault, old": ('call("{}")', "s." + LETTERS[:24]),
+    "Atlassian": ('call("{}")', "ATATT" + "3" + LONG),
+    "Shopify": ('call("{}")', "shp" + "at_" + HEX),
+    "Square": ('call("{}")', "EAAA" + LONG[:60]),
+    "Square, OAuth": ('call("{}")', "sq0" + "csp-" + LONG[:43]),
+    "New Relic": ('call("{}")', "NRAK" + "-" + LETTERS[:27].upper()),
+    "Groq": ('call("{}")', "gsk" + "_" + LONG[:52]),
+    "Linear": ('call("{}")', "lin" + "_api_" + LONG[:40]),
+    "Perplexity": ('call("{}")', "pplx" + "-" + LONG[:48]),
+    "Databricks": ('call("{}")', "dapi" + HEX),
+    "Pulumi": ('call("{}")', "pul" + "-" + HEX + HEX[:8]),
+    "Terraform": ('call("{}")', LETTERS[:14] + ".atlas" + "v1." + LONG[:64]),
+    "Telegram": ('call("{}")', "123456789" + ":AA" + LONG[:33]),
+    "Discord": ('call("{}")', "MTIzNDU2Nzg5MDEyMzQ1Njc4" + "." + LETTERS[:6] + "." + LETTERS[:27]),
+    "Azure": ('"https://x.blob.core.windows.net/?sv=2020&sig={}"', "aB3dE5gH7jK9mN1pQ4sT6vX8zA2cD0fG5iJ7mN%3D"),
+    "Heroku": ("HEROKU_API_KEY={}", str(uuid.UUID(hex=HEX))),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_secret_of_the_change_is_masked_wherever_it_occurs(kind: str) -> None:
+    line, secret = KINDS[kind]
+    prose = f"The value {secret} is stored in the code; use a variable instead of `{secret}`."
+    assert secret not in mask(f"a = 1\n{line.format(secret)}\nb = 2\n")
+    with remembering(secrets(line.format(secret))):
+        masked = mask(prose)
+        assert secret not in masked
+        assert mask(masked) == masked
+        assert masked.startswith("The value ")
+        assert masked.endswith("`.")
+    assert mask("nothing is remembered afterwards: tr0ub4dor") == "nothing is remembered afterwards: tr0ub4dor"
+
+
+def test_only_whole_words_are_remembered() -> None:
+    with remembering({"abc12", "x"}):
+        assert mask("abc12 abc123 xabc12 x") == "… abc123 xabc12 x"
+
+
 def test_private_key_bodies_go_and_lines_stay() -> None:
     masked = mask(f"before = 1\n{PEM}after = 2\n")
     assert BODY[4:20] not in masked
@@ -112,6 +170,13 @@ def test_private_keys_in_pieces(text: str) -> None:
         "max_tokens = 4096",
         "token_count = 123456789",
         "secret = token_v2_response",
+        "secret = self.secret2",
+        "password: str",
+        "pwd = os.getcwd()",
+        "curl -u user https://example.com",
+        'passphrase = prompt("Enter it")',
+        "Authorization: Basic, then Bearer",
+        "is.lower and s.startswith24characters()",
         'label = "Enter your password: "',
         "raise KeyError(api_key)",
         "https://example.org/a:b@c",
@@ -141,6 +206,7 @@ def test_masking_twice_changes_nothing_and_lines_stay(text: str) -> None:
 @pytest.mark.parametrize(
     "seed",
     [
+        "]",
         "eyJ-",
         "eyJaaaaaaaaaaa.",
         "password=",
@@ -164,6 +230,37 @@ def test_time_is_linear(seed: str) -> None:
 
     # Quadratic time at this size would take minutes.
     assert seconds(400_000) < 4
+
+
+_PIECES = [
+    *("eyJ", "sk-", "password", "token", "key", "secret", "://", "-----BEGIN PRIVATE KEY-----", "Bearer ", "curl -u "),
+    *(
+        "Authorization: Basic ",
+        "login ",
+        "s.",
+        "hvs.",
+        "<password>",
+        "</",
+        "sig=",
+        ":AA",
+        "M",
+        "A" * 64,
+        "aA1",
+        "=",
+        ":",
+    ),
+    *(".", "/", "_", "-", "+", "@", "[", "]", '"', "'", " ", "\t", "\n", "…", "$", "%"),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), min_size=1, max_size=5).map("".join), st.sampled_from(_PIECES))
+def test_no_repeated_text_takes_long(seed: str, before: str) -> None:
+    text = before + seed * (30_000 // len(seed))
+    started = time.process_time()
+    mask(text)
+    mask("password=" + text.replace("\n", ""))
+    assert time.process_time() - started < 2  # quadratic time would take more than ten seconds
 
 
 @pytest.mark.parametrize(

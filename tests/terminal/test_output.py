@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 import subprocess
 import sys
 import time
@@ -194,6 +195,21 @@ def test_plain_progress_shows_how_far_it_is() -> None:
     assert plain(steps, clock, 2) == ["reviewer: reviewing  2 of 9 hunks  1 s"]
 
 
+def test_a_download_shows_its_speed_and_the_time_left() -> None:
+    clock = Clock()
+    steps = output.Steps(clock)
+    steps.step("downloading")
+    steps.advance(20e6, 100e6, "B")  # continued from an earlier run
+    clock.now = 4
+    steps.advance(40e6, 100e6, "B")
+    assert str(steps) == "reviewer: downloading  40% of 100 MB  5 MB/s  12 s left"
+    steps.advance(20.1e6, 9e9, "B")
+    assert str(steps).endswith("min left")
+    steps.step("converting")
+    steps.advance(5e8, 2e9, "weights")
+    assert str(steps) == "reviewer: converting  25%  0 s"
+
+
 def test_live_line_is_drawn_over_itself_and_taken_away(terminal: Terminal) -> None:
     clock = Clock()
     steps = output.Steps(clock)
@@ -252,3 +268,35 @@ def test_progress_ends_with_the_block_that_fails() -> None:
 def test_output_stays_light() -> None:
     code = "import sys, reviewer.terminal.output\nprint([m for m in ('rich', 'httpx', 'click') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+_COMMANDS = "::error file=x::pwned\n  ::add-mask::x\nsee ##[error]x and ##vso[task.complete]y\n\x1b[1m::debug::z\na::b"
+
+
+@pytest.mark.parametrize("runner", ["GITHUB_ACTIONS", "TF_BUILD"])
+def test_a_ci_runner_is_shown_no_commands(
+    runner: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(runner, "True")
+    output.say(_COMMANDS)
+    output.error(UsageError(f"what\n{_COMMANDS}", hint=_COMMANDS))
+    output.note(f"what\n{_COMMANDS}")
+    shown = "".join(capsys.readouterr())
+    assert not re.search(r"^(\s|\x1b\[[\d;]*m)*::", shown, re.MULTILINE)
+    assert not re.search(r"##(\[|vso\[)", shown)
+    assert shown.count("a::b") == 4
+
+
+def test_workflow_commands_of_a_report_reach_the_runner(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    output.say("::error file=a.py::found", commands=True)
+    assert capsys.readouterr().out == "::error file=a.py::found\n"
+
+
+def test_elsewhere_text_is_unchanged(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("GITHUB_ACTIONS", "TF_BUILD"):
+        monkeypatch.delenv(name, raising=False)
+    output.say("::std::move\n##[section]")
+    assert capsys.readouterr().out == "::std::move\n##[section]\n"

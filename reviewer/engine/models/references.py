@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from reviewer.engine.config import EMBEDDED_MODELS
 from reviewer.engine.models import catalog
 from reviewer.errors import ModelSourceError
 
@@ -16,7 +17,6 @@ Kind = Literal["hub", "embedded", "local"]
 
 # Hugging Face's rule: letters, digits, -, _ and . in each part, no "--" or "..", no punctuation at the ends.
 _PART = re.compile(r"[A-Za-z0-9](?:[\w.-]{0,94}[\w])?", re.ASCII)
-_EMBEDDED_NAMES = ("embedded",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,18 @@ class Reference:
     @property
     def install_command(self) -> str:
         """The command that installs it."""
-        return "reviewer model install " + ("--embedded" if self.kind == "embedded" else self.id)
+        return f"reviewer model install {self._name}"
 
     @property
     def repair_command(self) -> str:
         """The command that reinstalls it."""
-        return "reviewer model install --force " + ("--embedded" if self.kind == "embedded" else self.id)
+        return f"reviewer model install --force {self._name}"
+
+    @property
+    def _name(self) -> str:
+        if self.kind != "embedded":
+            return self.id
+        return "--embedded=" + next(name for name, known in EMBEDDED_MODELS.items() if known == self.id)
 
 
 def parse(text: str) -> Reference:
@@ -65,8 +71,9 @@ def parse(text: str) -> Reference:
         digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
         return Reference(id=str(path), kind="local", folder_name=f"local--{digest}", path=path)
     known = catalog.get(text)
-    if text.casefold() in _EMBEDDED_NAMES or (known is not None and known.id == catalog.EMBEDDED):
-        return Reference(id=catalog.EMBEDDED, kind="embedded", folder_name=f"embedded--{catalog.EMBEDDED}")
+    embedded = catalog.SMALLEST if known is not None and known.id == catalog.SMALLEST else text.casefold()
+    if embedded in EMBEDDED_MODELS.values():
+        return Reference(id=embedded, kind="embedded", folder_name=f"embedded--{embedded}")
     repository = text if known is None else known.source
     parts = repository.split("/")
     if len(parts) != 2 or not all(_valid(part) for part in parts):  # noqa: PLR2004 - owner and name

@@ -27,10 +27,12 @@ class Weights:
     Attributes:
         float_elements: Numbers stored as floats of 16 bits or more, which are loaded in the serving dtype.
         packed_bytes: Everything else: quantized blocks, 8-bit floats, indices, which are loaded as stored.
+        integer_head: Whether the output matrix is stored in integers, apart from the embedding.
     """
 
     float_elements: int
     packed_bytes: int
+    integer_head: bool = False
 
     def resident_bytes(self, dtype_bytes: int) -> int:
         """Bytes of the loaded weights in a dtype of that many bytes."""
@@ -44,13 +46,15 @@ def read(folder: Path) -> Weights:
         ModelDamagedError: One is missing, truncated or has an invalid header, or there are none.
     """
     floats = packed = 0
+    integer_head = False
     for path in files(folder):
-        for dtype, elements, size in _tensors(path):
+        for name, dtype, elements, size in _tensors(path):
+            integer_head |= name == "lm_head.weight" and dtype == "I8"
             if dtype in FLOAT_BYTES:
                 floats += elements
             else:
                 packed += size
-    return Weights(floats, packed)
+    return Weights(floats, packed, integer_head)
 
 
 def files(folder: Path) -> list[Path]:
@@ -73,7 +77,7 @@ def files(folder: Path) -> list[Path]:
     return found
 
 
-def _tensors(path: Path) -> list[tuple[str, int, int]]:
+def _tensors(path: Path) -> list[tuple[str, str, int, int]]:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -81,15 +85,15 @@ def _tensors(path: Path) -> list[tuple[str, int, int]]:
             if not len("{}") <= length <= min(_HEADER_LIMIT, size - 8):
                 raise _damaged(path, "the header is longer than the file")
             header: dict[str, Any] = json.loads(file.read(length))
-        rows = [_tensor(entry) for name, entry in header.items() if name != "__metadata__"]
+        rows = [(name, *_tensor(entry)) for name, entry in header.items() if name != "__metadata__"]
     except OSError as error:
         raise _damaged(path, "cannot be read") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, "the header is invalid") from error
-    end = max((row[3] for row in rows), default=0)
+    end = max((row[4] for row in rows), default=0)
     if 8 + length + end > size:
         raise _damaged(path, f"{size:,} bytes instead of {8 + length + end:,}")
-    return [row[:3] for row in rows]
+    return [row[:4] for row in rows]
 
 
 def _tensor(entry: dict[str, Any]) -> tuple[str, int, int, int]:

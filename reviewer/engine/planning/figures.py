@@ -6,8 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewer.engine.models import catalog, references, shape
+from reviewer.engine.models import catalog, forms, references, shape
 from reviewer.engine.models.store import ModelStore
+from reviewer.engine.planning import embedded
+from reviewer.engine.planning.plan import make_plan
 from reviewer.errors import ModelNotInstalledError
 
 if TYPE_CHECKING:
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
     from reviewer.engine.config import ModelConfig
     from reviewer.engine.models.catalog import CatalogModel
+    from reviewer.engine.models.references import Reference
     from reviewer.engine.models.shape import ModelShape
+    from reviewer.engine.models.store import InstalledModel
+    from reviewer.engine.planning.hardware import Hardware
     from reviewer.engine.planning.plan import MemoryPlan
 
 
@@ -29,6 +34,7 @@ class Figures:
         name: The served name.
         folder: The installed files, if any.
         origin: Where the figures come from, for messages.
+        installed: The installed model, if any.
     """
 
     model: CatalogModel | ModelShape
@@ -36,6 +42,7 @@ class Figures:
     name: str
     folder: Path | None
     origin: str
+    installed: InstalledModel | None = None
 
     @property
     def shape(self) -> ModelShape:
@@ -44,6 +51,8 @@ class Figures:
 
     def loaded_from(self, plan: MemoryPlan) -> str:
         """What vLLM loads: the folder, or the repository of the planned form."""
+        if self.installed is not None:
+            return str(forms.Form(ModelStore().root, self.installed, self.shape, plan.quantization, plan.dtype).path)
         return str(self.folder) if self.folder is not None else plan.source
 
     def revision(self, plan: MemoryPlan) -> str | None:
@@ -62,28 +71,49 @@ def find(config: ModelConfig) -> Figures:
         ModelDamagedError: It is installed but damaged.
         ModelSourceError: The name is invalid, or the quantization is unknown.
     """
+    config, _ = embedded.resolved(config)
     reference = references.parse(config.model_id)
     try:
         installed = ModelStore().find(config.model_id)
     except ModelNotInstalledError:
         if reference.path is not None and reference.path.is_dir():
-            return _measured(config, reference.id, reference.path, "the folder")
+            return Figures(
+                model=shape.from_folder(reference.path), config=config, name=reference.id, folder=reference.path,
+                origin=f"measured in the folder {reference.path}",
+            )  # fmt: skip
         known = catalog.family(reference.id)
         if known is None:
             raise
-    else:
-        return _measured(config, installed.id, installed.path, "the installed model in")
-    asked = reference.id.casefold()
+        return _known(config, known, reference)
+    return Figures(
+        model=forms.measured(installed), config=config, name=installed.id, folder=installed.path, installed=installed,
+        origin=f"measured in the installed model in {installed.path}",
+    )  # fmt: skip
+
+
+def _known(config: ModelConfig, known: CatalogModel, reference: Reference) -> Figures:
+    name = reference.id
+    asked = name.casefold()
     form = next((form for form in known.variants if form.source.casefold() == asked != known.id.casefold()), None)
     if form is not None and config.quantization == "auto":
         config = dataclasses.replace(config, quantization=form.quantization)  # type: ignore[arg-type]
     return Figures(
-        model=known, config=config, name=reference.id if form is not None else known.id, folder=None,
+        model=known,
+        config=config,
+        name=name if form is not None or reference.kind == "embedded" else known.id,
+        folder=None,
         origin=f"from the catalog; the model is not installed ({reference.install_command})",
-    )  # fmt: skip
-
-
-def _measured(config: ModelConfig, name: str, folder: Path, where: str) -> Figures:
-    return Figures(
-        model=shape.from_folder(folder), config=config, name=name, folder=folder, origin=f"measured in {where} {folder}"
     )
+
+
+def require_fit(config: ModelConfig, machine: Hardware) -> None:
+    """Refuse a model that cannot run here before it is downloaded; one that the catalog does not have is not checked.
+
+    Memory that other programs use now counts as free, since the engine may be started later.
+
+    Raises:
+        InsufficientMemoryError: It does not fit; the hint names models that do.
+    """
+    known = catalog.family(config.model_id)
+    if known is not None and not ModelStore().has(config.model_id):
+        make_plan(dataclasses.replace(machine, available_bytes=machine.total_bytes), known, config)

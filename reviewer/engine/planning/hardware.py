@@ -22,7 +22,9 @@ GIB = 1024**3
 Run = Callable[[Sequence[str]], "str | None"]
 
 _PROBE_SECONDS = 5.0
-_FLAGS = frozenset({"avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16"})  # bf16: an ARM extension
+_FLAGS = frozenset(
+    {"avx2", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8", "bf16"}  # bf16: ARM's
+)
 _GPU_QUERY = ("index", "uuid", "name", "memory.total", "memory.free", "compute_cap")
 
 # What macOS lets the GPU use when iogpu.wired_limit_mb is 0: about 10.5 GB of 16, and 75% of more. From recipes for
@@ -59,7 +61,7 @@ class Hardware:
         machine: ``"x86_64"``, ``"arm64"``, …
         cpu_cores: Logical processors that this process may use, by affinity and cgroup quota.
         visible_cores: Logical processors by affinity alone; vLLM binds a thread to each of them.
-        cpu_flags: Those of avx2, avx512f, avx512_bf16, amx_bf16 and bf16 (ARM) that it has.
+        cpu_flags: Those of ``_FLAGS`` that it has.
         total_bytes: Memory, at most the cgroup's limit.
         available_bytes: Memory available without swapping, at most what the cgroup has left.
         memory_limit: The cgroup that limits the memory, if any.
@@ -86,6 +88,11 @@ class Hardware:
     def fast_bfloat16(self) -> bool:
         """Whether the CPU supports bfloat16; otherwise it is emulated at a fifth of float32's speed."""
         return bool(self.cpu_flags & {"avx512_bf16", "amx_bf16", "bf16"})
+
+    @property
+    def fast_int8(self) -> bool:
+        """Whether the CPU multiplies 8-bit integers in one instruction."""
+        return bool(self.cpu_flags & {"amx_int8", "avx512_vnni", "avx_vnni"})
 
 
 def run_probe(argv: Sequence[str]) -> str | None:

@@ -213,7 +213,7 @@ def _alternatives(hardware: Hardware, config: ModelConfig, needed: int, *, forke
     refused = catalog.get(config.model_id)
     found: list[MemoryPlan] = []
     for model in catalog.models():
-        if model is refused or (model.id == catalog.EMBEDDED and found) or len(found) == _ALTERNATIVES:
+        if model is refused or (model.id == catalog.SMALLEST and found) or len(found) == _ALTERNATIVES:
             continue
         free = dataclasses.replace(
             config, model=model.id, embedded=False, quantization="auto", max_model_len=None, max_num_seqs=None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reviewer.engine.config import EMBEDDED_MODELS
 from reviewer.engine.models import catalog
+from reviewer.engine.planning import embedded
 from reviewer.engine.planning.budget import GB, BudgetItem
 from reviewer.terminal.output import byte_size
 
@@ -78,12 +80,28 @@ def refusal_hint(
         lines.append(f"it would fit with max_memory_gb = {-(-needed // (GB // 10)) / 10:.1f}")
     if limit.device == "metal" and limit.inner_bytes is not None and limit.inner_bytes < inner < limit.bytes >= needed:
         lines.append(f"it would fit after: sudo sysctl iogpu.wired_limit_mb={-(-inner // 2**20)}")
-    if others:
+    smaller = [plan for plan in others if plan.model != catalog.SMALLEST]
+    if smaller:
         lines.append("these models would fit:")
-        lines += [f"  {plan.model}  ({choice(plan)}; {byte_size(plan.total_bytes)}{_licence(plan)})" for plan in others]
+        lines += [_other(plan) for plan in smaller]
+    if others:
+        lines.append(_embedded(hardware, limit, wanted.name))
     else:
         lines.append("no model of the catalog fits; close other programs, or use a server elsewhere with engine.url")
     return "\n".join(lines)
+
+
+def _other(plan: MemoryPlan) -> str:
+    return f"  --model {plan.model}  ({choice(plan)}; {byte_size(plan.total_bytes)}{_licence(plan)})"
+
+
+def _embedded(hardware: Hardware, limit: Limit, refused: str) -> str:
+    """The largest embedded model that fits, and how to use it; a smaller one if that was refused."""
+    chosen = embedded.choose(hardware, limit.bytes / GB, "cpu" if limit.device == "cpu" else "auto").name
+    names = list(EMBEDDED_MODELS)
+    if EMBEDDED_MODELS[chosen] == refused:
+        chosen = names[min(names.index(chosen) + 1, len(names) - 1)]
+    return f"without a model hub: --embedded={chosen}, in Python embedded={chosen!r}  ({embedded.TITLES[chosen]})"
 
 
 def _licence(plan: MemoryPlan) -> str:

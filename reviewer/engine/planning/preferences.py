@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from reviewer.engine.models import catalog
 from reviewer.engine.models.catalog import CatalogModel
+from reviewer.engine.models.folder_model import MODEL_TYPES
+from reviewer.engine.models.forms import MOST_PARAMETERS
 from reviewer.engine.models.safetensors import Weights
 from reviewer.engine.planning.budget import GB, Device, Workload
 from reviewer.terminal.output import byte_size
@@ -18,10 +20,22 @@ if TYPE_CHECKING:
     from reviewer.engine.planning.hardware import Gpu, Hardware
     from reviewer.engine.planning.limits import Limit
 
+# The form that a model whose catalog entry allows it takes on a CPU, measured with 1.5 billion parameters on a Xeon
+# (two cores; the last two with ``ONEDNN_MAX_CPU_ISA`` and ``ATEN_CPU_CAPABILITY``). Milliseconds of processor time for
+# the matrices of one token and of 128: AMX bfloat16 256 and 490, int8 136 and 338; AVX-512 VNNI bfloat16 243 and
+# 11,741, int8 135 and 930; AVX2 float32 544 and 4,720, int8 1,607 and 4,141. int4 gains for one token alone (82 and 571
+# with AMX) and costs 3 to 9% of perplexity, int8 0.3%.
+CPU_FORMS: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({"amx_int8"}), "int8"),
+    (frozenset({"avx512_vnni"}), "int8"),
+    (frozenset({"avx_vnni"}), "int8"),
+    (frozenset(), "none"),
+)
 # From the most accurate form to the smallest.
 _RANK = {"none": 0, "fp8": 1, "int8": 2, "mxfp4": 3, "int4": 4}
 _BATCHED_TOKENS = 2048  # vLLM's default on CPU, and on GPUs with less than 70 GB
 _DEFAULT_CONTEXT = 8192
+_AVX512 = frozenset({"avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8"})
 _AMPERE = (8, 0)  # the first GPUs with bfloat16
 
 
@@ -40,12 +54,13 @@ TIERS = (Tier(32 * GB, "none", 8192), Tier(16 * GB, "mxfp4", 4096), Tier(0, "int
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One form of the weights in one dtype."""
+    """One form of the weights in one dtype; ``made`` if it is converted before the engine starts."""
 
     quantization: str
     dtype: str
     weights: Weights
     source: str
+    made: bool = False
 
     @property
     def title(self) -> str:
@@ -94,19 +109,24 @@ def preferences_for(
     """Collect what the plan tries."""
     known = model if isinstance(model, CatalogModel) else catalog.family(config.model_id)
     shape = model.shape if isinstance(model, CatalogModel) else model
-    name = known.id if known is not None else config.model_id
+    name = known.id if known is not None and not config.embedded else config.model_id
     tier = _tier(known, limit)
     asked = "none" if config.quantization == "bf16" else config.quantization
-    stored = _stored(model, name)
-    best = min((form.quantization for form in stored), key=_RANK.__getitem__)
-    preferred = asked if asked != "auto" else (tier.quantization if tier else best)
+    stored = _stored(model, name, limit)
+    preferred: str = asked
+    if asked == "auto":
+        preferred = tier.quantization if tier else _best(known, stored, hardware, limit)
+        smaller = "int8" if known is not None and known.int8 else preferred
+        stored = [form for form in stored if not form.made or form.quantization in (preferred, smaller)]
     notes: list[str] = []
     if isinstance(model, CatalogModel):
         notes += _unpublished(model, preferred)
     stored = _order(stored, preferred, exact=asked != "auto")
     why = "was requested" if asked != "auto" else f"is preferred with {byte_size(limit.tier_bytes)} available"
     if not any(form.quantization == preferred for form in stored):
-        notes.append(_missing(preferred, stored, why))
+        notes.append(
+            _missing(preferred, stored, why) + ("" if asked == "auto" else _why_not_made(preferred, shape, limit))
+        )
     options: list[Option] = []
     blocked: list[Option] = []
     for form in stored:
@@ -132,15 +152,62 @@ def _tier(known: CatalogModel | None, limit: Limit) -> Tier | None:
     return next(tier for tier in TIERS if limit.tier_bytes >= tier.from_bytes)
 
 
-def _stored(model: CatalogModel | ModelShape, name: str) -> list[Option]:
+def _stored(model: CatalogModel | ModelShape, name: str, limit: Limit) -> list[Option]:
+    """The forms that are published or installed, and those that can be made of them."""
     if isinstance(model, CatalogModel):
-        return [
-            Option(form.quantization, model.shape.dtype, model.weights(form), form.source)
+        shape = model.shape
+        found = [
+            Option(form.quantization, shape.dtype, model.weights(form), form.source)
             for form in model.variants
             if form.published
         ]
-    weights = model.weights or Weights(model.parameters, 0)
-    return [Option(model.quantization, model.dtype, weights, name)]
+        plain = any(form.quantization == "none" for form in found)
+        makeable: tuple[str, ...] = ("int8", "int4") if plain and _convertible(shape) else ()
+    else:
+        shape, makeable = model, model.forms
+        found = [Option(shape.quantization, shape.dtype, shape.weights or Weights(shape.parameters, 0), name)]
+    there = {form.quantization for form in found}
+    return found + [
+        Option(form, "bfloat16", _made_weights(shape, form), name, made=True)
+        for form in makeable
+        if form not in there and (limit.device == "cpu" or form == "none")
+    ]
+
+
+def _convertible(shape: ModelShape) -> bool:
+    return shape.model_type in MODEL_TYPES and shape.parameters <= MOST_PARAMETERS
+
+
+def _made_weights(shape: ModelShape, form: str) -> Weights:
+    """The weights after a conversion (``quantize.py``): all matrices of the layers and the output in integers."""
+    if form == "none":
+        return Weights(shape.parameters, 0)
+    matrix = shape.vocab * shape.hidden
+    layers = shape.parameters - shape.embedding_elements
+    # int4 has a scale of 16 bits and a zero point of 4 for every 32 weights.
+    return Weights(matrix, matrix + int(layers * (1 if form == "int8" else (4 + 20 / 32) / 8)), integer_head=True)
+
+
+def _best(known: CatalogModel | None, stored: list[Option], hardware: Hardware, limit: Limit) -> str:
+    """The preferred form: for a CPU by the table, if the model allows it; otherwise the most accurate."""
+    if known is not None and known.int8:
+        form = "none"
+        if limit.device == "cpu":
+            form = next(form for flags, form in CPU_FORMS if flags <= hardware.cpu_flags)
+        if any(there.quantization == form for there in stored):
+            return form
+    return min((form.quantization for form in stored if not form.made), key=_RANK.__getitem__)
+
+
+def _why_not_made(preferred: str, shape: ModelShape, limit: Limit) -> str:
+    """Why weights of 8 or 4 bit were not made of what there is."""
+    if preferred not in ("int8", "int4"):
+        return ""
+    if limit.device != "cpu":
+        return "; conversion is for CPUs only"
+    if shape.parameters > MOST_PARAMETERS:
+        return f"; models above {MOST_PARAMETERS / 1e9:.0f} billion parameters are not converted"
+    return "" if shape.model_type in MODEL_TYPES else f"; models of the type {shape.model_type!r} are not converted"
 
 
 def _unpublished(model: CatalogModel, preferred: str) -> list[str]:
@@ -171,7 +238,10 @@ def _title(quantization: str) -> str:
 
 
 def _cannot_run(form: Option, shape: ModelShape, hardware: Hardware, limit: Limit) -> str | None:
-    """Whether quantized experts, for which vLLM 0.32 needs AMX on a CPU, cannot run."""
+    """Why vLLM 0.32 has no kernel for a form on this CPU."""
+    plain_avx2 = "avx2" in hardware.cpu_flags and not hardware.cpu_flags & _AVX512
+    if form.quantization == "int4" and limit.device == "cpu" and plain_avx2:
+        return "int4 cannot run on this CPU: vLLM's kernels for it need AVX-512"
     if limit.device != "cpu" or not shape.experts or form.quantization == "none":
         return None
     if "amx_bf16" in hardware.cpu_flags:

@@ -51,15 +51,20 @@ def _counts(path: str, secret: betterleaks.Finding) -> bool:  # type: ignore[nam
 
 def _diagnostic(path: str, lines: list[str], secret: betterleaks.Finding) -> dict[str, object]:  # type: ignore[name-defined] # noqa: F821
     place = secret.location
+    start = _column(lines, place.start_line, place.start_column)
+    end = _column(lines, place.end_line, place.end_column + 1)  # the detector's end is inclusive
+    # A match may begin with the name that the secret is assigned to.
+    if place.start_line == place.end_line <= len(lines):
+        at = lines[place.start_line - 1].find(secret.match.value, start - 1, end - 1)
+        start, end = (at + 1, at + 1 + len(secret.match.value)) if at >= 0 else (start, end)
     kind = secret.rule_id.replace("-", " ")
     return {
         "message": f"The file contains a secret ({kind}); revoke it, and keep it out of the repository.",
         "location": {
             "path": path,
             "range": {
-                "start": {"line": place.start_line, "column": _column(lines, place.start_line, place.start_column)},
-                # The detector's end is inclusive.
-                "end": {"line": place.end_line, "column": _column(lines, place.end_line, place.end_column + 1)},
+                "start": {"line": place.start_line, "column": start},
+                "end": {"line": place.end_line, "column": end},
             },
         },
         "severity": "ERROR",

@@ -1,32 +1,32 @@
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
-import zipfile
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewer.engine.config import EMBEDDED_MODELS
 from reviewer.engine.install import disk
-from reviewer.engine.install.pins import embedded_pin
-from reviewer.engine.models import acquire, download, embedded, references
+from reviewer.engine.models import convert, download, embedded, forms, references, shape
+from reviewer.engine.models.embedded import EmbeddedModel
 from reviewer.engine.models.store import ModelStore
 from reviewer.errors import ModelDamagedError, ModelNotInstalledError, ModelSourceError
+from reviewer.terminal.progress import SILENT
 from tests.engine import fake_hub, fakes
+from tests.engine.models import fake_index, tiny
+from tests.engine.models.fake_index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from reviewer.engine.install.pins import EmbeddedPin
 
 BIG = fakes.weights(bytes(range(256)) * 8192)  # 2 MiB
 
@@ -74,7 +74,7 @@ def left_behind(store: ModelStore) -> list[str]:
         ("owner/model", "hub", "owner/model"),
         ("Qwen/Qwen2.5-Coder-7B-Instruct", "hub", "Qwen/Qwen2.5-Coder-7B-Instruct"),
         ("gpt-oss-20b", "hub", "openai/gpt-oss-20b"),
-        ("embedded", "embedded", "smollm2-135m-instruct"),
+        ("qwen2.5-coder-1.5b-instruct-gguf", "embedded", "qwen2.5-coder-1.5b-instruct-gguf"),
         ("SmolLM2-135M-Instruct", "embedded", "smollm2-135m-instruct"),
         ("/models/x", "local", "/models/x"),
         ("/models/../x/.", "local", "/x"),
@@ -95,14 +95,14 @@ def test_invalid_references_are_refused(text: str) -> None:
     assert "owner/name" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("text", ["../../etc/x/", "/", "~/../x", ".", "..", "a/b", "embedded"])
+@pytest.mark.parametrize("text", ["../../etc/x/", "/", "~/../x", ".", "..", "a/b", "smollm2"])
 def test_no_reference_leaves_the_store(text: str, store: ModelStore) -> None:
     folder_name = references.parse(text).folder_name
     assert (store.root / folder_name).resolve().parent == store.root.resolve()
 
 
 def test_different_models_have_different_folders() -> None:
-    texts = ["a/b", "a/B", "a-b/c", "a/b-c", "a/b.c", "/a/b", "/a/c", "embedded"]
+    texts = ["a/b", "a/B", "a-b/c", "a/b-c", "a/b.c", "/a/b", "/a/c", "smollm2", *EMBEDDED_MODELS.values()][:-1]
     assert len({references.parse(text).folder_name for text in texts}) == len(texts)
 
 
@@ -113,7 +113,7 @@ def test_a_missing_model_names_size_command_and_alternative(store: ModelStore) -
     assert first.startswith("reviewer model install openai/gpt-oss-20b ")
     assert first.endswith(" GB")
     assert second.startswith("reviewer model install --embedded ")
-    assert "93 MB" in second
+    assert "1.1 GB" in second
 
 
 # --- folders of the user's own
@@ -362,116 +362,163 @@ def test_too_little_disk_space(store: ModelStore, hub: fake_hub.Hub, monkeypatch
     assert hub.fetched == []
 
 
-# --- the embedded model
-
-
-def wheel(folder: Path, pin: EmbeddedPin, member: bytes = b"GGUF") -> EmbeddedPin:
-    """A small wheel in place of the real one, and the pin that fits it."""
-    folder.mkdir()
-    info = f"{pin.distribution.replace('-', '_')}-{pin.version}.dist-info"
-    files = {
-        pin.member: member,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {pin.distribution}\nVersion: {pin.version}\n"
-        "Requires-Dist: llama-cpp-python\n".encode(),
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = ""
-    for name, data in files.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        record += f"{name},sha256={digest},{len(data)}\n"
-    files[f"{info}/RECORD"] = (record + f"{info}/RECORD,,\n").encode()
-    path = folder / f"{pin.distribution.replace('-', '_')}-{pin.version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return replace(
-        pin,
-        wheel_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        member_sha256=hashlib.sha256(member).hexdigest(),
-    )
+# --- embedded models
 
 
 @pytest.fixture
-def pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedPin:
+def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Index]:
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
-    made = wheel(tmp_path / "wheels", embedded_pin())
-    monkeypatch.setattr(acquire, "embedded_pin", lambda: made)
+    with fake_index.serve(Index()) as served:
+        monkeypatch.setenv("PIP_INDEX_URL", f"{served.url}/simple/")
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+        yield served
+
+
+@pytest.fixture
+def tiny_model(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedModel:
+    """A tiny GGUF file in two wheels, in place of the 1.5B."""
+    tiny.write(tmp_path / "tiny.gguf", tiny.arrays())
+    data = (tmp_path / "tiny.gguf").read_bytes()
+    half = len(data) // 2
+    wheels = (index.add("tiny-part1", data[:half]), index.add("tiny-part2", data[half:]))
+    made = EmbeddedModel(
+        id=EMBEDDED_MODELS["1.5b"], alias="1.5b", licence="Apache-2.0", file="tiny.gguf", bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(), wheels=wheels,
+    )  # fmt: skip
+    monkeypatch.setattr(embedded, "models", lambda: (made,))
     return made
 
 
-def test_the_embedded_model_is_fetched_checked_and_converted(
-    store: ModelStore, tmp_path: Path, pin: EmbeddedPin
-) -> None:
+def test_an_embedded_model_is_fetched_checked_and_converted(store: ModelStore, tiny_model: EmbeddedModel) -> None:
     steps = fakes.Steps()
-    python = fakes.engine_python(tmp_path / "python")
-    installed = store.install("embedded", python=python, progress=steps)
-    assert (installed.id, installed.kind, installed.licence) == (pin.id, "embedded", "Apache-2.0")
-    assert sorted(path.name for path in installed.path.iterdir()) == ["config.json", "model.safetensors"]
-    assert "converting the model: reading the GGUF file" in steps.steps
-    assert {name.split("/")[0] for name in left_behind(store)} == {"embedded--smollm2-135m-instruct"}
+    installed = store.install(tiny_model.id, form="int8", progress=steps)
+    assert (installed.id, installed.kind, installed.licence) == (tiny_model.id, "embedded", "Apache-2.0")
+    assert installed.source == "tiny-part1==1.0"
+    assert shape.from_folder(installed.path).quantization == "int8"
+    assert installed.gguf is not None
+    assert installed.gguf.name == "tiny.gguf"
+    assert "converting the model to int8" in steps.steps
+    assert {name.split("/")[0] for name in left_behind(store)} == {f"embedded--{tiny_model.id}"}
+    assert store.verify(tiny_model.id) == []
+
+
+def test_a_reinstallation_does_not_download_again(store: ModelStore, tiny_model: EmbeddedModel, index: Index) -> None:
+    store.install(tiny_model.id, form="int8")
+    index.fetched.clear()
+    again = store.install(tiny_model.id, form="bfloat16", force=True)
+    assert shape.from_folder(again.path).quantization == "none"
+    assert index.fetched == []
+    assert again.gguf is not None
 
 
 @pytest.mark.parametrize(
-    ("change", "mode", "said"),
-    [
-        ({"wheel_sha256": "0" * 64}, "ok", "(?i)hash"),
-        ({"member_sha256": "0" * 64}, "ok", "not the pinned 0000"),
-        ({"member": "elsewhere.gguf"}, "ok", "holds no elsewhere"),
-        ({"version": "9.9"}, "ok", "cannot be had from the package index"),
-        ({}, "fail", "out of memory, said the converter"),
-    ],
+    ("change", "said"),
+    [({"sha256": "0" * 64}, "not the pinned 0000"), ({"bytes": 10**18}, "disk space")],
 )
-def test_invalid_embedded_model_is_refused(  # noqa: PLR0917 - a table of cases
+def test_an_invalid_embedded_model_is_refused(
     store: ModelStore,
-    tmp_path: Path,
-    pin: EmbeddedPin,
+    tiny_model: EmbeddedModel,
     monkeypatch: pytest.MonkeyPatch,
-    change: dict[str, str],
-    mode: str,
+    change: dict[str, Any],
     said: str,
 ) -> None:
-    monkeypatch.setattr(acquire, "embedded_pin", lambda: replace(pin, **change))
+    monkeypatch.setattr(embedded, "models", lambda: (replace(tiny_model, **change),))
     with pytest.raises(ModelSourceError, match=said):
-        store.install("embedded", python=fakes.engine_python(tmp_path / "python", mode=mode))
+        store.install(tiny_model.id)
     assert left_behind(store) == []
     assert store.broken() == ()
 
 
-def test_the_needed_space_covers_all_steps() -> None:
-    pin = embedded_pin()
-    assert embedded.needed_bytes(pin) > pin.wheel_bytes + pin.member_bytes + pin.converted_bytes
+# --- other number formats
+
+
+@pytest.fixture
+def float_folder(tmp_path: Path, tiny_model: EmbeddedModel) -> Path:
+    """A small model in bfloat16 as a folder of the user's own."""
+    convert.convert(tmp_path / "tiny.gguf", tmp_path / "float", "bfloat16", lambda _done, _total: None)
+    return tmp_path / "float"
+
+
+def test_forms_are_made_once_of_what_is_installed(store: ModelStore, float_folder: Path) -> None:
+    model = store.install(str(float_folder))
+    stored = forms.measured(model)
+    assert stored.forms == ("int8", "int4")
+    before = sorted(path.name for path in float_folder.iterdir())
+    for name in ("int8", "int4"):
+        form = forms.Form(store.root, model, stored, name, "bfloat16")
+        assert not form.there
+        form.make(SILENT)
+        assert form.there
+        assert shape.from_folder(form.path).quantization == name
+        made = (form.path / "model.safetensors").stat().st_mtime_ns
+        form.make(SILENT)
+        assert (form.path / "model.safetensors").stat().st_mtime_ns == made
+    assert sorted(path.name for path in float_folder.iterdir()) == before
+    assert forms.Form(store.root, model, stored, "none", "bfloat16").path == float_folder
+    assert store.remove(str(float_folder)) > 0
+    assert left_behind(store) == []
+
+
+def test_a_form_of_a_gguf_file_is_made_of_the_file(store: ModelStore, tiny_model: EmbeddedModel) -> None:
+    model = store.install(tiny_model.id, form="int8")
+    stored = forms.measured(model)
+    assert stored.forms == ("none", "int4")
+    form = forms.Form(store.root, model, stored, "none", "float32")
+    form.make(SILENT)
+    weights = shape.from_folder(form.path).weights
+    assert weights is not None
+    assert weights.packed_bytes == 0
+
+
+def test_a_damaged_form_is_made_again(store: ModelStore, float_folder: Path) -> None:
+    model = store.install(str(float_folder))
+    form = forms.Form(store.root, model, forms.measured(model), "int8", "bfloat16")
+    form.make(SILENT)
+    (form.path / "model.safetensors").write_bytes(b"short")
+    assert not form.there
+    form.make(SILENT)
+    assert form.there
+
+
+def test_another_revision_has_other_forms(store: ModelStore, float_folder: Path) -> None:
+    model = store.install(str(float_folder))
+    form = forms.Form(store.root, model, forms.measured(model), "int8", "bfloat16")
+    form.make(SILENT)
+    assert not replace(form, model=replace(model, digest="another")).there
 
 
 # --- processes
 
 _DRIVER = """
-import pathlib, sys
-from reviewer.engine.install import pins
-from reviewer.engine.models import acquire
-from dataclasses import replace
-made = replace(pins.embedded_pin(), wheel_sha256=sys.argv[3], member_sha256=sys.argv[4])
-acquire.embedded_pin = lambda: made
+import json, pathlib, sys
+from reviewer.engine.models import embedded
+from reviewer.engine.models.wheels import Wheel
+facts = json.loads(sys.argv[2])
+made = embedded.EmbeddedModel(**facts | {"wheels": tuple(Wheel(**wheel) for wheel in facts["wheels"])})
+embedded.models = lambda: (made,)
 from reviewer.engine.models.store import ModelStore
-print(ModelStore(pathlib.Path(sys.argv[1])).install("embedded", python=pathlib.Path(sys.argv[2])).digest)
+sys.executable = sys.argv[3]
+print(ModelStore(pathlib.Path(sys.argv[1])).install(made.id, form="int8").digest)
 """
 
 
-def drive(store: ModelStore, python: Path, pin: EmbeddedPin) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-c", textwrap.dedent(_DRIVER), str(store.root), str(python)]
-    return subprocess.Popen(
-        [*argv, pin.wheel_sha256, pin.member_sha256], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def drive(store: ModelStore, model: EmbeddedModel, python: str = sys.executable) -> subprocess.Popen[str]:
+    """Install in another process, in which ``python`` converts."""
+    argv = [sys.executable, "-c", _DRIVER, str(store.root), json.dumps(asdict(model)), python]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a process cannot be sent Ctrl-C alone")
-def test_ctrl_c_ends_the_conversion_and_leaves_nothing(store: ModelStore, tmp_path: Path, pin: EmbeddedPin) -> None:
-    driver = drive(store, fakes.engine_python(tmp_path / "slow" / "python", mode="slow"), pin)
-    note = tmp_path / "slow" / "converting"
+def test_ctrl_c_ends_the_conversion_and_keeps_only_the_download(
+    store: ModelStore, tmp_path: Path, tiny_model: EmbeddedModel
+) -> None:
+    note = tmp_path / "converting"
+    slow = fakes.program(
+        tmp_path / "slow", f"import os, time\nopen({str(note)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+    )
+    driver = drive(store, tiny_model, str(slow))
     deadline = time.monotonic() + 60
     while not note.exists() or not note.read_text(encoding="utf-8"):
         assert time.monotonic() < deadline
@@ -480,17 +527,18 @@ def test_ctrl_c_ends_the_conversion_and_leaves_nothing(store: ModelStore, tmp_pa
     driver.send_signal(signal.SIGINT)
     _, errors = driver.communicate(timeout=30)
     assert "KeyboardInterrupt" in errors
-    assert left_behind(store) == []
+    assert left_behind(store) == [f".partial/embedded--{tiny_model.id}/source/tiny.gguf"]
+    assert store.list() == []
     assert not fakes.runs(int(note.read_text(encoding="utf-8")))
 
 
-def test_two_installs_at_once_share_one_result(store: ModelStore, tmp_path: Path, pin: EmbeddedPin) -> None:
-    python = fakes.engine_python(tmp_path / "python")
-    drivers = [drive(store, python, pin) for _ in range(2)]
+def test_two_installs_at_once_share_one_result(store: ModelStore, tiny_model: EmbeddedModel, index: Index) -> None:
+    drivers = [drive(store, tiny_model) for _ in range(2)]
     results = [driver.communicate(timeout=60) for driver in drivers]
     assert [driver.returncode for driver in drivers] == [0, 0], results
     assert results[0][0] == results[1][0]
     assert len(store.list()) == 1
+    assert len(index.fetched) == 2
 
 
 # --- removal

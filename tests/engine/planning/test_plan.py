@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reviewer.engine import engines
 from reviewer.engine.config import ModelConfig
-from reviewer.engine.engines import OwnEngine
 from reviewer.engine.install import pins
 from reviewer.engine.models import catalog
 from reviewer.engine.models.safetensors import Weights
@@ -127,7 +128,7 @@ TABLE = [
     pytest.param(mac(16), "qwen2.5-coder-7b", "int4", "bfloat16", "metal", id="Mac 16 GB"),
     pytest.param(mac(32), "qwen2.5-coder-14b", "int4", "bfloat16", "metal", id="Mac 32 GB"),
     pytest.param(mac(128), "gpt-oss-120b", "mxfp4", "bfloat16", "metal", id="Mac 128 GB"),
-    pytest.param(pc(6), catalog.EMBEDDED, "none", "float32", "cpu", id="laptop 8 GB"),
+    pytest.param(pc(6), catalog.SMALLEST, "none", "float32", "cpu", id="laptop 8 GB"),
     pytest.param(pc(13), "qwen2.5-coder-1.5b", "none", "float32", "cpu", id="laptop 16 GB"),
     pytest.param(pc(24), "qwen2.5-coder-7b", "none", "bfloat16", "cpu", id="float32 too large, emulated bfloat16"),
     pytest.param(pc(24, flags="avx512_bf16"), "qwen2.5-coder-7b", "none", "bfloat16", "cpu", id="server of 30 GB"),
@@ -166,7 +167,7 @@ def test_every_model_fits_its_recommended_memory(model: CatalogModel) -> None:
 
 def test_limit_of_a_container_is_named() -> None:
     machine = replace(pc(30, flags="avx512_bf16"), total_bytes=6 * GB, available_bytes=5 * GB, memory_limit="/docker/x")
-    chosen = plan(machine, catalog.EMBEDDED)
+    chosen = plan(machine, catalog.SMALLEST)
     assert chosen.limit_bytes < 5 * GB
     assert "cgroup /docker/x" in chosen.limit_reason
     with pytest.raises(PlanRefusedError, match="cgroup /docker/x"):
@@ -174,49 +175,50 @@ def test_limit_of_a_container_is_named() -> None:
 
 
 def test_cpu_can_be_chosen_despite_a_gpu() -> None:
-    chosen = plan(pc(30, gpus=(gpu(24),)), catalog.EMBEDDED, device="cpu")
+    chosen = plan(pc(30, gpus=(gpu(24),)), catalog.SMALLEST, device="cpu")
     assert (chosen.device, chosen.gpu_memory_utilization) == ("cpu", None)
     with pytest.raises(ConfigError, match="nvidia-smi"):
-        plan(pc(30), catalog.EMBEDDED, device="cuda")
+        plan(pc(30), catalog.SMALLEST, device="cuda")
 
 
 def test_order_of_reductions() -> None:
     machine, small = pc(22, flags="avx512_bf16"), "qwen2.5-coder-1.5b"
-    wide = plan(machine, small, max_model_len=32768)
+    form = {"max_model_len": 32768, "quantization": "none"}
+    wide = plan(machine, small, **form)
     assert wide.steps == ()
-    tried = [plan(machine, small, max_model_len=32768, max_memory_gb=wide.total_bytes / GB - i / 10) for i in range(10)]
+    tried = [plan(machine, small, **form, max_memory_gb=wide.total_bytes / GB - i / 10) for i in range(10)]
     lengths = [one.max_model_len for one in tried]
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[-1] < lengths[0]
     assert any("context 32768 → 16384" in step for step in tried[-1].steps)
-    least = refused(machine, small, max_memory_gb=3).needed_bytes
-    tightest = plan(machine, small, max_memory_gb=least / GB + 0.001)
+    least = refused(machine, small, quantization="none", max_memory_gb=3).needed_bytes
+    tightest = plan(machine, small, quantization="none", max_memory_gb=least / GB + 0.001)
     assert (tightest.max_model_len, tightest.max_num_seqs) == (1024, 1)
     assert any("concurrent requests" in step for step in tightest.steps)
 
 
 def test_requests_are_reduced_before_the_context() -> None:
     machine = pc(22, flags="avx512_bf16")
-    wide = plan(machine, catalog.EMBEDDED)
-    tight = plan(machine, catalog.EMBEDDED, max_memory_gb=wide.total_bytes / GB - 0.3)
+    wide = plan(machine, catalog.SMALLEST)
+    tight = plan(machine, catalog.SMALLEST, max_memory_gb=wide.total_bytes / GB - 0.3)
     assert (wide.max_num_seqs, tight.max_model_len) == (32, 8192)
     assert 4 <= tight.max_num_seqs < 32
     assert "concurrent requests: the KV cache has no room for more" in tight.steps[-1]
 
 
 def test_context_is_limited_to_the_models() -> None:
-    chosen = plan(pc(20), catalog.EMBEDDED, max_model_len=20000)
+    chosen = plan(pc(20), catalog.SMALLEST, max_model_len=20000)
     assert chosen.max_model_len == 8192
     assert "context 20000 → 8192" in chosen.steps[0]
 
 
 def test_installed_folder_has_one_form() -> None:
-    measured = replace(known(catalog.EMBEDDED).shape, weights=Weights(134_515_008, 0))
-    chosen = make_plan(pc(12, flags="avx512_bf16"), measured, ModelConfig(embedded=True))
-    assert chosen.model == catalog.EMBEDDED
+    measured = replace(known(catalog.SMALLEST).shape, weights=Weights(134_515_008, 0))
+    chosen = make_plan(pc(12, flags="avx512_bf16"), measured, ModelConfig(embedded="135m"))
+    assert chosen.model == catalog.SMALLEST
     matrix = 49152 * 576  # of the embedding, tied: packed once for the input and once for the output
     assert chosen.budget[0].bytes == pytest.approx(2 * (134_515_008 + 2 * matrix + (134_515_008 - matrix) / 30))
-    slow = make_plan(pc(12), measured, ModelConfig(embedded=True))
+    slow = make_plan(pc(12), measured, ModelConfig(embedded="135m"))
     assert slow.dtype == "float32"
     assert slow.budget[0].bytes == pytest.approx(2 * chosen.budget[0].bytes)
     installed = replace(known(catalog.DEFAULT).shape, quantization="mxfp4", weights=Weights(10**9, 11 * GB))
@@ -265,9 +267,9 @@ LAUNCHER_TABLE = [
 
 @pytest.mark.parametrize(("machine", "version", "less"), LAUNCHER_TABLE)
 def test_the_plan_knows_whether_the_launcher_is_used(machine: Hardware, version: str, *, less: bool) -> None:
-    config = ModelConfig(embedded=True)
-    plain = make_plan(machine, known(catalog.EMBEDDED), config)
-    chosen = make_plan(machine, known(catalog.EMBEDDED), config, vllm_version=version)
+    config = ModelConfig(embedded="135m")
+    plain = make_plan(machine, known(catalog.SMALLEST), config)
+    chosen = make_plan(machine, known(catalog.SMALLEST), config, vllm_version=version)
     saved = {old.name: old.bytes - new.bytes for old, new in zip(plain.budget, chosen.budget, strict=True)}
     assert (saved["process overhead"] > 500 * 10**6) == less
     assert saved["weights"] == saved["KV cache"] == saved["activations"] == 0
@@ -276,8 +278,8 @@ def test_the_plan_knows_whether_the_launcher_is_used(machine: Hardware, version:
 
 
 def test_limit_that_only_the_launcher_meets() -> None:
-    machine, model = pc(12, flags="avx512_bf16"), known(catalog.EMBEDDED)
-    config = ModelConfig(embedded=True, max_memory_gb=2)
+    machine, model = pc(12, flags="avx512_bf16"), known(catalog.SMALLEST)
+    config = ModelConfig(embedded="135m", max_memory_gb=2)
     with pytest.raises(PlanRefusedError) as caught:
         make_plan(machine, model, config)
     with pytest.raises(PlanRefusedError) as tighter:
@@ -294,7 +296,7 @@ def test_alternatives_are_for_the_program_that_will_run() -> None:
     with pytest.raises(PlanRefusedError) as forked:
         make_plan(machine, known("qwen2.5-coder-7b"), config, vllm_version="0.32.0")
     assert plain.value.alternatives == ()
-    assert catalog.EMBEDDED in forked.value.alternatives
+    assert catalog.SMALLEST in forked.value.alternatives
 
 
 def test_numa_node_of_a_forked_scheduler() -> None:
@@ -331,7 +333,7 @@ def test_error_has_numbers_and_alternatives() -> None:
 
 def test_error_without_alternatives() -> None:
     with pytest.raises(PlanRefusedError) as caught:
-        plan(pc(2), catalog.EMBEDDED)
+        plan(pc(2), catalog.SMALLEST)
     assert caught.value.alternatives == ()
     assert "engine.url" in (caught.value.hint or "")
 
@@ -379,7 +381,7 @@ def flags(args: list[str]) -> dict[str, str]:
 
 
 def test_server_args_on_cpu() -> None:
-    chosen = plan(pc(12, flags="avx512_bf16"), catalog.EMBEDDED)
+    chosen = plan(pc(12, flags="avx512_bf16"), catalog.SMALLEST)
     args = chosen.server_args("/models/it", "it")
     given_flags = flags(args)
     assert given_flags["--model"] == "/models/it"
@@ -409,7 +411,7 @@ def test_gpus_with_the_most_free_memory_are_selected() -> None:
 
 
 def test_server_env_on_cpu(tmp_path: Path) -> None:
-    chosen = plan(pc(12, cores=2), catalog.EMBEDDED)
+    chosen = plan(pc(12, cores=2), catalog.SMALLEST)
     prefix, system = tmp_path / "env", tmp_path / "usr/lib"
     (prefix / "lib").mkdir(parents=True)
     system.mkdir(parents=True)
@@ -434,7 +436,7 @@ def test_server_env_on_cpu(tmp_path: Path) -> None:
 
 
 def test_threads_under_a_quota_of_processor_time() -> None:
-    chosen = plan(replace(pc(12), cpu_cores=6, visible_cores=64), catalog.EMBEDDED)
+    chosen = plan(replace(pc(12), cpu_cores=6, visible_cores=64), catalog.SMALLEST)
     assert dict(chosen.environment) == {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "6"}
 
 
@@ -515,15 +517,15 @@ def test_needed_memory_of_an_error_suffices(name: str, ceiling: float, cpu: str)
     ("config", "note"),
     [
         ({}, ""),
-        ({"quantization": "int4"}, "int4 was requested"),
+        ({"quantization": "fp8"}, "fp8 was requested"),
         ({"max_memory_gb": 2.2}, "does not fit"),
         ({"max_memory_gb": 12}, ""),
     ],
 )
 def test_a_plan_below_the_request_is_a_note_of_the_engine(config: dict[str, Any], note: str) -> None:
     made = plan(pc(20), "smollm2-135m-instruct", **config)
-    other = cast("Any", None)  # the model and the server play no part
-    engine = OwnEngine(ModelConfig(embedded=True, **config), other, other, other, other, made)
-    assert len(engine.notes) == bool(note)
-    assert note in "".join(engine.notes)
-    assert OwnEngine(engine.config, other, other, other, other, None).notes == ()  # it was running already
+    serving = engines._serving(made, ModelConfig(embedded="135m", **config))
+    assert len(serving.notes) == bool(note)
+    assert note in "".join(serving.notes)
+    stored = json.loads(json.dumps(dataclasses.asdict(serving)))
+    assert engines._served(stored) == serving, "a later command reads them beside the running engine"

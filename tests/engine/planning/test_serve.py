@@ -108,9 +108,9 @@ SPLITS = [
     (catalog.DEFAULT, 8, 3, True),
     (catalog.DEFAULT, 16, 1, True),
     (catalog.DEFAULT, 3, 1, False),
-    (catalog.EMBEDDED, 2, 1, False),
-    (catalog.EMBEDDED, 3, 1, True),
-    (catalog.EMBEDDED, 1, 31, False),
+    (catalog.SMALLEST, 2, 1, False),
+    (catalog.SMALLEST, 3, 1, True),
+    (catalog.SMALLEST, 1, 31, False),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Which rows of a unit's source a report shows, and small diffs for suggestions."""
+"""The lines of a unit that a report shows, and small diffs for suggestions."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from reviewer.finding import Suggestion
     from reviewer.report.view import UnitView
 
-_AROUND = 3  # lines shown on each side of what matters, as in a unified diff
-_WHOLE = 24  # a unit of no more lines is shown whole
-_HEAD = 12  # changed lines shown of a unit in which nothing was found
+_AROUND = 3  # lines of context, as in a unified diff
+_WHOLE = 24  # units of up to this many lines are shown whole
+_HEAD = 12  # changed lines shown of a unit without findings
 
-Elided = int  # how many lines were left out here
+Elided = int  # number of lines left out here
 Row = SourceLine | Elided
 
 
 def rows(unit: UnitView) -> tuple[Row, ...]:
-    """The unit's lines in order; a number stands for that many lines left out.
+    """Return the unit's lines in order; a number stands for that many lines left out.
 
-    A short unit is shown whole. Of a long one, what stands around its findings; where there is none, its beginning.
+    A short unit is shown whole. A long one is cut to the lines around its findings, or to its beginning.
     """
     lines = unit.lines
     if len(lines) <= _WHOLE:
@@ -37,7 +37,7 @@ def rows(unit: UnitView) -> tuple[Row, ...]:
 
 
 def suggestion_rows(suggestion: Suggestion) -> tuple[Row, ...]:
-    """A suggestion as a small diff, numbered as the file before and after it."""
+    """Return a suggestion as a small diff, numbered as in the file before and after it."""
     before, after = _split(suggestion.original), _split(suggestion.replacement)
     found: list[SourceLine] = []
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
