@@ -15,6 +15,7 @@ from reviewer import cli
 from reviewer.config import OPTIONS, default
 from reviewer.config.options import Trust
 from reviewer.errors import ExitCode
+from reviewer.evaluation.cases import load
 from reviewer.evidence.analyzers import DEFAULTS, KNOWN
 from reviewer.finding import Category, Mark, Severity
 from reviewer.report import FORMATS
@@ -38,7 +39,7 @@ def _text(name: str) -> str:
 
 def _table(name: str, heading: str) -> list[list[str]]:
     """The cells of the first table below a heading, without its header."""
-    _, found, below = _text(name).partition(f"\n{heading}\n")
+    _, found, below = f"\n{_text(name)}".partition(f"\n{heading}\n")
     assert found, f"{name} has no heading {heading!r}"
     rows = re.search(r"^\|.*\|\n\|[ |:-]+\|\n((?:\|.*\|\n?)+)", below, re.MULTILINE)
     assert rows, f"{name} has no table below {heading!r}"
@@ -114,6 +115,16 @@ def test_the_built_in_rules() -> None:
     assert set(_names(listed[2])) == {path.parent.name for path in rules}
 
 
+def test_the_shipped_cases() -> None:
+    sentence = r"has (\d+) changes in (\d+) languages, .*?: (\d+) with a defect and (\d+) clean"
+    counted = re.search(sentence, _text("docs/evaluation.md"), re.DOTALL)
+    assert counted
+    cases = load(PROJECT / "bench" / "cases")
+    clean = sum(case.clean for case in cases)
+    languages = {case.language for case in cases}
+    assert list(map(int, counted.groups())) == [len(cases), len(languages), len(cases) - clean, clean]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_links_resolve(name: str) -> None:
     text = _CODE.sub("", _text(name))
@@ -143,7 +154,7 @@ def _command_lines(text: str) -> list[str]:
     found = [
         part.strip()
         for line in lines
-        for part in re.split(r" && | \| | -F <\(", line)
+        for part in re.split(r" && | \| | · | -F <\(", line)
         if re.match(r"(?:[A-Z_]+=\S+ )*reviewer [a-z-]", part.strip())
     ]
     return [*found, *inline]
@@ -169,7 +180,7 @@ def _words(line: str) -> list[str] | None:
 
 def _parse(command: click.Command, words: list[str], line: str) -> None:
     if isinstance(command, click.Group):
-        if not words or words[0] == "--help":
+        if not words or words[0] in ("--help", "--version"):
             return
         name, *rest = words
         for one in name.split("|"):
