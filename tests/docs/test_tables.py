@@ -115,6 +115,27 @@ def test_the_built_in_rules() -> None:
     assert set(_names(listed[2])) == {path.parent.name for path in rules}
 
 
+def test_the_map_of_the_code() -> None:
+    block = re.search(r"^ {4}reviewer/\n((?: {4}.*\n)+)", _text("docs/start-to-finish.md"), re.MULTILINE)
+    assert block
+    root, engine = PROJECT / "reviewer", PROJECT / "reviewer" / "engine"
+    names = [name for line in block[1].splitlines() for name in re.findall(r"^ +((?:\w+(?:/|\.py) ?)+)", line)]
+    mapped = {name for part in names for name in part.split()}
+    folders = {f"{path.parent.name}/" for parent in (root, engine) for path in parent.glob("*/__init__.py")}
+    assert folders <= mapped
+    for name in mapped:
+        assert any((parent / name).exists() for parent in (PROJECT, root, engine)), name
+
+
+@pytest.mark.parametrize("name", ["start-to-finish.md", "benchmarks.md", "evaluation.md"])
+def test_the_named_modules_exist(name: str) -> None:
+    modules = {path.name for folder in ("reviewer", "bench") for path in (PROJECT / folder).rglob("*.py")}
+    prose = re.sub(r"```toml.*?```", "", _text(f"docs/{name}"), flags=re.DOTALL)
+    named = set(re.findall(r"\b\w+\.py\b", prose))
+    assert named
+    assert named <= modules
+
+
 def test_the_shipped_cases() -> None:
     sentence = r"has (\d+) changes in (\d+) languages, .*?: (\d+) with a defect and (\d+) clean"
     counted = re.search(sentence, _text("docs/evaluation.md"), re.DOTALL)
