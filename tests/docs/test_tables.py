@@ -146,6 +146,13 @@ def test_the_shipped_cases() -> None:
     assert list(map(int, counted.groups())) == [len(cases), len(languages), len(cases) - clean, clean]
 
 
+def test_decisions_are_numbered_once() -> None:
+    decisions = sorted((PROJECT / "docs" / "decisions").glob("*.md"))
+    assert [int(path.name[:4]) for path in decisions] == list(range(1, len(decisions) + 1))
+    for number, path in enumerate(decisions, 1):
+        assert path.read_text(encoding="utf-8").startswith(f"# {number}. "), path.name
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_links_resolve(name: str) -> None:
     text = _CODE.sub("", _text(name))
