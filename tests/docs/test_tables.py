@@ -7,18 +7,24 @@ import shlex
 import tomllib
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
 
 from reviewer import cli
-from reviewer.config import OPTIONS, default
+from reviewer.config import OPTIONS, Settings, default
 from reviewer.config.options import Trust
 from reviewer.errors import ExitCode
 from reviewer.evaluation.cases import load
 from reviewer.evidence.analyzers import DEFAULTS, KNOWN
 from reviewer.finding import Category, Mark, Severity
+from reviewer.git import Repository
+from reviewer.protocols.mcp import make_server
 from reviewer.report import FORMATS
+
+if TYPE_CHECKING:
+    from tests.repo import Repo
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -93,6 +99,13 @@ def test_the_severities_and_categories() -> None:
     categories = _table("docs/findings.md", "## Category")
     assert [_names(row[0])[0] for row in severities] == list(Severity)
     assert [_names(row[0])[0] for row in categories] == list(Category)
+
+
+@pytest.mark.anyio
+async def test_the_tools_for_agents(repo: Repo) -> None:
+    server = make_server(Repository.discover(repo.root), Settings())
+    rows = _table("docs/agents.md", "# Coding agents")
+    assert {_names(row[0])[0] for row in rows} == {tool.name for tool in await server.list_tools()}
 
 
 def test_the_formats() -> None:
