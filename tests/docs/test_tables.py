@@ -234,7 +234,7 @@ def _parse(command: click.Command, words: list[str], line: str) -> None:
         command.make_context(command.name, list(words), resilient_parsing=True)
     except click.UsageError as error:
         pytest.fail(f"{line}: {error.format_message()}")
-    unknown = [word for word in words if word.startswith("--") and not _knows(command, word)]
+    unknown = [word for word in words if word.startswith("--") and word != "--" and not _knows(command, word)]
     assert not unknown, f"{line}: {unknown}"
 
 
