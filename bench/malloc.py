@@ -65,8 +65,8 @@ def start(stack: ExitStack, python: Path, model: Path, folder: Path, more: dict[
     program = launch.server_command(engine.python, engine.vllm_version, plan.device)
     server = Server(
         ServerSpec(
-            argv=(*program, *plan.server_args(model, "bench")),
-            env=plan.server_env(engine.prefix) | more,
+            argv=(*program, *launch.server_args(plan, model, "bench")),
+            env=launch.server_env(plan, engine.prefix) | more,
             model="bench",
             served_name="bench",
             key=str(more),

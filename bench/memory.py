@@ -40,7 +40,7 @@ from reviewer.engine.config import ModelConfig
 from reviewer.engine.install import environment
 from reviewer.engine.planning import hardware, launch
 from reviewer.engine.planning.budget import GRAMMAR_BYTES_PER_TOKEN, GRAMMAR_CACHE_MIB
-from reviewer.engine.planning.plan import MemoryPlan, PlanRefusedError, make_plan
+from reviewer.engine.planning.plan import PlanRefusedError, make_plan
 from reviewer.engine.profile import ReplyBounds
 from reviewer.engine.server import registry
 from reviewer.engine.server.job import Watch
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from reviewer.engine.install.environment import EngineEnvironment
     from reviewer.engine.models.shape import ModelShape
     from reviewer.engine.planning.hardware import Hardware
+    from reviewer.engine.planning.memory_plan import MemoryPlan
 
 GB = 10**9
 LOAD_SECONDS = 900
@@ -147,9 +148,9 @@ def run(case: Case, engine: EngineEnvironment, tokenizer: Path, cores: int | Non
     plan, config = planned(case, found, replace(here, cpu_cores=cores or here.cpu_cores), version)
     folder = Path(tempfile.mkdtemp(prefix="rb-"))
     model = tokenizer if case.files else write(case.model, folder / "model", tokenizer)
-    argv = [*launch.server_command(engine.python, version, plan.device), *plan.server_args(model, "bench")]
+    argv = [*launch.server_command(engine.python, version, plan.device), *launch.server_args(plan, model, "bench")]
     argv += [] if case.files else ["--load-format", "dummy"]
-    env = plan.server_env(engine.prefix) | dict(case.env)
+    env = launch.server_env(plan, engine.prefix) | dict(case.env)
     if case.preload:
         env["LD_PRELOAD"] = f"{env['LD_PRELOAD']}:{case.preload}"
     limit = int(config.max_memory_gb * GB) if config.max_memory_gb else None

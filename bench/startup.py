@@ -199,8 +199,8 @@ def command(start: Start, python: Path, model: Path) -> tuple[list[str], dict[st
             **env,
             **dict(start.env),
         }
-    env |= plan.server_env(python.parent.parent)
-    return [*program, *plan.server_args(model, "bench"), *start.flags], {**env, **dict(start.env)}
+    env |= launch.server_env(plan, python.parent.parent)
+    return [*program, *launch.server_args(plan, model, "bench"), *start.flags], {**env, **dict(start.env)}
 
 
 def weigh(process: psutil.Process) -> Any:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from reviewer.engine.planning.figures import Figures
     from reviewer.engine.planning.hardware import Hardware
-    from reviewer.engine.planning.plan import MemoryPlan, PlanRefusedError
+    from reviewer.engine.planning.memory_plan import MemoryPlan
+    from reviewer.engine.planning.plan import PlanRefusedError
 
 _ASCII: dict[str, str | int | None] = {**dict.fromkeys("█▉▊▋▌", "#"), "▍": "", "▎": "", "▏": "", "→": "->", "…": "..."}
 
@@ -59,8 +60,8 @@ def plan(*, as_json: bool, **flags: Any) -> None:
             output.say(json.dumps(_refused(figures, refusal), indent=2))
         raise
     program = launch.server_command(python, version, made.device)
-    args = made.server_args(figures.loaded_from(made), figures.name)
-    env = made.server_env(prefix)
+    args = launch.server_args(made, figures.loaded_from(made), figures.name)
+    env = launch.server_env(made, prefix)
     if as_json:
         argv = [*program, *args]
         facts = {"fits": True, **made.as_dict(), "figures": figures.origin, "argv": argv, "engine_environment": env}
@@ -128,7 +129,7 @@ def command(
         folder=figures.folder is not None,
         revision=figures.revision(made),
         name=figures.name,
-        env=made.server_env(prefix) if here else _portable(made),
+        env=launch.server_env(made, prefix) if here else _portable(made),
         program=module if made.device == "cpu" else ("vllm", "serve"),
         # Each stage is planned as one large GPU, so the steps of such a plan name GPUs that do not exist.
         remarks=(f"figures: {figures.origin}", *remarks, *(made.steps if pipeline_parallel_size == 1 else ())),
@@ -166,7 +167,9 @@ def _portable(made: MemoryPlan) -> dict[str, str]:
     """The variables that also hold on other machines: no local paths, no choice of GPUs."""
     from pathlib import Path
 
-    env = made.server_env(Path("elsewhere"))
+    from reviewer.engine.planning import launch
+
+    env = launch.server_env(made, Path("elsewhere"))
     return {name: value for name, value in env.items() if name not in ("LD_PRELOAD", "CUDA_VISIBLE_DEVICES")}
 
 
@@ -191,7 +194,7 @@ def _plan_lines(
 ) -> list[str]:
     import shlex
 
-    from reviewer.engine.planning import serve
+    from reviewer.engine.planning import plan_text, serve
     from reviewer.terminal.output import byte_size
 
     program, args, env = run
@@ -200,7 +203,7 @@ def _plan_lines(
     rows = [f"{name}={shlex.quote(value)}" for name, value in sorted(env.items())]
     rows += [shlex.join(program), *serve.pairs(args)]
     return [
-        *made.describe().splitlines(),
+        *plan_text.describe(made).splitlines(),
         "",
         f"machine: {machine.cpu_name or machine.machine}, {cores}, {byte_size(machine.total_bytes)}{gpus}",
         f"figures: {figures.origin}",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reviewer.engine.models.forms import Form
     from reviewer.engine.models.store import InstalledModel
     from reviewer.engine.planning.hardware import Hardware
-    from reviewer.engine.planning.plan import MemoryPlan
+    from reviewer.engine.planning.memory_plan import MemoryPlan
     from reviewer.engine.server.server import Server
     from reviewer.terminal.progress import Progress
 
@@ -191,9 +191,9 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
             ready_timeout=config.start_timeout * (_INT4_PATIENCE if plan.quantization == "int4" else 1),
             argv=(
                 *launch.server_command(engine.python, engine.vllm_version, plan.device),
-                *plan.server_args(form.path, model.id),
+                *launch.server_args(plan, form.path, model.id),
             ),
-            env=plan.server_env(engine.prefix) | launch.warm_up_env(_bounds(catalog.family(model.id))),
+            env=launch.server_env(plan, engine.prefix) | launch.warm_up_env(_bounds(catalog.family(model.id))),
             memory_limit_bytes=plan.limit_bytes,
             planned_bytes=plan.total_bytes,
             facts=dataclasses.asdict(serving),

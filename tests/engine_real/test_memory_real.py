@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reviewer.engine.install.environment import EngineEnvironment
-    from reviewer.engine.planning.plan import MemoryPlan
+    from reviewer.engine.planning.memory_plan import MemoryPlan
 
 pytestmark = [
     pytest.mark.real_engine,
@@ -48,8 +48,11 @@ def folder() -> Iterator[Path]:
 def spec(engine: EngineEnvironment, model: Path, plan: MemoryPlan) -> ServerSpec:
     assert launch.forks(engine.vllm_version, plan.device, "Linux"), "the engine is no vLLM that the launcher knows"
     return ServerSpec(
-        argv=(*launch.server_command(engine.python, engine.vllm_version, plan.device), *plan.server_args(model, "m")),
-        env=plan.server_env(engine.prefix), model="smollm2-135m-instruct", served_name="m", key="planned",
+        argv=(
+            *launch.server_command(engine.python, engine.vllm_version, plan.device),
+            *launch.server_args(plan, model, "m"),
+        ),
+        env=launch.server_env(plan, engine.prefix), model="smollm2-135m-instruct", served_name="m", key="planned",
         planned_bytes=plan.total_bytes, memory_limit_bytes=plan.limit_bytes,
         watch=Watch(idle_timeout=None, low_memory_bytes=0),
     )  # fmt: skip

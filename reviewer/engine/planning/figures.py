@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reviewer.engine.models.shape import ModelShape
     from reviewer.engine.models.store import InstalledModel
     from reviewer.engine.planning.hardware import Hardware
-    from reviewer.engine.planning.plan import MemoryPlan
+    from reviewer.engine.planning.memory_plan import MemoryPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reviewer.engine.planning.hardware import Gpu
-    from reviewer.engine.planning.plan import MemoryPlan
+    from reviewer.engine.planning.memory_plan import MemoryPlan
     from reviewer.engine.profile import ReplyBounds
 
 # White space between JSON tokens is allowed by default, and costs tokens.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from reviewer.engine.planning.hardware import Hardware
     from reviewer.engine.planning.limits import Limit
-    from reviewer.engine.planning.plan import MemoryPlan
+    from reviewer.engine.planning.memory_plan import MemoryPlan
     from reviewer.engine.planning.preferences import Preferences
 
 _BAR_WIDTH = 40

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reviewer.engine.config import ModelConfig
     from reviewer.engine.models.shape import ModelShape
     from reviewer.engine.planning.hardware import Hardware
-    from reviewer.engine.planning.plan import MemoryPlan
+    from reviewer.engine.planning.memory_plan import MemoryPlan
 
 PORT = 8000
 ROUTER_PORT = 30000
@@ -198,7 +198,7 @@ def lines(target: Target, spread: Spread) -> list[str]:
 
 def command(target: Target, spread: Spread) -> list[str]:
     """The server's command line, one flag per line."""
-    args = target.plan.server_args(target.model, target.name)
+    args = launch.server_args(target.plan, target.model, target.name)
     program = list(target.program)
     if program[-1] == "serve":
         program.append(target.model)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from reviewer.engine.server import state
+from reviewer.engine.server import private_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ class Life:
 
 def read(path: Path) -> Life | None:
     """Read a file; None where there is none, or none that is valid and private."""
-    data = state.read_json(path)
+    data = private_json.read_json(path)
     names = {field.name for field in dataclasses.fields(Life)}
     if not isinstance(data, dict) or set(data) != names or not isinstance(data["shared"], list):
         return None
@@ -105,7 +105,7 @@ def read(path: Path) -> Life | None:
 
 def write(path: Path, life: Life) -> None:
     """Write it atomically."""
-    state.write_json(path, dataclasses.asdict(life))
+    private_json.write_json(path, dataclasses.asdict(life))
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,6 @@ user could have written. Records hold the API key of an engine that listens on T
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reviewer import files
 from reviewer.engine.client.endpoint import Endpoint
+from reviewer.engine.server import private_json
 from reviewer.errors import EngineStartError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class ServerState:
 
 def read(path: Path) -> Record | None:
     """Read a record; None where there is none, or none that is valid and private."""
-    data = read_json(path)
+    data = private_json.read_json(path)
     names = {field.name for field in dataclasses.fields(Record)}
     if not isinstance(data, dict) or set(data) != names:
         return None
@@ -129,27 +129,7 @@ def read_all(folder: Path) -> list[Record]:
 
 def write(path: Path, record: Record) -> None:
     """Write a record atomically, readable by its owner only."""
-    write_json(path, dataclasses.asdict(record))
-
-
-def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write an object atomically, readable by its owner only."""
-    files.write(path, json.dumps(data))
-
-
-def read_json(path: Path) -> object:
-    """The content of a private file; None where it cannot be read, or another user could have written it."""
-    try:
-        return json.loads(files.read_private(path))
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
-def read_number(path: Path, name: str) -> float | None:
-    """One positive number from a file written by ``write_json``; None where there is none."""
-    data = read_json(path)
-    value = data.get(name) if isinstance(data, dict) else None
-    return float(value) if isinstance(value, (int, float)) and value > 0 else None
+    private_json.write_json(path, dataclasses.asdict(record))
 
 
 def private_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewer import processes
-from reviewer.engine.server import failures, probe, registry, state
+from reviewer.engine.server import failures, private_json, probe, registry, state
 from reviewer.engine.server.life import Life, Phase, Reason
 from reviewer.errors import EngineNotReadyError, EngineStartError
 
@@ -85,7 +85,7 @@ def until_ready(
     timing = place.timing_file(record.name)
     restarting = previous is not None and previous.phase is Phase.RESTARTING
     watch = LogWatch(
-        Path(record.log), progress, expected=state.read_number(timing, "seconds"),
+        Path(record.log), progress, expected=private_json.read_number(timing, "seconds"),
         started_at=previous.since if previous is not None and restarting else record.started_at,
         why=previous.message.removeprefix("the engine ") if previous else "",
     )  # fmt: skip
@@ -94,7 +94,7 @@ def until_ready(
         if probe.is_ready(record.endpoint):
             if not restarting:
                 with suppress(OSError):  # only an estimate for the next start
-                    state.write_json(timing, {"seconds": round(watch.elapsed, 1)})
+                    private_json.write_json(timing, {"seconds": round(watch.elapsed, 1)})
             return record.endpoint
         if processes.find(record.pid, record.created, record.marker) is None:
             raise _died(place, record)

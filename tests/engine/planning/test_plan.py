@@ -15,9 +15,9 @@ from reviewer.engine.config import ModelConfig
 from reviewer.engine.install import pins
 from reviewer.engine.models import catalog
 from reviewer.engine.models.safetensors import Weights
-from reviewer.engine.planning import launch
+from reviewer.engine.planning import launch, plan_text
 from reviewer.engine.planning.hardware import GIB, Gpu, Hardware
-from reviewer.engine.planning.plan import MemoryPlan, PlanRefusedError, make_plan
+from reviewer.engine.planning.plan import PlanRefusedError, make_plan
 from reviewer.errors import ConfigError, ExitCode, InsufficientMemoryError
 from tests.engine.models.test_catalog import ENTRIES
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewer.engine.models.catalog import CatalogModel
+    from reviewer.engine.planning.memory_plan import MemoryPlan
 
 GB = 10**9
 MODELS = catalog.models()
@@ -155,7 +156,7 @@ def test_tensor_parallel_only_where_one_gpu_is_too_small() -> None:
     assert plan(pc(40, gpus=two), "qwen2.5-coder-7b").tensor_parallel == 1
     chosen = plan(pc(40, gpus=two), "qwen2.5-coder-14b")
     assert chosen.tensor_parallel == 2
-    assert "--tensor-parallel-size" in chosen.server_args("/m", "m")
+    assert "--tensor-parallel-size" in launch.server_args(chosen, "/m", "m")
     assert any("2 GPUs: " in step for step in chosen.steps)
 
 
@@ -382,7 +383,7 @@ def flags(args: list[str]) -> dict[str, str]:
 
 def test_server_args_on_cpu() -> None:
     chosen = plan(pc(12, flags="avx512_bf16"), catalog.SMALLEST)
-    args = chosen.server_args("/models/it", "it")
+    args = launch.server_args(chosen, "/models/it", "it")
     given_flags = flags(args)
     assert given_flags["--model"] == "/models/it"
     assert given_flags["--served-model-name"] == "it"
@@ -395,7 +396,7 @@ def test_server_args_on_cpu() -> None:
 
 def test_server_args_on_a_gpu() -> None:
     chosen = plan(pc(40, gpus=(gpu(24),)), "qwen2.5-coder-7b")
-    args = chosen.server_args("/m", "m")
+    args = launch.server_args(chosen, "/m", "m")
     assert 0.1 <= float(flags(args)["--gpu-memory-utilization"]) <= 0.92
     assert "--enforce-eager" not in args
     assert "--kv-cache-memory-bytes" not in args
@@ -441,7 +442,7 @@ def test_threads_under_a_quota_of_processor_time() -> None:
 
 
 def test_description_and_json() -> None:
-    text = plan(mac(32)).describe()
+    text = plan_text.describe(plan(mac(32)))
     for word in ("openai/gpt-oss-20b", "weights", "KV cache", "activations", "process overhead", "margin", "free"):
         assert word in text
     assert "█" in text

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewer.engine.planning.hardware import Hardware
-    from reviewer.engine.planning.plan import MemoryPlan
+    from reviewer.engine.planning.memory_plan import MemoryPlan
 
 
 def planned(spread: Spread, machine: Hardware, name: str, **config: object) -> tuple[MemoryPlan, tuple[str, ...]]:
