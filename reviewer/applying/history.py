@@ -10,10 +10,10 @@ import contextlib
 import datetime as dt
 import json
 import shlex
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reviewer import files, untrusted
+from reviewer.applying.applied import Applied, Written
 from reviewer.applying.contents import WorkingTree
 from reviewer.diff import decode, encode
 from reviewer.errors import UsageError
@@ -28,34 +28,6 @@ if TYPE_CHECKING:
 
 _KEPT = 20  # patches that can be undone, the newest last
 _WAIT = 10.0  # seconds for another reviewer process that writes
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The bytes of one file, before and after."""
-
-    before: bytes
-    after: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """One patch that was applied.
-
-    Attributes:
-        number: Counts up.
-        review: When its review was made.
-        subject: What was reviewed, for display.
-        ids: The suggestions.
-        made: When it was applied, as ISO 8601.
-    """
-
-    number: int
-    review: str
-    subject: str
-    ids: tuple[str, ...]
-    files: Mapping[str, Written] = field(default_factory=dict)
-    made: str = ""
 
 
 class History:

@@ -24,7 +24,7 @@ from reviewer.syntax import new_errors
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reviewer.applying.history import Applied
+    from reviewer.applying.applied import Applied
     from reviewer.applying.last import KeptFinding, LastReview
     from reviewer.finding import Suggestion
     from reviewer.git import Repository

@@ -15,7 +15,8 @@ from reviewer.terminal import output
 
 if TYPE_CHECKING:
     from reviewer.engine.config import ModelConfig
-    from reviewer.engine.models.store import InstalledModel, ModelStore
+    from reviewer.engine.models.installed import InstalledModel
+    from reviewer.engine.models.store import ModelStore
 
 _ASK_FROM = 1_000_000_000  # bytes of a download that needs confirmation
 
@@ -62,7 +63,7 @@ def list_models(*, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask before a large download.")
 def install(name: str | None, *, embedded: str | None, revision: str | None, force: bool, yes: bool) -> None:
     """Install a model; an interrupted download is resumed."""
-    from reviewer.engine.planning.embedded import install_form
+    from reviewer.engine.planning.figures import install_form
 
     store, config = _store(), _config(name, embedded)
     if not force:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reviewer.engine.config import ModelConfig
     from reviewer.engine.install.environment import EngineEnvironment
     from reviewer.engine.models.forms import Form
-    from reviewer.engine.models.store import InstalledModel
+    from reviewer.engine.models.installed import InstalledModel
     from reviewer.engine.planning.hardware import Hardware
     from reviewer.engine.planning.memory_plan import MemoryPlan
     from reviewer.engine.server.server import Server

@@ -35,5 +35,5 @@ def provision(config: ModelConfig, progress: Progress) -> str | None:
         if config.engine_python:  # the user chose that interpreter, so it is theirs to repair
             raise
         environment.install(config.device, progress=progress)
-    ModelStore().install(config.model_id, form=embedded.install_form(config, machine), progress=progress)
+    ModelStore().install(config.model_id, form=figures.install_form(config, machine), progress=progress)
     return reason

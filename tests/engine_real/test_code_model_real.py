@@ -14,7 +14,7 @@ import pytest
 from reviewer import AIModelManager, ModelConfig
 from reviewer.engine.config import EMBEDDED_MODELS
 from reviewer.engine.models.store import ModelStore
-from reviewer.engine.planning.embedded import install_form
+from reviewer.engine.planning.figures import install_form
 from reviewer.engine.server import registry
 from tests.engine_real.conftest import _KEPT, _as_the_user, _Steps
 

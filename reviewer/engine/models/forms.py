@@ -18,9 +18,9 @@ from reviewer.errors import ModelSourceError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reviewer.engine.models.installed import InstalledModel
     from reviewer.engine.models.quantize import Format
     from reviewer.engine.models.shape import ModelShape
-    from reviewer.engine.models.store import InstalledModel
     from reviewer.terminal.progress import Progress
 
 FOLDER = ".forms"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewer import paths
 from reviewer.engine.install import disk
 from reviewer.engine.models import acquire, catalog, embedded, forms, manifest
+from reviewer.engine.models.installed import InstalledModel
 from reviewer.engine.models.manifest import Damage, Manifest
 from reviewer.engine.models.references import parse
 from reviewer.errors import ModelDamagedError, ModelNotInstalledError, ModelSourceError
@@ -31,33 +31,6 @@ if TYPE_CHECKING:
 _FILES = acquire.FILES
 _PARTIAL = ".partial"
 _LOCKS = ".locks"
-
-
-@dataclass(frozen=True, slots=True)
-class InstalledModel:
-    """A model on this machine.
-
-    Attributes:
-        id: Its name.
-        path: The folder to load it from.
-        digest: SHA-256 over all its files' checksums.
-        bytes: Size of its files.
-        revision: Commit or version of its source, if any.
-        source: The repository, wheel or folder it came from.
-        kind: ``"hub"``, ``"embedded"`` or ``"local"``.
-        licence: According to its source.
-        gguf: The file that an embedded model was converted from, if it is there.
-    """
-
-    id: str
-    path: Path
-    digest: str
-    bytes: int
-    revision: str | None
-    source: str
-    kind: str
-    licence: str | None
-    gguf: Path | None = None
 
 
 Models = list[InstalledModel]  # inside the class ``list`` is a method

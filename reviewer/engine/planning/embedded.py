@@ -6,15 +6,12 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from reviewer.engine.config import EMBEDDED_MODELS
-from reviewer.engine.models import catalog
 from reviewer.engine.planning import hardware
 from reviewer.engine.planning.budget import GB
-from reviewer.errors import EngineError
 from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
     from reviewer.engine.config import ModelConfig
-    from reviewer.engine.models.quantize import Format
     from reviewer.engine.planning.hardware import Hardware
 
 # The engine's memory in GB from which on a model is chosen, by what the machine computes in quickly; None never. The
@@ -59,24 +56,6 @@ def resolved(config: ModelConfig, machine: Hardware | None = None) -> tuple[Mode
         return config, None
     choice = choose(machine or hardware.detect(), config.max_memory_gb, config.device)
     return dataclasses.replace(config, embedded=choice.name), choice.reason
-
-
-def install_form(config: ModelConfig, machine: Hardware | None = None) -> Format | None:
-    """The number format to convert an embedded model to, as the plan for this machine has it.
-
-    None leaves it to the store: for other models, and where no plan fits now.
-    """
-    from reviewer.engine.models.forms import format_of
-    from reviewer.engine.planning.plan import make_plan
-
-    model = catalog.family(config.model_id)
-    if config.embedded in (False, None, "135m") or model is None:
-        return None
-    try:
-        plan = make_plan(machine or hardware.detect(), model, config)
-    except EngineError:
-        return None
-    return format_of(plan.quantization, plan.dtype)
 
 
 def _memory(machine: Hardware, device: str) -> int:

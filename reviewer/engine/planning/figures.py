@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 from reviewer.engine.models import catalog, forms, references, shape
 from reviewer.engine.models.store import ModelStore
-from reviewer.engine.planning import embedded
+from reviewer.engine.planning import embedded, hardware
 from reviewer.engine.planning.plan import make_plan
-from reviewer.errors import ModelNotInstalledError
+from reviewer.errors import EngineError, ModelNotInstalledError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewer.engine.config import ModelConfig
     from reviewer.engine.models.catalog import CatalogModel
+    from reviewer.engine.models.installed import InstalledModel
+    from reviewer.engine.models.quantize import Format
     from reviewer.engine.models.references import Reference
     from reviewer.engine.models.shape import ModelShape
-    from reviewer.engine.models.store import InstalledModel
     from reviewer.engine.planning.hardware import Hardware
     from reviewer.engine.planning.memory_plan import MemoryPlan
 
@@ -117,3 +118,20 @@ def require_fit(config: ModelConfig, machine: Hardware) -> None:
     known = catalog.family(config.model_id)
     if known is not None and not ModelStore().has(config.model_id):
         make_plan(dataclasses.replace(machine, available_bytes=machine.total_bytes), known, config)
+
+
+def install_form(config: ModelConfig, machine: Hardware | None = None) -> Format | None:
+    """The number format to convert an embedded model to, as the plan for this machine has it.
+
+    None leaves it to the store: for other models, and where no plan fits now.
+    """
+    from reviewer.engine.models.forms import format_of
+
+    model = catalog.family(config.model_id)
+    if config.embedded in (False, None, "135m") or model is None:
+        return None
+    try:
+        plan = make_plan(machine or hardware.detect(), model, config)
+    except EngineError:
+        return None
+    return format_of(plan.quantization, plan.dtype)

@@ -6,7 +6,8 @@ import pytest
 
 from reviewer.engine.config import EMBEDDED_MODELS, ModelConfig
 from reviewer.engine.models import catalog, embedded
-from reviewer.engine.planning.embedded import TITLES, choose, install_form, resolved
+from reviewer.engine.planning.embedded import TITLES, choose, resolved
+from reviewer.engine.planning.figures import install_form
 from reviewer.engine.planning.plan import make_plan
 from tests.engine.planning.test_plan import gpu, mac, pc
 
