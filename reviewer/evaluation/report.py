@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reviewer.asking import skill
 from reviewer.evaluation.scoring import Figure, count, score
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from reviewer.evaluation.cases import Case
     from reviewer.evaluation.record import Record
+
+MIN_CASES = 40
+"""Fewer cases say too little about a model's skill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,16 @@ class ModelReport:
     def reviewed(self) -> int:
         """How many of the cases it has reviewed."""
         return len({record.case for record in self.records})
+
+    def record_skill(self) -> None:
+        """Record what was measured, so that reviews know whether to report this model's own claims.
+
+        Nothing is recorded for fewer than ``MIN_CASES`` cases, or where either kind of case is missing.
+        """
+        figures = {figure.measure.key: figure for figure in self.figures}
+        measured, alarms = figures["skill"], figures["false_alarms"]
+        if self.reviewed >= MIN_CASES and measured.interval is not None and alarms.value is not None:
+            skill.record(self.model, self.weights, skill_low=measured.interval[0], false_alarms=alarms.value)
 
 
 @dataclass(frozen=True, slots=True)
