@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common import alternate, cpu_seconds, git, machine, spread, table, verdict
 
-GOAL = 1.5
+GOAL = 1.0
 
 
 def main() -> int:
