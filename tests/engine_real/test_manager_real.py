@@ -79,16 +79,16 @@ async def test_what_is_too_long_or_too_slow_is_told(warm: ServerState) -> None:
             await manager.generate_text("Tell a long story about a compiler.", timeout=0.2)
         report = await manager.health_check()
     assert report["status"] is HealthStatus.DEGRADED, "failed requests are remembered"
-    assert len(report["recent_errors"]) == 2, "one was never sent"
+    assert len(report["recent_errors"]) == 1, "one was never sent, and one deadline was the caller's own"
 
 
 async def test_a_death_is_told_seen_and_mended(warm: ServerState) -> None:
     async with AIModelManager(CONFIG, keep_warm=True) as manager:
         healthy = await manager.health_check()
         assert healthy["status"] is HealthStatus.HEALTHY, healthy["problems"]
-        assert (healthy.engine, healthy["endpoint"], healthy.model_files) == ("ready", True, True)
-        assert healthy.memory_bytes is not None
-        assert healthy.memory_bytes > 5e8
+        assert (healthy["engine"], healthy["endpoint"], healthy["model_files"]) == ("ready", True, True)
+        assert healthy["memory_bytes"] is not None
+        assert healthy["memory_bytes"] > 5e8
 
         asking = asyncio.create_task(
             manager.chat([{"role": "user", "content": "Count."}], max_tokens=2000, schema=ENDLESS, timeout=300)

@@ -220,9 +220,10 @@ async def test_a_review_leaves_the_engine_warm_and_unloading_leaves_no_process(
     manager = AIModelManager(ModelConfig(embedded="135m"))
     await manager.load_model()
     assert manager.get_model_status()["engine"]["pid"] == warm.pid, "it joins the engine that is there"
+    running = [psutil.Process(pid) for pid in engine.processes]
     await manager.unload_model()
     assert processes.marked(registry.Place.at().marker) == []
-    assert not any(psutil.pid_exists(pid) for pid in engine.processes)
+    assert psutil.wait_procs(running, timeout=10)[1] == []
     with pytest.raises(ModelNotLoadedError, match="not loaded") as caught:
         await manager.generate_text("Are you there?")
     assert caught.value.hint is not None
