@@ -152,7 +152,7 @@ def test_the_shell_completes_verbs(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="descriptors of POSIX")
 @pytest.mark.parametrize(
     "line",
-    ["review -", "review --patch -", "hook pre-push", "engine install", "model install --embedded", "model remove a/b"],
+    ["review -", "review --patch -", "hook pre-push", "engine install", "model remove a/b"],
 )
 def test_a_closed_standard_input_is_no_bug(line: str, changed: Repo) -> None:
     command = f'exec "{sys.executable}" -P -m reviewer {line} <&-'
