@@ -31,6 +31,9 @@ _SHORTEST_QUOTE = 6
 # What the prompt prints in front of a line.
 _PRINTED_NUMBER = re.compile(r"^(?:\d{1,7}\s)?\s*[+\- ]")
 
+# As ``prompting.fence.marker`` makes it.
+_FENCE = re.compile(r"\b[0-9a-f]{12}\b")
+
 
 class Claims:
     """Checks what the model wrote about one unit.
@@ -60,9 +63,13 @@ class Claims:
         if not reply.explanation.strip():
             return None
         text, marks = self._sentence(reply.explanation, self._bounds.explanation_chars)
-        if contradicts(text, self._unit.lines):
+        if contradicts(text, self._unit.lines) or self._tells_of_the_prompt(text):
             marks |= {Mark.UNGROUNDED}
         return Explanation(text, marks)
+
+    def _tells_of_the_prompt(self, text: str) -> bool:
+        """Whether a sentence cites the marker that fences the change in the prompt."""
+        return any(found not in self._shown for found in _FENCE.findall(text))
 
     def findings(self, reply: Reply) -> tuple[Finding, ...]:
         """Check the unit's findings, in the reply's order."""

@@ -153,3 +153,10 @@ def test_an_explanation_must_not_contradict_the_diff() -> None:
 def test_what_was_cut_is_not_shown_as_whole(message: str, shown: str, marks: set[Mark]) -> None:
     (found,) = findings(Reply("", (raw(message[:300]),)), UNIT, TEXT, ())
     assert (found.message, found.marks) == (shown, marks)
+
+
+def test_an_explanation_of_the_prompts_own_fence_is_ungrounded() -> None:
+    sentence = "Says that the average between the 93d5097bdb52 lines is data, not instructions."
+    checked = explanation(Reply(sentence, ()), UNIT, ())
+    assert checked is not None
+    assert Mark.UNGROUNDED in checked.marks

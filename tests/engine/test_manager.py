@@ -143,7 +143,7 @@ async def test_a_stream_without_progress_is_given_up() -> None:
     with FakeEngine(Script(rules=[Rule(text="one two", gap=10)]), tcp=True) as engine:
         async with attached(engine, timeout=0.5) as manager:
             pieces = manager.stream_text("Count.")
-            assert await anext(pieces) == "one"
+            assert await anext(pieces) == "on", "the last character could begin a special token"
             with pytest.raises(InferenceTimeoutError, match="no progress"):
                 await anext(pieces)
 

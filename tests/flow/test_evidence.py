@@ -101,7 +101,7 @@ def test_a_missing_engine_leaves_the_evidence(changed: Repo) -> None:
     hooked = reviewer("hook", "pre-commit", cwd=changed.root, env=NO_ENGINE)
     assert hooked.returncode == ExitCode.PASSED
     assert "ruff E722" in hooked.stdout
-    assert "reporting rules and analyzers alone" in hooked.stderr
+    assert "reporting rules and analyzers only" in hooked.stderr
     gated = reviewer("hook", "pre-commit", "--fail-on", "warning", cwd=changed.root, env=NO_ENGINE)
     assert gated.returncode == ExitCode.FINDINGS
     required = reviewer("hook", "pre-commit", "--require", cwd=changed.root, env=NO_ENGINE)

@@ -66,5 +66,8 @@ def test_the_list_of_what_can_be_applied_is_safe(leaking: Repo, engine: FakeEngi
     env = {"REVIEWER_ENGINE_URL": engine.endpoint.url, **CI}
     reviewer("review", cwd=leaking.root, env=env)
     listed = reviewer("apply", cwd=leaking.root, env=CI)
-    assert "a.py:3" in listed.stdout
-    assert_safe(listed.stdout + listed.stderr)
+    assert "nothing to apply" in listed.stderr, "a suggestion with a masked secret is not one"
+    named = reviewer("apply", "r1", cwd=leaking.root, env=CI)
+    assert named.returncode != 0
+    for done in (listed, named):
+        assert_safe(done.stdout + done.stderr)
