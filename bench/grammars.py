@@ -51,7 +51,7 @@ def main() -> int:
     options = parser.parse_args()
     known = catalog.get(catalog.SMALLEST)
     bounds = known.reply if known is not None else ReplyBounds()
-    reviews = [review_schema(lines, bounds) for lines in LINES]
+    reviews = [review_schema(range(1, lines + 1), bounds) for lines in LINES]
     warm_up = json.loads(launch.warm_up_env(bounds)[launch.WARM_UP_VARIABLE])
     starts = {"nothing": [], "a schema without text": [{"type": "object"}], "the launcher's warm-up": [warm_up]}
     rows = [[*before, *reviews] for before in starts.values()]

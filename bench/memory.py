@@ -240,7 +240,7 @@ async def load(plan: MemoryPlan, shape: ModelShape, endpoint: Endpoint, sampler:
     rest = (plan.max_num_batched_tokens - longest) // max(1, plan.max_num_seqs - 1)
     prompts = [longest, *[max(16, min(longest, rest))] * (plan.max_num_seqs - 1)]
     kept = GRAMMAR_CACHE_MIB * 2**20 // (GRAMMAR_BYTES_PER_TOKEN * shape.vocab)
-    schemas = [review_schema(labels, ReplyBounds()) for labels in range(1, plan.max_num_seqs + kept + 2)]
+    schemas = [review_schema(range(1, labels + 1), ReplyBounds()) for labels in range(1, plan.max_num_seqs + kept + 2)]
     dice = random.Random(0)
     at_once = asyncio.Semaphore(plan.max_num_seqs)
     transport = httpx.AsyncHTTPTransport(uds=str(endpoint.uds))

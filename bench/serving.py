@@ -68,9 +68,10 @@ def warm_engine() -> Iterator[Engine]:
     os.environ["REVIEWER_TIMEOUT"] = str(MAX_REVIEW_SECONDS)  # a busy machine may be long about the first answer
     try:
         _provision()
-        subprocess.run([*REVIEWER, "model", "install", "--embedded"], check=True)
+        subprocess.run([*REVIEWER, "model", "install", "--embedded=135m"], check=True)
         subprocess.run([*REVIEWER, "engine", "start"], check=True)
         (state,) = registry.running()
+        assert state.endpoint is not None
         yield Engine(state.endpoint)
     except BaseException:
         subprocess.run([*REVIEWER, "engine", "logs"], check=False)  # its folder is about to go

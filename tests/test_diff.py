@@ -437,9 +437,9 @@ def test_plain_headers(old: str, new: str, path: str, status: str) -> None:
 
 
 def test_gnu_diff(tmp_path: Path) -> None:
-    for folder, files in {"one": {"a": "1\n", "gone": "g\n"}, "two": {"a": "2\n", "new": "n"}}.items():
+    for folder, contents in {"one": {"a": "1\n", "gone": "g\n"}, "two": {"a": "2\n", "new": "n"}}.items():
         (tmp_path / folder).mkdir()
-        for name, content in files.items():
+        for name, content in contents.items():
             (tmp_path / folder / name).write_text(content)
     try:
         done = subprocess.run(["diff", "-ruN", "one", "two"], cwd=tmp_path, capture_output=True, check=False)

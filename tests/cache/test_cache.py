@@ -16,6 +16,7 @@ import pytest
 from reviewer.cache import AnswerCache, key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 POSIX = os.name == "posix"
@@ -223,7 +224,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-def test_a_damaged_file_is_set_aside_and_a_new_one_begun(path: Path, damage) -> None:
+def test_a_damaged_file_is_set_aside_and_a_new_one_begun(path: Path, damage: Callable[[Path], None]) -> None:
     fill(path)
     damage(path)
     with AnswerCache(path) as cache:

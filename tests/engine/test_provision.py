@@ -50,19 +50,19 @@ def test_provisioning_does_what_is_missing(
     engine: bool, settings: dict[str, Any], done: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = Provisioning(engine=engine)
-    monkeypatch.setattr(provision.environment, "find", fake.find)
-    monkeypatch.setattr(provision.environment, "install", fake.install)
+    monkeypatch.setattr("reviewer.engine.provision.environment.find", fake.find)
+    monkeypatch.setattr("reviewer.engine.provision.environment.install", fake.install)
     monkeypatch.setattr(provision, "ModelStore", fake.store)
-    monkeypatch.setattr(provision.figures, "ModelStore", fake.store)
-    monkeypatch.setattr(provision.hardware, "detect", lambda: pc(12, flags="avx512_vnni avx512_bf16"))
+    monkeypatch.setattr("reviewer.engine.provision.figures.ModelStore", fake.store)
+    monkeypatch.setattr("reviewer.engine.provision.hardware.detect", lambda: pc(12, flags="avx512_vnni avx512_bf16"))
     provision.provision(ModelConfig(**settings), SILENT)
     assert fake.done == done
 
 
 def test_a_named_interpreter_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = Provisioning(engine=True)
-    monkeypatch.setattr(provision.environment, "find", fake.find)
-    monkeypatch.setattr(provision.environment, "install", fake.install)
+    monkeypatch.setattr("reviewer.engine.provision.environment.find", fake.find)
+    monkeypatch.setattr("reviewer.engine.provision.environment.install", fake.install)
     with pytest.raises(EngineNotInstalledError):
         provision.provision(ModelConfig(model="a/b", engine_python="/wrong"), SILENT)
     assert fake.done == []
@@ -70,8 +70,8 @@ def test_a_named_interpreter_is_not_replaced(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_model_that_does_not_fit_is_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = Provisioning(engine=False)
-    monkeypatch.setattr(provision.environment, "install", fake.install)
-    monkeypatch.setattr(provision.hardware, "detect", lambda: pc(12, flags="avx512f amx_bf16 amx_int8"))
+    monkeypatch.setattr("reviewer.engine.provision.environment.install", fake.install)
+    monkeypatch.setattr("reviewer.engine.provision.hardware.detect", lambda: pc(12, flags="avx512f amx_bf16 amx_int8"))
     with pytest.raises(InsufficientMemoryError, match="gpt-oss-20b does not fit") as caught:
         provision.provision(ModelConfig(embedded=False), SILENT)
     assert "--model Qwen/Qwen2.5-Coder-7B-Instruct" in str(caught.value.hint)

@@ -162,14 +162,14 @@ async def test_a_model_that_must_find_something_cannot_name_another_line(warm: S
     """The small model mostly finds nothing, so here it has to, at a temperature at which it says anything."""
     units = units_of(changed)
 
-    async def ask(manager: AIModelManager, prompts: Prompts, unit: ReviewUnit) -> list[Finding]:
+    async def ask(manager: AIModelManager, prompts: Prompts, unit: ReviewUnit) -> tuple[Finding, ...]:
         request = prompts.review(unit)
         forced = copy.deepcopy(request.schema)
         assert forced is not None
         forced["properties"]["findings"]["minItems"] = 1
         said = await manager.chat(request.messages, max_tokens=600, temperature=1.0, schema=forced, timeout=300)
         reply = request.read(said.text, truncated=said.finish_reason == "length")
-        return list(claims.findings(reply, unit, str(STAGED[unit.path]), prompts.examples))
+        return claims.Claims(unit, str(STAGED[unit.path]), (), prompts.examples, prompts.profile.bounds).findings(reply)
 
     async with AIModelManager(embedded="135m", keep_warm=True) as manager:
         prompts = Prompts(await manager.profile(), {})

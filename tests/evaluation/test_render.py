@@ -68,17 +68,19 @@ def test_the_page_shows_where_lines_were_left_out() -> None:
     "where", ["title", "message", "explanation", "reference", "id", "kind", "line", "path", "problem"]
 )
 def test_nothing_from_outside_becomes_markup(where: str) -> None:
-    changes: dict[str, Any] = {
+    odd: dict[str, Any] = {
         "reference": {"reference": EVIL},
         "kind": {"kind": EVIL},
         "line": {"patch": patch(BEFORE, AFTER.replace("values)\n", f"values)  # {EVIL}\n"))},
         "path": {"patch": patch(path=EVIL.replace("\x1b", "")), "defects": ()},
-    }.get(where, {})
+    }
+    changes: dict[str, Any] = odd.get(where, {})
     case = bug(EVIL if where == "id" else "b", **changes)
     one = found()
     if where == "message":
         one = type(one)(PATH, 3, EVIL, EVIL, EVIL, (EVIL,))
-    other = {"explanation": {"explanations": (EVIL,)}, "problem": {"problem": EVIL, "read": 0}}.get(where, {})
+    others: dict[str, Any] = {"explanation": {"explanations": (EVIL,)}, "problem": {"problem": EVIL, "read": 0}}
+    other = others.get(where, {})
     made = make_report(EVIL if where == "title" else "t", [case], [record(case, one, **other)])
     written = page(made)
     assert "&lt;script&gt;" in written

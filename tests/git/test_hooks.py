@@ -104,7 +104,7 @@ def test_a_failed_installation_restores_the_hook(tmp_path: Path, monkeypatch: py
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(hooks.files, "write", full)
+    monkeypatch.setattr("reviewer.git.hooks.files.write", full)
     with pytest.raises(UsageError, match="No space left"):
         hook.install(tmp_path / "reviewer")
     assert [path.name for path in hook.folder.iterdir()] == ["pre-commit"]

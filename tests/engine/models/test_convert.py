@@ -151,10 +151,8 @@ def test_slices_do_not_change_the_result(tmp_path: Path, monkeypatch: pytest.Mon
         convert.convert(source, tmp_path / f"{form}-whole", form, lambda _done, _total: None)
     monkeypatch.setattr(quantize, "_SLICE", 1)
     for form in quantize.FORMATS:
-        heard: list[tuple[int, int]] = []
-        convert.convert(
-            source, tmp_path / f"{form}-sliced", form, lambda done, total, heard=heard: heard.append((done, total))
-        )
+        heard: list[tuple[int, ...]] = []
+        convert.convert(source, tmp_path / f"{form}-sliced", form, lambda *bytes_, to=heard: to.append(bytes_))
         files = [tmp_path / f"{form}-{kind}" / "model.safetensors" for kind in ("whole", "sliced")]
         assert files[0].read_bytes() == files[1].read_bytes()
         assert heard == sorted(heard)

@@ -156,7 +156,7 @@ def test_a_folder_of_wheels_is_a_source(index: Index, tmp_path: Path, monkeypatc
 def test_a_full_disk_is_reported_before_the_download(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded.disk, "free_bytes", lambda folder: 1000)
+    monkeypatch.setattr("reviewer.engine.models.embedded.disk.free_bytes", lambda folder: 1000)
     with pytest.raises(ModelSourceError, match="disk space"):
         fetch(_published(index), tmp_path, SILENT)
     assert index.fetched == []
