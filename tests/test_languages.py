@@ -204,10 +204,10 @@ def test_guessing_is_deterministic() -> None:
     "text", ["a" * 200_000, "(" * 200_000, " " * 200_000, "`" * 200_000, "x = " * 50_000, "<a" * 90_000]
 )
 def test_guessing_ends(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     guess(text)
     detect("a.h", text)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_generic_is_what_remains() -> None:

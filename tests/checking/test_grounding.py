@@ -149,7 +149,7 @@ def test_names_of_other_code_are_found_in_every_language(sentence: str) -> None:
 )
 def test_a_long_reply_or_line_takes_no_time(char: str) -> None:
     text = (char * 150_000)[:150_000]
-    began = time.perf_counter()
+    began = time.process_time()
     for sentence, code in ((text, "return a / b"), ("The sum is wrong.", text), (text, text)):
         here = source(code)
         is_ungrounded(sentence, here)
@@ -161,4 +161,4 @@ def test_a_long_reply_or_line_takes_no_time(char: str) -> None:
         is_quote(sentence, code)
         restore(sentence, code)
         adapt(sentence, code)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

@@ -64,9 +64,9 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("unit", ["<", "<|", "<~", "~", "<|a", "<|im_end|>", "[", "]~", "|", "\uff5c", "<~~~|"])
 def test_long_text_of_one_kind_takes_linear_time(unit: str) -> None:
     special, text = SpecialTokens(), unit * (200_000 // len(unit))
-    began = time.monotonic()
+    began = time.process_time()
     assert special.restored(special.broken(text)) == text
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 5  # a quadratic pattern would take minutes
 
 
 @pytest.mark.anyio

@@ -170,7 +170,7 @@ def test_hostile_lines_take_no_time() -> None:
 )
 @pytest.mark.parametrize("language", ["python", "c", "generic"])
 def test_a_long_comment_takes_no_time(language: str, comment: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     in_lines(LANGUAGES[language], {1: comment, 2: "x = 1  " + comment})
     in_text(LANGUAGES[language], f"{comment}\nx = 1\n")
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

@@ -171,7 +171,7 @@ class TestFailures:
             started = time.monotonic()
             with pytest.raises(EngineUnreachableError, match="nothing answers") as caught:
                 use(target, _pieces) if stream else ask(target)
-            assert time.monotonic() - started < 10
+            assert time.monotonic() - started < 30
             assert caught.value.hint == "reviewer engine start"
 
     def test_host_that_drops_packets_is_unreachable_within_a_second(self) -> None:
@@ -224,7 +224,7 @@ class TestFailures:
         started = time.monotonic()
         with pytest.raises(InferenceTimeoutError, match=r"within 0\.5 s"):
             use(engine.endpoint, lambda c: _pieces(c, timeout=0.5)) if stream else ask(engine.endpoint, timeout=0.5)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30
 
     def test_time_out_is_a_time_out_error(self) -> None:
         assert issubclass(InferenceTimeoutError, TimeoutError)

