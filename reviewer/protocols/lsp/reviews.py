@@ -129,24 +129,24 @@ class Reviews:
         self._server = server
         self._flags = flags
         self._show = show
-        self._files: dict[str, OpenFile] = {}
+        self._files: dict[str, OpenFile] = {}  # by decoded URI: clients encode differently
         self._watches: dict[Path, asyncio.Task[None]] = {}
         self._looks: set[asyncio.Task[None]] = set()
 
     def get(self, uri: str) -> OpenFile | None:
         """Return an open file."""
-        return self._files.get(uri)
+        return self._files.get(unquote(uri))
 
     def open(self, uri: str) -> None:
         """Review a file and keep its review up to date."""
         path = path_of(uri)
         if path is not None:
-            self._files.setdefault(uri, OpenFile(uri, path))
+            self._files.setdefault(unquote(uri), OpenFile(uri, path))
             self.start(uri)
 
     def start(self, uri: str) -> None:
         """Review a file as it is saved now; an earlier review of it is cancelled."""
-        file = self._files.get(uri)
+        file = self.get(uri)
         if file is not None:
             if file.task is not None:
                 file.task.cancel()
@@ -154,7 +154,7 @@ class Reviews:
 
     def close(self, uri: str) -> None:
         """Stop reviewing a file."""
-        file = self._files.pop(uri, None)
+        file = self._files.pop(unquote(uri), None)
         if file is not None and file.task is not None:
             file.task.cancel()
         used = {one.repository.git_dir for one in self._files.values() if one.repository is not None}
@@ -239,7 +239,7 @@ class Reviews:
         """Review a file again if its change is another one; ``git status`` rewrites the index too."""
         before = file.change
         prepared = await asyncio.to_thread(prepare, file.path, self._flags)
-        if file.uri in self._files and file.change is before and prepared.change != before:
+        if self.get(file.uri) is file and file.change is before and prepared.change != before:
             self.start(file.uri)
 
     def _tell(self, file: OpenFile, problem: ReviewerError, level: types.MessageType) -> None:

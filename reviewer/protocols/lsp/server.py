@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
@@ -25,6 +26,8 @@ from reviewer.terminal.masking import mask, remembering, secrets, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pygls.workspace import TextDocument
 
 EXPLAIN_LINES = "reviewer.explainLines"
 _AROUND = 10  # lines before and after a finding that is in no function
@@ -88,14 +91,29 @@ class _Features:
             shown = file.shown if file is not None else None
             return shown.hover(document, params.position) if shown is not None and document is not None else None
 
-        kinds = [types.CodeActionKind.QuickFix]
-        server.feature(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(kinds))(self._actions)
-        server.command(DISMISS)(self._dismiss)
-        server.command(EXPLAIN)(self._explain)
-        server.command(EXPLAIN_LINES)(self._explain_lines)
+        self._add_actions()
+
+    def _add_actions(self) -> None:
+        server, kinds = self._server, [types.CodeActionKind.QuickFix]
+
+        @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(kinds))
+        def actions(params: types.CodeActionParams) -> list[types.CodeAction]:
+            return self._actions(params)
+
+        @server.command(DISMISS)
+        async def dismiss(uri: str, fingerprint: str) -> None:
+            await self._dismiss(uri, fingerprint)
+
+        @server.command(EXPLAIN)
+        async def explain(uri: str, fingerprint: str) -> str | None:
+            return await self._explain(uri, fingerprint)
+
+        @server.command(EXPLAIN_LINES)
+        async def explain_lines(uri: str, first: int, last: int) -> str | None:
+            return await self._explain_lines(uri, first, last)
 
     def _document(self, uri: str) -> Document | None:
-        found = self._server.workspace.text_documents.get(uri)
+        found = self._text(uri)
         if found is None:
             return None
         workspace = self._server.client_capabilities.workspace
@@ -103,13 +121,18 @@ class _Features:
         buffer = Buffer(found.source, found.position_codec)
         return Document(uri, found.version, buffer, versioned=edits is not None and bool(edits.document_changes))
 
+    def _text(self, uri: str) -> TextDocument | None:
+        """Return an open document; pygls keeps them by decoded URI."""
+        found: TextDocument | None = self._server.workspace.text_documents.get(unquote(uri))
+        return found
+
     def _publish(self, file: OpenFile) -> None:
-        document = self._document(file.uri)
-        if document is None:
+        text, document = self._text(file.uri), self._document(file.uri)
+        if text is None or document is None:
             return
         found: list[types.Diagnostic] = []
         if file.shown is not None:
-            file.shown.follow(self._server.workspace.text_documents[file.uri].source)
+            file.shown.follow(text.source)
             found = file.shown.diagnostics(document)
         params = types.PublishDiagnosticsParams(file.uri, found, version=document.version)
         self._server.text_document_publish_diagnostics(params)
@@ -144,14 +167,13 @@ class _Features:
         self._reviews.start(uri)
 
     async def _explain(self, uri: str, fingerprint: str) -> str | None:
-        file, document = self._reviews.get(uri), self._document(uri)
+        file, text, document = self._reviews.get(uri), self._text(uri), self._document(uri)
         found = file.shown.place(fingerprint) if file is not None and file.shown is not None else None
-        if found is None or document is None:
+        if found is None or text is None or document is None:
             self._say(types.MessageType.Warning, "the finding is gone")
             return None
         finding, line = found
-        text = self._server.workspace.text_documents[uri].source
-        scope = syntax.enclosing(detect(str(path_of(uri)), text), text, line + 1)
+        scope = syntax.enclosing(detect(str(path_of(uri)), text.source), text.source, line + 1)
         first, last = (scope.start - 1, scope.end - 1) if scope is not None else (line - _AROUND, line + _AROUND)
         code = document.buffer.text(max(first, 0), last)
         return await self._answer(uri, code, f"{finding.line_text.strip()}\nWhy is this a problem: {finding.message}?")

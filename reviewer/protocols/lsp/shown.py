@@ -5,12 +5,13 @@ Every text comes through ``report.view``: masked, and without deceptive characte
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from reviewer.finding import Severity
+from reviewer.finding import Mark, Severity, SourceKind
 from reviewer.protocols.lsp.lines import Buffer, Tracked, bare
 from reviewer.report import view
 from reviewer.terminal.masking import remembering
@@ -67,6 +68,7 @@ class Shown:
     """
 
     def __init__(self, review: Review, text: str, *, explanations: bool) -> None:
+        review = _unfolded(review)
         with remembering(view.secrets(review)):
             self._found = [_Found(*pair) for pair in zip(review.shown, view.findings(review), strict=True)]
             units = view.units(review) if explanations else ()
@@ -140,6 +142,18 @@ class Shown:
             return types.WorkspaceEdit(changes={document.uri: [edit]})
         name = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
         return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(name, [edit])])
+
+
+def _unfolded(review: Review) -> Review:
+    """Show a fault of rules and analyzers on each line that has it; other reports list it once."""
+
+    def unfolded(finding: Finding) -> Finding:
+        if finding.source is None or finding.source.kind is SourceKind.MODEL:
+            return finding
+        return dataclasses.replace(finding, marks=finding.marks - {Mark.DUPLICATE}, also=())
+
+    units = [dataclasses.replace(one, findings=tuple(map(unfolded, one.findings))) for one in review.units]
+    return dataclasses.replace(review, units=tuple(units))
 
 
 def _diagnostic(one: _Found, where: types.Range) -> types.Diagnostic:
