@@ -29,7 +29,7 @@ class Editor:
         published: Every publication of diagnostics so far, with the time when it came.
         messages: What ``window/showMessage`` showed.
         log: What ``window/logMessage`` said.
-        progress: The values of ``$/progress``.
+        progress: The values of ``$/progress``, such as ``{"kind": "begin", "title": …}``.
     """
 
     def __init__(self, client: LanguageClient) -> None:
@@ -37,7 +37,7 @@ class Editor:
         self.published: list[tuple[float, types.PublishDiagnosticsParams]] = []
         self.messages: list[str] = []
         self.log: list[str] = []
-        self.progress: list[Any] = []
+        self.progress: list[dict[str, Any]] = []
         self._news = asyncio.Event()
         self._versions: dict[str, int] = {}
 
@@ -62,8 +62,13 @@ class Editor:
 
         @client.feature(types.PROGRESS)
         def progress(params: types.ProgressParams) -> None:
-            self.progress.append(params.value)
+            value = params.value if isinstance(params.value, dict) else params.value._asdict()
+            self.progress.append(value)
             self._news.set()
+
+    def kinds(self) -> set[str]:
+        """Return the kinds of progress so far: ``begin``, ``report``, ``end``."""
+        return {one["kind"] for one in self.progress}
 
     async def until(self, done: Callable[[], Any], seconds: float = _PATIENCE) -> Any:
         """Wait for something to become true, and return it."""

@@ -79,4 +79,6 @@ class WorkDone:
             await asyncio.sleep(_PAUSE)
             await self._news.wait()
             self._news.clear()
-            progress.report(self._token, types.WorkDoneProgressReport(self._message, percentage=self._percentage))
+            progress.report(
+                self._token, types.WorkDoneProgressReport(message=self._message, percentage=self._percentage)
+            )
