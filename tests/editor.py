@@ -41,30 +41,34 @@ class Editor:
         self._news = asyncio.Event()
         self._versions: dict[str, int] = {}
 
-        @client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
         def publish(params: types.PublishDiagnosticsParams) -> None:
             self.published.append((time.monotonic(), params))
             self._news.set()
 
-        @client.feature(types.WINDOW_SHOW_MESSAGE)
         def show(params: types.ShowMessageParams) -> None:
             self.messages.append(params.message)
             self._news.set()
 
-        @client.feature(types.WINDOW_LOG_MESSAGE)
         def log(params: types.LogMessageParams) -> None:
             self.log.append(params.message)
             self._news.set()
 
-        @client.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)
         def create(_: types.WorkDoneProgressCreateParams) -> None:
             return None
 
-        @client.feature(types.PROGRESS)
         def progress(params: types.ProgressParams) -> None:
             value = params.value if isinstance(params.value, dict) else params.value._asdict()
             self.progress.append(value)
             self._news.set()
+
+        for name, handler in {
+            types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS: publish,
+            types.WINDOW_SHOW_MESSAGE: show,
+            types.WINDOW_LOG_MESSAGE: log,
+            types.WINDOW_WORK_DONE_PROGRESS_CREATE: create,
+            types.PROGRESS: progress,
+        }.items():
+            client.feature(name)(handler)
 
     def kinds(self) -> set[str]:
         """Return the kinds of progress so far: ``begin``, ``report``, ``end``."""
@@ -206,3 +210,24 @@ def applied(text: str, edit: types.TextEdit, encoding: str) -> str:
         return starts[position.line] + len(line.encode(encoding)[: position.character * width].decode(encoding))
 
     return text[: offset(edit.range.start)] + edit.new_text + text[offset(edit.range.end) :]
+
+
+def edit_of(action: types.CodeAction) -> types.TextEdit:
+    """Return the only edit of a code action."""
+    assert action.edit is not None
+    if action.edit.document_changes:
+        (change,) = action.edit.document_changes
+        assert isinstance(change, types.TextDocumentEdit)
+        (edit,) = change.edits
+    else:
+        ((edit,),) = (action.edit.changes or {}).values()
+    assert isinstance(edit, types.TextEdit)
+    return edit
+
+
+def id_of(found: types.Diagnostic) -> str:
+    """Return the id of a finding."""
+    assert isinstance(found.data, dict)
+    name = found.data["id"]
+    assert isinstance(name, str)
+    return name

@@ -12,7 +12,7 @@ import pytest
 from lsprotocol import types
 
 from reviewer.silencing.dismissal import Dismissals
-from tests.editor import applied, editor
+from tests.editor import applied, edit_of, editor, id_of
 from tests.fake_engine import FakeEngine, Rule, Script
 from tests.repo import Repo
 
@@ -52,6 +52,10 @@ def at(engine: FakeEngine) -> dict[str, str]:
     return {"REVIEWER_ENGINE_URL": engine.endpoint.url, "REVIEWER_MODEL_FINDINGS": "auto"}
 
 
+def none(found: list[types.Diagnostic]) -> bool:
+    return not found
+
+
 def codes(found: list[types.Diagnostic]) -> list[str]:
     return [str(one.code) for one in found]
 
@@ -64,7 +68,7 @@ async def test_an_uncommitted_fault_is_shown_where_it_is(changed: Repo) -> None:
     assert found.range == types.Range(types.Position(0, 0), types.Position(0, len("def load(path, seen=[]):")))
     assert found.code_description is not None
     assert found.code_description.href == "https://docs.astral.sh/ruff/rules/mutable-argument-default"
-    assert len(found.data["id"]) == 16
+    assert len(id_of(found)) == 16
 
 
 async def test_each_save_is_reviewed_at_once(changed: Repo) -> None:
@@ -72,9 +76,9 @@ async def test_each_save_is_reviewed_at_once(changed: Repo) -> None:
     async with editor(changed.root, args=WITHOUT_MODEL) as session:
         uri = session.open(path)
         await session.diagnostics(uri, len)
-        for text, wanted in [(CLEAN, 0), (AFTER, 1), (CLEAN, 0), (AFTER, 1)]:
+        for text, wanted in [(CLEAN, none), (AFTER, len), (CLEAN, none), (AFTER, len)]:
             session.save(uri, path, text)
-            await session.diagnostics(uri, lambda found, wanted=wanted: len(found) == wanted)
+            await session.diagnostics(uri, wanted)
 
 
 async def test_staged_and_unstaged_changes_are_reviewed_together_and_old_lines_are_not(repo: Repo) -> None:
@@ -92,7 +96,7 @@ async def test_staged_and_unstaged_changes_are_reviewed_together_and_old_lines_a
         assert found[0].range.start.line == 8
         repo.stage()
         repo.commit("third")
-        await session.diagnostics(uri, lambda some: not some)
+        await session.diagnostics(uri, none)
 
 
 async def test_a_finding_follows_edits_and_goes_with_its_line(changed: Repo) -> None:
@@ -102,13 +106,12 @@ async def test_a_finding_follows_edits_and_goes_with_its_line(changed: Repo) -> 
         session.change(uri, "import os\n" + AFTER)
         await session.diagnostics(uri, lambda some: some and some[0].range.start.line == 1)
         assert session.published[-1][1].version == 2
-        edit = (await session.actions(uri, 1))["Apply the proven fix for ruff B006"].edit
-        assert edit is not None
-        assert applied("import os\n" + AFTER, edit.document_changes[0].edits[0], "utf-16-le").startswith(
+        edit = edit_of((await session.actions(uri, 1))["Apply the proven fix for ruff B006"])
+        assert applied("import os\n" + AFTER, edit, "utf-16-le").startswith(
             "import os\ndef load(path, seen=None):\n    if seen is None:\n"
         )
         session.change(uri, "import os\n" + AFTER.replace("seen=[]", "seen=()"))
-        await session.diagnostics(uri, lambda some: not some)
+        await session.diagnostics(uri, none)
         assert await session.actions(uri, 1) == {}
 
 
@@ -134,15 +137,15 @@ async def test_a_proven_fix_is_an_edit_in_the_clients_unit(
     assert action.edit is not None
     assert action.is_preferred
     assert list(action.diagnostics or ()) == [found]
+    changes = action.edit.document_changes
     if encoding is None:
-        (change,) = action.edit.document_changes or []
-        assert isinstance(change, types.TextDocumentEdit)
-        assert (change.text_document.uri, change.text_document.version) == (uri, 1)
-        (edit,) = change.edits
+        assert changes is not None
+        assert isinstance(changes[0], types.TextDocumentEdit)
+        assert (changes[0].text_document.uri, changes[0].text_document.version) == (uri, 1)
     else:
-        (edit,) = (action.edit.changes or {})[uri]
-    assert isinstance(edit, types.TextEdit)
-    fixed = applied(after, edit, name)
+        assert changes is None
+        assert list(action.edit.changes or {}) == [uri]
+    fixed = applied(after, edit_of(action), name)
     assert "seen=None" in fixed
     assert fixed.endswith("Y = 1\r\n")
     assert fixed.count("\n") == fixed.count("\r\n") > 3
@@ -154,10 +157,10 @@ async def test_a_dismissed_finding_stays_away(changed: Repo) -> None:
         uri = session.open(changed.root / "load.py")
         (found,) = await session.diagnostics(uri, len)
         await session.run((await session.actions(uri, 0))["Dismiss this finding of ruff B006"])
-        await session.diagnostics(uri, lambda some: not some)
-        assert any(f"reviewer dismiss --undo {found.data['id']}" in message for message in session.messages)
+        await session.diagnostics(uri, none)
+        assert any(f"reviewer dismiss --undo {id_of(found)}" in message for message in session.messages)
     (dismissed,) = Dismissals(changed.root / ".git").all()
-    assert (dismissed.fingerprint, dismissed.path) == (found.data["id"], "load.py")
+    assert (dismissed.fingerprint, dismissed.path) == (id_of(found), "load.py")
     assert not (changed.root / ".git" / "reviewer" / "last.json").exists()
 
 
@@ -193,7 +196,7 @@ async def test_a_newer_save_cancels_the_review_and_the_editor_never_waits(change
         began = time.monotonic()
         assert await session.hover(uri, 1) == ""
         session.save(uri, path, CLEAN)
-        await session.diagnostics(uri, lambda found: not found)
+        await session.diagnostics(uri, none)
         while not (said := await session.hover(uri, 1)):
             assert time.monotonic() - began < 20
         assert "with" in said
@@ -225,13 +228,13 @@ async def test_several_roots_a_folder_without_git_and_an_unsaved_document(change
         for uri in uris:
             assert codes(await session.diagnostics(uri, len)) == ["B006"]
         outside = session.open(plain / "load.py")
-        await session.diagnostics(outside, lambda found: not found)
+        await session.diagnostics(outside, none)
         await session.until(lambda: any("not inside a git repository" in line for line in session.log))
         item = types.TextDocumentItem("untitled:1", "python", 1, AFTER)
         session.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
         assert await session.hover("untitled:1", 0) == ""
         session.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uris[0])))
-        await session.diagnostics(uris[0], lambda found: not found)
+        await session.diagnostics(uris[0], none)
         assert not session.messages
 
 
