@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from reviewer import evidence, silencing, summarise
 from reviewer.asking import ask, skill
@@ -27,6 +28,7 @@ from reviewer.selection.units import fitted
 from reviewer.terminal.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from reviewer.config import Settings
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
 _TOO_SMALL_NOTE = "{model} is too small to review code (for testing only)"
 _NO_FILES = RepositoryFiles()
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 async def review_change(
@@ -48,6 +53,7 @@ async def review_change(
     manager: AIModelManager | None = None,
     message: bool = False,
     sarif: tuple[Path, ...] = (),
+    early: Callable[[Review], None] | None = None,
 ) -> Review:
     """Review one change.
 
@@ -64,6 +70,7 @@ async def review_change(
         manager: The model to ask; None makes one from the settings, and leaves its engine warm.
         message: Whether a commit message is wanted, so that a change of a single unit is summarised too.
         sarif: Results of other tools, as SARIF 2.1.0 files.
+        early: Receives the review as rules and analyzers leave it, before the model is asked.
 
     Raises:
         EngineError: No engine can give the answers that are needed, and there is no evidence either.
@@ -79,11 +86,19 @@ async def review_change(
     own_rules = rules.read(files.rules)
     silences, unread = silencing.known(files)
     began = time.perf_counter()
-    facts = await asyncio.to_thread(evidence.gather, source, whole, settings, sarif)
-    if not settings.use_model:
+    cancelled = threading.Event()
+    facts = await _in_thread(cancelled, evidence.gather, source, whole, settings, sarif, cancelled)
+
+    def evidence_alone(unavailable: EngineError | None = None) -> Review:
         units, remarks = check_evidence(whole.units, facts.findings, source.read, settings, silences)
         usage = Usage(seconds=time.perf_counter() - began)
-        return Review(source.change.subject, units, whole.skimmed, usage, notes=(*facts.notes, *unread, *remarks))
+        notes = (*facts.notes, *unread, *remarks)
+        return Review(source.change.subject, units, whole.skimmed, usage, notes, unavailable=unavailable)
+
+    if not settings.use_model:
+        return evidence_alone()
+    if early is not None:
+        early(evidence_alone())
     manager = manager or AIModelManager(settings.model_config)
     try:
         profile = await manager.profile()
@@ -102,7 +117,7 @@ async def review_change(
             completions=settings.completions,
             faults=faults,
         )
-        findings = await asyncio.to_thread(facts.with_fixes, faults, replies.fixes)
+        findings = await _in_thread(cancelled, facts.with_fixes, faults, replies.fixes)
         units, remarks = check(
             replies,
             findings,
@@ -124,10 +139,7 @@ async def review_change(
     except EngineError as problem:
         if not facts.findings:
             raise
-        units, remarks = check_evidence(whole.units, facts.findings, source.read, settings, silences)
-        notes = (*facts.notes, *unread, *remarks)
-        usage = Usage(seconds=time.perf_counter() - began)
-        return Review(source.change.subject, units, whole.skimmed, usage, notes, unavailable=problem)
+        return evidence_alone(problem)
     finally:
         await manager.detach()
     return Review(
@@ -138,6 +150,15 @@ async def review_change(
         notes=notes,
         summary=summary.summary,
     )
+
+
+async def _in_thread(cancelled: threading.Event, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    """Run analyzers in a thread, and stop them if the review is cancelled."""
+    try:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    except asyncio.CancelledError:
+        cancelled.set()
+        raise
 
 
 def review(

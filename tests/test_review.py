@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from reviewer import diff
@@ -22,6 +25,7 @@ from tests.fake_engine import FakeEngine, Rule, Script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from tests.repo import Repo
 
@@ -341,3 +345,39 @@ async def test_many_units_of_a_file_with_one_reason_are_one_line(repo: Repo) -> 
     assert len(review.not_read) == 60
     assert summary.not_read(review) == (("data.md (60 hunks)", "it does not fit the model's context"),)
     assert github.render(review, RenderOptions()).count("not reviewed") == 1
+
+
+async def test_the_evidence_is_handed_out_before_the_model_is_asked(repo: Repo) -> None:
+    change = change_of(repo, {"a.py": "x = 1\n"}, {"a.py": "def f(x=[]):\n    return x\n"})
+    seen: list[tuple[Review, int]] = []
+    with FakeEngine(Script(rules=[reply()]), tcp=True) as engine:
+        settings = Settings(url=engine.endpoint.url)
+        source = ChangeSource(
+            change,
+            {"a.py": "def f(x=[]):\n    return x\n"}.get,
+            new=lambda paths: dict.fromkeys(paths, b"def f(x=[]):\n    return x\n"),
+        )
+        review = await review_change(source, settings, early=lambda one: seen.append((one, len(engine.requests(CHAT)))))
+        assert engine.requests(CHAT)
+    ((early, asked),) = seen
+    assert asked == 0
+    assert [one.sources[0].rule for one in early.shown] == [one.sources[0].rule for one in review.shown] == ["B006"]
+    assert {unit.status for unit in early.units} == {UnitStatus.NOT_ASKED}
+
+
+async def test_cancelling_a_review_stops_its_analyzers(repo: Repo, tmp_path: Path) -> None:
+    change = change_of(repo, {"a.py": "x = 1\n"}, {"a.py": "x = 2\n"})
+    ran = tmp_path / "ran"
+    slow = f"import pathlib, time; pathlib.Path({str(ran)!r}).write_text('x'); time.sleep(60)"
+    table = {"slow": {"command": [sys.executable, "-c", slow, "{files}"], "format": "lines", "files": ["*.py"]}}
+    source = ChangeSource(change, {"a.py": "x = 2\n"}.get, new=lambda paths: dict.fromkeys(paths, b"x = 2\n"))
+    work = asyncio.create_task(review_change(source, Settings(use_model=False, analyzers=table)))
+    while not ran.exists():  # noqa: ASYNC110 - another process writes it
+        await asyncio.sleep(0.05)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    ends = time.monotonic() + 20
+    while any(slow in child.cmdline() for child in psutil.Process().children(recursive=True)):
+        assert time.monotonic() < ends
+        await asyncio.sleep(0.05)

@@ -37,6 +37,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "hook": ("reviewer.cli.hook:hook", "Run by git hooks: pre-commit, pre-push and others.", "Hooks and CI"),
     "ci": ("reviewer.cli.ci:ci", "Review a pull request or a push on a CI machine.", "Hooks and CI"),
     "mcp": ("reviewer.cli.mcp:mcp", "Serve reviews and the model to coding agents (MCP).", "Hooks and CI"),
+    "lsp": ("reviewer.cli.lsp:lsp", "Show reviews of open files in an editor (LSP).", "Hooks and CI"),
     "engine": ("reviewer.cli.engine:engine", "Install, start, stop and inspect the model server.", "Set-up"),
     "model": ("reviewer.cli.model:model", "List, install, verify and remove models.", "Set-up"),
     "cache": ("reviewer.cli.cache:cache", "Show or clear the cached answers.", "Set-up"),

@@ -56,6 +56,7 @@ class Settings:
         rules: Run the packaged rules.
         analyzers: Content of ``[reviewer.analyzers]`` by name; see ``evidence.analyzers.parse_config``.
         trust_repository: Run the commands that the repository's configuration names for analyzers.
+        start_engine: Let the language server start an engine.
         url: Comma-separated endpoints; ``api_key`` belongs to them.
         keyring: Read the key from the system's keyring if ``api_key`` is not set.
         ca_file: Certificates to trust for https instead of the system's.
@@ -94,6 +95,7 @@ class Settings:
     trust_repository: bool = False
     explanations: bool = True
     summary: Summary = "auto"
+    start_engine: bool = False
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     keyring: bool = False

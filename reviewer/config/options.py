@@ -366,6 +366,13 @@ OPTIONS: tuple[Option, ...] = (
         Choice(("auto", "on", "off")),
         "Summarise the whole change and suggest a commit message; auto does if the model is able to.",
     ),
+    Option(
+        "start_engine",
+        "lsp.start_engine",
+        Switch(),
+        "Let reviewer lsp start an engine; otherwise it only uses a running one.",
+        Trust.USER,
+    ),
     Option("url", "engine.url", Urls(), "OpenAI-compatible endpoints to use instead of a local engine.", Trust.USER),
     Option("api_key", "engine.api_key", Text(), "API key for engine.url.", Trust.SECRET),
     Option(

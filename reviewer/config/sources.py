@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # field name -> (value, origin)
 Values = dict[str, tuple[object, str]]
 
+_TABLES = {option.key.partition(".")[0] for option in OPTIONS if "." in option.key}
 # Variables that are read elsewhere and are not settings.
 _OTHER_VARIABLES = ("REVIEWER_HOME",)
 _NEAR = 0.93  # similarity from which an unknown variable counts as a misspelt setting
@@ -108,7 +109,7 @@ def _flat(tree: dict[str, Any]) -> dict[str, object]:
         if isinstance(value, dict) and key not in BY_KEY:
             # An empty table is harmless; a misspelt one is still reported.
             flat.update(
-                {f"{key}.{inner}": item for inner, item in value.items()} or ({} if key == "engine" else {key: {}})
+                {f"{key}.{inner}": item for inner, item in value.items()} or ({} if key in _TABLES else {key: {}})
             )
         else:
             flat[key] = value

@@ -95,6 +95,10 @@ class OwnEngine:
         self._make_form(progress, wait)
         return (self.server.start(progress, wait, cancelled),)
 
+    def is_running(self) -> bool:
+        """Whether it runs, loading or ready."""
+        return self.server.running_facts() is not None
+
     def _make_form(self, progress: Progress, wait: float | None) -> None:
         if self.form is None or self.form.there:
             return
@@ -147,6 +151,10 @@ class AttachedEngine:
         """They answered when they were attached."""
         del progress, wait, cancelled
         return self.endpoints
+
+    def is_running(self) -> bool:
+        """They answered when they were attached."""
+        return True
 
     def stop(self) -> None:
         """Leave them running."""

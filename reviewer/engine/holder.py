@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from reviewer.errors import EngineError, ModelNotLoadedError
+from reviewer.errors import EngineError, EngineNotReadyError, ModelNotLoadedError
 
 if TYPE_CHECKING:
     from reviewer.engine.client.health import EndpointState
@@ -24,17 +24,19 @@ class Holder:
     Args:
         config: Which engine.
         performance: Counts failed starts.
+        may_start: Whether an engine may be started; without it, only a running one is joined.
 
     Attributes:
         engine: Made from the configuration; None before ``prepared``.
         loaded_at: When it was loaded, in seconds since the epoch; None while it is not.
     """
 
-    def __init__(self, config: ModelConfig, performance: Performance) -> None:
+    def __init__(self, config: ModelConfig, performance: Performance, *, may_start: bool = True) -> None:
         self.engine: OwnEngine | AttachedEngine | None = None
         self.loaded_at: float | None = None
         self._config = config
         self._performance = performance
+        self._may_start = may_start
         self._pool: EnginePool | None = None
         self._lock = asyncio.Lock()
         self._revival: asyncio.Task[None] | None = None
@@ -142,6 +144,8 @@ class Holder:
     async def _connect(self, progress: Progress, ends: float | None) -> None:
         """Start or join the engine and connect to it; the lock is held."""
         engine = await self.prepared()
+        if not self._may_start and not await asyncio.to_thread(engine.is_running):
+            raise EngineNotReadyError("no engine is running", hint="reviewer engine start")
         wait = None if ends is None else max(0.0, ends - time.monotonic())
         cancelled = threading.Event()
         try:

@@ -40,6 +40,8 @@ class AIModelManager:
     Args:
         config: The model and its limits; see ``ModelConfig``.
         keep_warm: Leave the engine running when the ``async with`` block ends, for the next command to use.
+        may_start: Whether ``load_model`` may start an engine. Without it, it joins a running one or raises
+            ``EngineNotReadyError``.
         **options: Fields of ``ModelConfig`` that replace those of ``config``.
 
     Every generating call takes ``timeout``, a deadline for the whole answer in seconds. Without it, the call waits as
@@ -56,7 +58,9 @@ class AIModelManager:
             print(await manager.explain_code("def f(x): return x[::-1]"))
     """
 
-    def __init__(self, config: ModelConfig | None = None, *, keep_warm: bool = False, **options: Any) -> None:
+    def __init__(
+        self, config: ModelConfig | None = None, *, keep_warm: bool = False, may_start: bool = True, **options: Any
+    ) -> None:
         if "model" in options:  # it replaces an embedded one
             options.setdefault("embedded", False)
         if options.get("embedded"):
@@ -65,7 +69,7 @@ class AIModelManager:
         self.config, self._choice = _resolved(asked)
         self._keep_warm = keep_warm
         self._performance = Performance()
-        self._held = Holder(self.config, self._performance)
+        self._held = Holder(self.config, self._performance, may_start=may_start)
 
     async def __aenter__(self) -> Self:
         """Load the model."""

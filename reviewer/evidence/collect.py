@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ class Options:
         untrusted: Whether the change is a stranger's, so that no analyzer may run code of its tree.
         timeout: Seconds for each analyzer that sets no limit of its own.
         rules_folder: Folder of the rules; the packaged one by default.
+        cancelled: Ends every analyzer when set; what they would have reported is missing then.
     """
 
     analyzers: tuple[Spec, ...] = DEFAULTS
@@ -48,6 +50,7 @@ class Options:
     untrusted: bool = False
     timeout: float = 30.0
     rules_folder: Path | None = None
+    cancelled: threading.Event = dataclasses.field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ def _detect(
         What they report, a note for each analyzer that failed, and one for each rule that does not compile.
     """
     broken: list[str] = []
-    setting = Setting(options.root, options.timeout, options.untrusted)
+    setting = Setting(options.root, options.timeout, options.untrusted, options.cancelled)
     with ThreadPoolExecutor(1, thread_name_prefix="analyzers") as pool:
         running = pool.submit(analyze, options.analyzers, files, _tree(side), setting)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -63,8 +64,16 @@ class Facts:
         return tuple(mended.get(id(one), one) for one in self.findings)
 
 
-def gather(source: ChangeSource, selection: Selection, settings: Settings, sarif: tuple[Path, ...] = ()) -> Facts:
+def gather(
+    source: ChangeSource,
+    selection: Selection,
+    settings: Settings,
+    sarif: tuple[Path, ...] = (),
+    cancelled: threading.Event | None = None,
+) -> Facts:
     """Collect the evidence about the selected files, and prove the fixes that it brings.
+
+    Once ``cancelled`` is set, analyzers are stopped and the result is incomplete.
 
     Raises:
         UsageError: A SARIF file cannot be read.
@@ -74,6 +83,7 @@ def gather(source: ChangeSource, selection: Selection, settings: Settings, sarif
     paths = {unit.path for unit in selection.units}
     change = dataclasses.replace(source.change, files=tuple(file for file in source.change.files if file.path in paths))
     options, notes = _options(settings, sarif)
+    options = dataclasses.replace(options, cancelled=cancelled or threading.Event())
     new, old = Side(source.new, source.paths), Side(source.old)
     found = collect(change, new, old, options)
     proven = tuple(

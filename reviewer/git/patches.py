@@ -99,7 +99,8 @@ class Patches:
         Raises:
             GitError: Git failed.
         """
-        cached = () if self._name == "diff-files" else ("--cached",)
+        in_worktree = self._name == "diff-files" or (self._name == "diff-index" and "--cached" not in self._sides)
+        cached = () if in_worktree else ("--cached",)
         data = b"".join(path_bytes(path) + b"\0" for path in paths)
         fields = self.command.run("check-attr", "-z", "--stdin", *cached, *names, stdin=data).split(b"\0")[:-1]
         found: dict[str, dict[str, str]] = {}

@@ -31,7 +31,7 @@ def changed_paths(repository: Repository, target: Target, pathspecs: Sequence[st
         case TargetKind.STAGED:
             command = ("diff-index", "--cached", "--ita-invisible-in-index", str(target.base))
         case TargetKind.WORKTREE:
-            command = ("diff-files",)
+            command = ("diff-index", target.base) if target.base else ("diff-files",)
         case _:
             command = ("diff-tree", "-r", str(target.base), str(target.head))
     args = (*command[:1], "--name-only", "-z", "--no-renames", *command[1:], "--", *pathspecs)

@@ -99,6 +99,15 @@ class Repository:
         subject = "staged changes that differ from both sides of the merge" if others else "staged changes"
         return Target(TargetKind.STAGED, base, None, subject, others)
 
+    def uncommitted(self) -> Target:
+        """Return the target for the working tree against HEAD; during a merge, where it differs from both sides.
+
+        Raises:
+            GitError: Git failed.
+        """
+        base, others = self._revisions.head_or_empty_tree(), self._merged_heads()
+        return Target(TargetKind.WORKTREE, base, None, "uncommitted changes", others)
+
     def merge_base_target(self, base: str, head: str) -> Target:
         """Return the target for what ``head`` adds since it left ``base``.
 
@@ -128,7 +137,10 @@ class Repository:
         if target.kind is TargetKind.PATCH:
             raise ValueError("a patch from outside is not in the repository")
         if target.kind is TargetKind.WORKTREE:
-            yield [Patches(self.command, ("diff-files",), self._without_filters())]
+            bases = [base for base in (target.base, *target.others) if base is not None]
+            sides: list[tuple[str, ...]] = [("diff-index", base) for base in bases]
+            config = self._without_filters()
+            yield [Patches(self.command, side, config) for side in sides or [("diff-files",)]]
             return
         with _temporary_folder() as folder:
             empty = folder / "empty"
@@ -182,7 +194,7 @@ class Repository:
     def blobs(self, target: Target) -> Blobs:
         """Return a reader of the new side's files as git stores them.
 
-        For ``WORKTREE`` they are those of the index, to which the patch applies: git converts line endings and
+        For ``WORKTREE`` they are those of the old side, to which the patch applies: git converts line endings and
         encodings on the way into the repository, so the files on disk may have other lines.
 
         Raises:
@@ -190,7 +202,8 @@ class Repository:
         """
         if target.kind is TargetKind.PATCH:
             raise ValueError("a patch from outside is not in the repository")
-        return Blobs(self.command, target.head or ":0")
+        tree = target.base if target.kind is TargetKind.WORKTREE else target.head
+        return Blobs(self.command, tree or ":0")
 
     def content(self, target: Target, path: str) -> bytes | None:
         """Return one file as ``blobs`` does."""

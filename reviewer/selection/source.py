@@ -75,11 +75,12 @@ def from_repository(
         paths = _differing(comparisons)
         attributes = comparisons[0].attributes((*skipping.ATTRIBUTES, _FILTER), paths) if paths else {}
         sides = [diff.joined(_files(one, paths, until)) for one in comparisons] if paths else [()]
-    files = diff.resolved(sides) if len(sides) > 1 else sides[0]
     if target.kind is TargetKind.WORKTREE:
-        files = tuple(_refuse_filtered(files, attributes, repository.filters()))
+        filters = repository.filters()
+        sides = [tuple(_refuse_filtered(one, attributes, filters)) for one in sides]
+    files = diff.resolved(sides) if len(sides) > 1 else sides[0]
     change = Change(target.subject, files)
-    read = _reader(repository, target, change)
+    read = _reader(repository, target, sides[0])
     return ChangeSource(
         change,
         read,
@@ -157,9 +158,10 @@ def _refuse_filtered(
         yield dataclasses.replace(file, hunks=(), unread=reason) if reason else file
 
 
-def _reader(repository: Repository, target: Target, change: Change) -> Callable[[str], str | None]:
+def _reader(repository: Repository, target: Target, files: Iterable[FileChange]) -> Callable[[str], str | None]:
+    """Return a reader of the new side; ``files`` is everything that differs from the base."""
     blobs = repository.blobs(target)
-    changed = {file.path: file for file in change.files} if target.kind is TargetKind.WORKTREE else {}
+    changed = {file.path: file for file in files} if target.kind is TargetKind.WORKTREE else {}
 
     # Parsed trees are cached by the text itself, so each file in use keeps one text.
     @functools.lru_cache(maxsize=_TEXTS_KEPT)

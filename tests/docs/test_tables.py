@@ -20,6 +20,7 @@ from reviewer.evaluation.cases import load
 from reviewer.evidence.analyzers import DEFAULTS, KNOWN
 from reviewer.finding import Category, Mark, Severity
 from reviewer.git import Repository
+from reviewer.protocols.lsp.server import make_server as make_language_server
 from reviewer.protocols.mcp import make_server
 from reviewer.report import FORMATS
 
@@ -71,7 +72,9 @@ def test_the_settings() -> None:
 
 def test_the_settings_that_a_repository_may_not_have() -> None:
     text = _text("docs/configuration.md")
-    own = re.search(r"so (`trust_repository`[^.]*?) are errors in its files", text.replace("engine.", "engine\0"))
+    own = re.search(
+        r"so (`trust_repository`[^.]*?) are errors in its files", re.sub(r"\b(engine|lsp)\.", "\\1\0", text)
+    )
     assert own
     assert [name.replace("\0", ".") for name in _names(own[1])] == [
         option.key for option in OPTIONS if option.trust is Trust.USER
@@ -106,6 +109,11 @@ async def test_the_tools_for_agents(repo: Repo) -> None:
     server = make_server(Repository.discover(repo.root), Settings())
     rows = _table("docs/agents.md", "# Coding agents")
     assert {_names(row[0])[0] for row in rows} == {tool.name for tool in await server.list_tools()}
+
+
+def test_the_commands_of_the_language_server() -> None:
+    rows = _table("docs/editors.md", "## Other clients")
+    assert {_names(row[0])[0] for row in rows} == set(make_language_server({}).protocol.fm.commands)
 
 
 def test_the_formats() -> None:

@@ -22,7 +22,7 @@ from reviewer.engine.profile import ModelProfile
 from reviewer.engine.server import registry
 from reviewer.engine.server.job import Watch
 from reviewer.engine.server.server import Server, ServerSpec
-from reviewer.errors import EngineDiedError, EngineStartError, ModelNotLoadedError
+from reviewer.errors import EngineDiedError, EngineNotReadyError, EngineStartError, ModelNotLoadedError
 from reviewer.prompting.reply import read_review, review_schema
 from reviewer.prompting.request import Request
 from reviewer.terminal.progress import SILENT
@@ -66,10 +66,18 @@ class Own:
             watch=Watch(low_memory_bytes=0, backoff=0.3),
         )  # fmt: skip
         self.server = Server(spec, folder / "run")
-        self.manager = AIModelManager(ModelConfig(embedded="135m"))
-        self.manager._held.engine = cast("OwnEngine", self)  # in place of one with a model and a plan
+        self.manager = self.managed()
         self.profile = PROFILE
         self.left_out = ()
+
+    def managed(self, *, may_start: bool = True) -> AIModelManager:
+        """Make a manager of it."""
+        manager = AIModelManager(ModelConfig(embedded="135m"), may_start=may_start)
+        manager._held.engine = cast("OwnEngine", self)  # in place of one with a model and a plan
+        return manager
+
+    def is_running(self) -> bool:
+        return self.server.running_facts() is not None
 
     def start(self, *args: Any) -> tuple[Endpoint, ...]:
         self._starts += 1
@@ -124,6 +132,21 @@ def request(number: int) -> Request:
 
 async def ask(manager: AIModelManager, question: str) -> str:
     return (await manager.chat([{"role": "user", "content": question}], max_tokens=9)).text
+
+
+async def test_a_manager_that_may_not_start_an_engine_joins_a_running_one(make: Callable[[Script], Own]) -> None:
+    own = make(Script())
+    guest = own.managed(may_start=False)
+    with pytest.raises(EngineNotReadyError, match="no engine is running") as caught:
+        await guest.load_model()
+    assert (own.starts, caught.value.hint) == (0, "reviewer engine start")
+    await own.manager.load_model()
+    await guest.load_model()
+    assert await ask(guest, "x") == "OK."
+    await guest.detach()
+    await own.manager.unload_model()
+    with pytest.raises(EngineNotReadyError):
+        await guest.load_model()
 
 
 async def test_requests_that_lose_their_engine_share_one_revival(make: Callable[[Script], Own]) -> None:

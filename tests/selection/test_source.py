@@ -31,6 +31,11 @@ def read(repo: Repo, revision: str | None = None, *, staged: bool = False, **opt
     return from_repository(repository, repository.target(revision, staged=staged), **options)  # type: ignore[arg-type]
 
 
+def uncommitted(repo: Repo) -> ChangeSource:
+    repository = Repository.discover(repo.root)
+    return from_repository(repository, repository.uncommitted())
+
+
 def added(change: ChangeSource) -> dict[str, list[str]]:
     """The added lines by path, each checked against the text that the source returns."""
     found: dict[str, list[str]] = {}
@@ -89,6 +94,7 @@ def test_reading_a_change_runs_no_program_of_the_user(armed: tuple[Repo, Path]) 
     assert added(read(repo, staged=True)) == {"a.py": ["y = 2"]}
     worktree = read(repo)
     assert added(worktree) == {"a.py": [], "b.txt": ["2"]}
+    assert added(uncommitted(repo)) == {"a.py": [], "b.txt": ["2"]}
     assert skipped(worktree)["a.py"] == ("git stores it through the filter odd; stage it to review it", True)
     assert list(marks.iterdir()) == []
     assert (repo.root / ".git" / "index").read_bytes() == index
@@ -293,6 +299,26 @@ def _checked(change: ChangeSource, path: str) -> str | None:
     return change.read(path)
 
 
+def test_uncommitted_changes_are_the_working_tree_against_the_commit(repo: Repo) -> None:
+    repo.commit("first", {"a.py": "1\n2\n3\n", "same.py": "s\n", "gone.py": "g\n"})
+    repo.stage({"a.py": "one\n2\n3\n", "new.py": "n\n", "back.py": "b\n"})
+    repo.write({"a.py": "one\n2\nthree\n", "intended.py": "i\n", "unknown.py": "u\n"})
+    repo.git("add", "-N", "intended.py")
+    (repo.root / "gone.py").unlink()
+    (repo.root / "back.py").unlink()
+    change = uncommitted(repo)
+    assert change.change.subject == "uncommitted changes"
+    assert added(change) == {"a.py": ["one", "three"], "gone.py": [], "intended.py": ["i"], "new.py": ["n"]}
+    assert change.read("same.py") == "s\n"
+    assert change.old(["a.py", "new.py"]) == {"a.py": b"1\n2\n3\n", "new.py": None}
+
+
+def test_uncommitted_changes_before_the_first_commit(repo: Repo) -> None:
+    repo.stage({"a.py": "1\n"})
+    repo.write({"a.py": "2\n"})
+    assert added(uncommitted(repo)) == {"a.py": ["2"]}
+
+
 # ---- merges
 
 MERGED = [f"line {number}\n" for number in range(40)]
@@ -333,6 +359,14 @@ def test_a_merge_is_reviewed_where_it_differs_from_both_parents(conflicted: Repo
     assert all(line.old is None for line in last.lines[:3]), "they come from the other side"
     units = select(change, Settings()).units
     assert [unit.anchors for unit in units] == [(6,), (130,)]
+
+
+def test_uncommitted_changes_of_a_merge_differ_from_both_parents(conflicted: Repo) -> None:
+    path = conflicted.root / "a.py"
+    path.write_text(path.read_text().replace("line 2\n", "unstaged 2\n"))
+    change = uncommitted(conflicted)
+    assert added(change) == {"a.py": ["unstaged 2", "both", "and"]}
+    assert change.read("a.py") == path.read_text()
 
 
 def test_lines_that_a_merge_removes_from_both_sides(repo: Repo) -> None:

@@ -1,0 +1,1 @@
+"""A language server: reviews of open files as diagnostics, hovers and code actions."""
