@@ -25,7 +25,8 @@
     │   ├── ModelDamagedError             a file differs from the manifest
     │   ├── ModelSourceError              the model cannot be fetched or converted
     │   └── InsufficientMemoryError       no plan fits the memory limit
-    └── ReviewIncompleteError          5  required, and some units could not be read
+    ├── ReviewIncompleteError          5  required, and some units could not be read
+    └── PostingError                   6  the review was made, but could not be posted to the forge
 
 Only the command line turns errors into exit codes. Any other exception is a bug and exits with 4.
 """
@@ -45,6 +46,7 @@ class ExitCode(IntEnum):
     ENGINE = 3
     BUG = 4
     INCOMPLETE = 5
+    POSTING = 6
     INTERRUPTED = 130
 
 
@@ -168,3 +170,9 @@ class ReviewIncompleteError(ReviewerError):
     """A complete review was required, and some units could not be read."""
 
     exit_code = ExitCode.INCOMPLETE
+
+
+class PostingError(ReviewerError):
+    """The forge refused the review, or could not be reached."""
+
+    exit_code = ExitCode.POSTING

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reviewer.cli import options
-from reviewer.errors import GitError, UsageError
+from reviewer.cli import options, posting
+from reviewer.errors import ExitCode, GitError, UsageError
 
 if TYPE_CHECKING:
     from reviewer.cli.forge import Job
@@ -30,10 +30,18 @@ _ADVICE = "fetch the whole history: fetch-depth: 0 in GitHub Actions, GIT_DEPTH:
 _EPILOG = """\b
 Examples:
   reviewer ci                       in GitHub Actions or GitLab CI
+  reviewer ci --post                and comment on the job's pull request
+  reviewer ci --post --dry-run      show the requests instead of sending them
   reviewer ci --base origin/main    anywhere else
+  reviewer ci --base origin/main --pull-request https://github.com/OWNER/REPO/pull/7 --post
 
 Fails on findings of severity error unless --fail-on or the configuration says otherwise. Settings, rules and templates
 are read from the base revision.
+
+--post writes one review with a comment on each line that has a finding, and one summary. After another push it posts
+only new findings, updates the summary and marks comments whose finding is gone. The token is read from GITHUB_TOKEN
+(pull-requests: write), GITLAB_TOKEN (scope api; CI_JOB_TOKEN cannot comment) or GITEA_TOKEN, and is sent to the forge
+alone. If posting fails, the report is still written, and the exit code is 6 unless findings make it 1.
 """
 
 
@@ -47,6 +55,7 @@ are read from the base revision.
     show_default=True,
     help="Write the review as JSON to this file, to keep as an artefact.",
 )
+@posting.post_options
 @options.sarif_option
 @options.gate_options
 @options.model_options
@@ -55,11 +64,20 @@ are read from the base revision.
 @options.format_option
 @options.display_options
 def ci(
-    base: str | None, head: str | None, *, json_output: Path, sarif: tuple[Path, ...], install: bool, **flags: Any
+    base: str | None,
+    head: str | None,
+    *,
+    json_output: Path,
+    post: str | None,
+    pull_request: str | None,
+    dry_run: bool,
+    sarif: tuple[Path, ...],
+    install: bool,
+    **flags: Any,
 ) -> int:
     """Review a pull request or a push on a CI machine."""
     from reviewer import config
-    from reviewer.cli import forge
+    from reviewer.cli import common, forge
     from reviewer.config.repository import from_revision
     from reviewer.git import Repository
     from reviewer.review import review as make_review
@@ -67,6 +85,7 @@ def ci(
     from reviewer.terminal import output
 
     job = forge.detect(os.environ)
+    destination = posting.destination(job, os.environ, post=post, url=pull_request, dry_run=dry_run)
     repository = Repository.discover()
     start = _base(repository, base, job)
     target = repository.merge_base_target(start, _first(repository, "head", (head,) if head else job.heads))
@@ -81,7 +100,12 @@ def ci(
         output.note(remark)
     source = from_repository(repository, target, attributes_from=start)
     review = make_review(source, settings, from_revision(repository, start), install=install, sarif=sarif)
-    return _publish(review, settings, job, json_output, repository.root)
+    shows_requests = destination is not None and dry_run
+    verdict = _publish(review, settings, job, json_output, root=repository.root, quiet=shows_requests)
+    problem = posting.deliver(review, source.change, target, settings, verdict=verdict, where=destination)
+    if problem is not None and verdict is not ExitCode.FINDINGS:
+        return problem.exit_code
+    return common.settled(review, verdict)
 
 
 def _base(repository: Repository, named: str | None, job: Job) -> str:
@@ -103,8 +127,8 @@ def _first(repository: Repository, what: str, revisions: tuple[str, ...]) -> str
     raise UsageError(f"the {what} of the change ({' or '.join(revisions)}) is not in this clone", hint=_ADVICE)
 
 
-def _publish(review: Review, settings: Settings, job: Job, json_output: Path, root: Path) -> int:
-    from reviewer.cli import common
+def _publish(review: Review, settings: Settings, job: Job, json_output: Path, *, root: Path, quiet: bool) -> ExitCode:
+    """Write the reports; ``quiet`` leaves standard output to something else."""
     from reviewer.report.emit import render, write_file
     from reviewer.report.gate import judge
     from reviewer.terminal import output
@@ -115,8 +139,9 @@ def _publish(review: Review, settings: Settings, job: Job, json_output: Path, ro
         _append(job.summary, render(review, settings, "markdown", verdict))
     default = "github" if job.annotations else "text"
     shown = default if settings.origin("format") == "default" else settings.format
-    output.say(render(review, settings, shown, verdict, on_terminal=True).rstrip("\n"), commands=shown == "github")
-    return common.settled(review, verdict)
+    if not quiet:
+        output.say(render(review, settings, shown, verdict, on_terminal=True).rstrip("\n"), commands=shown == "github")
+    return verdict
 
 
 def _append(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Reads a CI job's environment: base and head of the change, and where results go.
+"""Reads a CI job's environment: base and head of the change, its pull request, and where results go.
 
 Variables are documented by GitHub ("Variables reference", "Webhook events and payloads") and GitLab ("Predefined CI/CD
 variables reference").
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reviewer import untrusted
 from reviewer.errors import UsageError
+from reviewer.posting.destination import Forge, PullRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,7 @@ class Job:
         heads: Candidates for the head revision, best first.
         annotations: Whether workflow commands on standard output are read.
         summary: A file that is shown as Markdown.
+        pull: The pull request that the job belongs to, if any.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Job:
     heads: tuple[str, ...] = ("HEAD",)
     annotations: bool = False
     summary: Path | None = None
+    pull: PullRequest | None = None
 
 
 def detect(env: Mapping[str, str]) -> Job:
@@ -65,7 +68,14 @@ def _github(env: Mapping[str, str]) -> Job:
         default = _text(event, "repository", "default_branch")
         bases = (_text(event, "before"), "" if default == env.get("GITHUB_REF_NAME") else _branch(default))
     summary = env.get("GITHUB_STEP_SUMMARY")
-    return Job("GitHub Actions", _known(*bases), heads, annotations=True, summary=Path(summary) if summary else None)
+    return Job(
+        "GitHub Actions",
+        _known(*bases),
+        heads,
+        annotations=True,
+        summary=Path(summary) if summary else None,
+        pull=_pull(env, event),
+    )
 
 
 def _gitlab(env: Mapping[str, str]) -> Job:
@@ -78,7 +88,22 @@ def _gitlab(env: Mapping[str, str]) -> Job:
         env.get("CI_COMMIT_BEFORE_SHA", ""),
         "" if default == env.get("CI_COMMIT_REF_NAME") else _branch(default),
     )
-    return Job("GitLab CI", _known(*bases), (head,))
+    project, number = env.get("CI_MERGE_REQUEST_PROJECT_ID", ""), env.get("CI_MERGE_REQUEST_IID", "")
+    api = env.get("CI_API_V4_URL", "")
+    pull = PullRequest(Forge.GITLAB, api, project, int(number)) if api and project and number.isdigit() else None
+    return Job("GitLab CI", _known(*bases), (head,), pull=pull)
+
+
+def _pull(env: Mapping[str, str], event: dict[str, Any]) -> PullRequest | None:
+    """The pull request of a job on GitHub, Gitea or Forgejo, whose runners set the same variables."""
+    pull = event.get("pull_request")
+    number = pull.get("number", event.get("number")) if isinstance(pull, dict) else None
+    project, api = env.get("GITHUB_REPOSITORY", ""), env.get("GITHUB_API_URL", "").rstrip("/")
+    if not isinstance(number, int) or not project or not api:
+        return None
+    if any(env.get(name) == "true" for name in ("GITEA_ACTIONS", "FORGEJO_ACTIONS")):
+        return PullRequest(Forge.GITEA, api, project, number, job_token=env.get("GITHUB_TOKEN", ""))
+    return PullRequest(Forge.GITHUB, api, project, number)
 
 
 def _event(env: Mapping[str, str]) -> dict[str, Any]:

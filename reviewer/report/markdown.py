@@ -6,6 +6,7 @@ code is put in fences and spans longer than any run of backticks in it.
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from reviewer.diff import SourceLine
 from reviewer.report import excerpt, summary, view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from reviewer.finding import Review, Suggestion
     from reviewer.report import RenderOptions
@@ -40,6 +41,49 @@ def render(review: Review, options: RenderOptions) -> str:
     blocks.extend(_explanations(review, options))
     blocks.extend(_coverage(review))
     return "\n\n".join(blocks) + "\n"
+
+
+def overview(title: str, review: Review, options: RenderOptions, elsewhere: Container[str]) -> Iterator[str]:
+    """The report in blocks, for a comment beside comments on lines.
+
+    Args:
+        title: The heading.
+        review: What to report.
+        options: How to render it.
+        elsewhere: The ids of findings that have a comment of their own; they take one line each here.
+    """
+    yield f"## {prose(view.safe(title))}"
+    yield from _head(review, options)
+    yield from _purpose(review)
+    listed = [found for found in view.findings(review) if found.id in elsewhere]
+    if listed:
+        yield "\n".join(f"- {code_span(f'{found.path}:{found.line}')} {_headline(found)}" for found in listed)
+    for unit in view.units(review):
+        rest = tuple(found for found in unit.findings if found.id not in elsewhere)
+        if rest:
+            yield from _unit(dataclasses.replace(unit, findings=rest), options)
+    yield from _explanations(review, options)
+    yield from _coverage(review)
+
+
+def finding(found: FindingView, *tags: str) -> Iterator[str]:
+    """One finding without its suggestion, in blocks; ``tags`` are further ones, as Markdown."""
+    more = f" <{found.url}>" if _is_plain_url(found.url) else ""
+    yield f"{_headline(found, *tags)}{more}"
+    if found.context:
+        yield prose(found.context)
+
+
+def suggestion_diff(suggestion: Suggestion) -> Iterator[str]:
+    """A suggestion as a diff below its heading."""
+    # Not a "suggestion" block: a click would commit it, perhaps on another line than the one that was checked.
+    yield suggestion_heading(suggestion)
+    yield _diff(excerpt.suggestion_rows(suggestion))
+
+
+def suggestion_heading(suggestion: Suggestion) -> str:
+    """What a suggestion is and how well it was checked."""
+    return f"{prose(view.heading(suggestion))}:"
 
 
 def prose(text: str) -> str:
@@ -83,16 +127,19 @@ def _head(review: Review, options: RenderOptions) -> Iterator[str]:
 
 def _summary(review: Review) -> Iterator[str]:
     """The change as a whole, with the commit message folded."""
+    yield from _purpose(review)
     whole = view.change_summary(review)
-    if whole is None:
-        return
-    if whole.text:
+    if whole is not None and whole.message:
+        yield from _folded("Suggested commit message", fence(whole.message, "text"))
+
+
+def _purpose(review: Review) -> Iterator[str]:
+    whole = view.change_summary(review)
+    if whole is not None and whole.text:
         yield f"**What the change does:** {prose(whole.text)}"
         if whole.risk is not None:
             yield f"**Risk {whole.risk}:** {prose(whole.reason)}"
         yield f"**Start at** {code_span(whole.place)}"
-    if whole.message:
-        yield from _folded("Suggested commit message", fence(whole.message, "text"))
 
 
 def _unit(unit: UnitView, options: RenderOptions) -> Iterator[str]:
@@ -101,30 +148,20 @@ def _unit(unit: UnitView, options: RenderOptions) -> Iterator[str]:
     if unit.explanation and options.show_explanations:
         yield prose(unit.explanation)
     yield _diff(excerpt.rows(unit))
-    for finding in unit.findings:
-        yield from _finding(finding)
+    for found in unit.findings:
+        yield from finding(found, f"line {found.line}", f"`{found.id}`")
+        if found.suggestion is not None:
+            yield from suggestion_diff(found.suggestion)
 
 
-def _finding(finding: FindingView) -> Iterator[str]:
-    severity, *others = finding.tags
-    tags = " · ".join((f"**{severity}**", *map(prose, others), f"line {finding.line}", f"`{finding.id}`"))
-    more = f" <{finding.url}>" if _is_plain_url(finding.url) else ""
-    yield f"{tags}: {prose(finding.message)}{more}"
-    if finding.context:
-        yield prose(finding.context)
-    if finding.suggestion is not None:
-        yield from _suggestion(finding.suggestion)
+def _headline(found: FindingView, *tags: str) -> str:
+    severity, *others = found.tags
+    return f"{' · '.join((f'**{severity}**', *map(prose, others), *tags))}: {prose(found.message)}"
 
 
 def _is_plain_url(url: str) -> bool:
     """Whether a rule's URL is safe in Markdown without escaping; others are left out."""
     return re.fullmatch(r"https://[A-Za-z0-9.-]+/[\w./#?=&%-]*", url, re.ASCII) is not None
-
-
-def _suggestion(suggestion: Suggestion) -> Iterator[str]:
-    # Not a "suggestion" block: a click would commit it, perhaps on another line than the one that was checked.
-    yield f"{prose(view.heading(suggestion))}:"
-    yield _diff(excerpt.suggestion_rows(suggestion))
 
 
 def _diff(rows: Sequence[Row]) -> str:
@@ -176,9 +213,7 @@ def _coverage(review: Review) -> Iterator[str]:
 
 def _folded(title: str, body: str) -> Iterator[str]:
     # Blank lines around the body turn Markdown on again inside the HTML.
-    yield f"<details>\n<summary>{html.escape(title)}</summary>"
-    yield body
-    yield "</details>"
+    yield f"<details>\n<summary>{html.escape(title)}</summary>\n\n{body}\n\n</details>"
 
 
 def _escaped(text: str) -> str:
