@@ -53,7 +53,7 @@ def overview(title: str, review: Review, options: RenderOptions, elsewhere: Cont
         elsewhere: The ids of findings that have a comment of their own; they take one line each here.
     """
     yield f"## {prose(view.safe(title))}"
-    yield from _head(review, options)
+    yield from _head(review, options, timed=False)  # the same review is the same text
     yield from _purpose(review)
     listed = [found for found in view.findings(review) if found.id in elsewhere]
     if listed:
@@ -106,7 +106,7 @@ def fence(text: str, language: str) -> str:
     return f"{ticks}{language}\n{text}\n{ticks}"
 
 
-def _head(review: Review, options: RenderOptions) -> Iterator[str]:
+def _head(review: Review, options: RenderOptions, *, timed: bool = True) -> Iterator[str]:
     if not review.units:
         yield "Nothing to review."
     else:
@@ -115,7 +115,7 @@ def _head(review: Review, options: RenderOptions) -> Iterator[str]:
             f"**{summary.counts(review)}**",
             f"{summary.read_share(review)} in {summary.extent(review).partition(' in ')[2]}",
             *([code_span(model)] if model else []),
-            summary.timing(review, options),
+            *([summary.timing(review, options)] if timed else []),
         ]
         yield " · ".join(parts)
     sentence = summary.verdict_sentence(review, options)
