@@ -8,6 +8,7 @@ import pytest
 
 from reviewer.cli import forge
 from reviewer.errors import UsageError
+from reviewer.posting.destination import Forge, PullRequest
 
 ZEROS = "0" * 40
 
@@ -91,3 +92,46 @@ def test_gitlab(env: dict[str, str], bases: tuple[str, ...], head: str) -> None:
 
 def test_elsewhere() -> None:
     assert forge.detect({"CI": "true"}) == forge.Job("", ())
+
+
+API = {"GITHUB_API_URL": "https://api.github.com", "GITHUB_REPOSITORY": "o/r"}
+GITEA = {"GITEA_ACTIONS": "true", "GITHUB_API_URL": "https://codeberg.org/api/v1", "GITHUB_TOKEN": "job"}
+
+
+@pytest.mark.parametrize(
+    ("env", "pull"),
+    [
+        (API, PullRequest(Forge.GITHUB, "https://api.github.com", "o/r", 7)),
+        (API | GITEA, PullRequest(Forge.GITEA, "https://codeberg.org/api/v1", "o/r", 7, job_token="job")),
+        ({}, None),
+    ],
+)
+def test_the_pull_request_of_a_job(env: dict[str, str], pull: PullRequest | None, tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    common = {"GITHUB_ACTIONS": "true", "GITHUB_SHA": "f" * 40, "GITHUB_EVENT_PATH": str(path)}
+    for event in (PULL | {"number": 7}, {"pull_request": PULL["pull_request"] | {"number": 7}}):
+        path.write_text(json.dumps(event), encoding="utf-8")
+        assert forge.detect(common | env).pull == pull
+    path.write_text(json.dumps(PUSH), encoding="utf-8")
+    assert forge.detect(common | env).pull is None
+
+
+def test_the_merge_request_of_a_job() -> None:
+    """A fork's pipeline runs in the fork; the merge request is in the project that it goes to."""
+    env = {
+        "GITLAB_CI": "true",
+        "CI_COMMIT_SHA": "f" * 40,
+        "CI_API_V4_URL": "https://gitlab.com/api/v4",
+        "CI_PROJECT_ID": "43",
+    }
+    assert forge.detect(env).pull is None
+    request = {"CI_MERGE_REQUEST_PROJECT_ID": "42", "CI_MERGE_REQUEST_IID": "7"}
+    assert forge.detect(env | request).pull == PullRequest(Forge.GITLAB, "https://gitlab.com/api/v4", "42", 7)
+
+
+def test_a_token_is_not_sent_in_the_clear(tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(PULL | {"number": 7}), encoding="utf-8")
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path), "GITHUB_REPOSITORY": "o/r"}
+    with pytest.raises(UsageError, match="only sent over https"):
+        forge.detect(env | {"GITHUB_API_URL": "http://forge.invalid/api/v3"})
