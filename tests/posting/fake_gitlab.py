@@ -116,6 +116,8 @@ class Forge(Api):
         )
 
     def _resolve(self, body: Any, name: str) -> Reply:
+        if self.config.get("reporter"):
+            return Reply(403, {"message": "403 Forbidden"})
         for discussion in self.state["discussions"]:
             if discussion["id"] == name and discussion["notes"][0]["resolvable"]:
                 discussion["notes"][0]["resolved"] = body["resolved"]

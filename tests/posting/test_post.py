@@ -412,6 +412,14 @@ def test_gitlab_suggestions_and_threads(branch: Branch) -> None:
         assert all(note["resolved"] for note in notes if note["position"])
 
 
+def test_gitlab_lets_only_developers_resolve(branch: Branch) -> None:
+    with FakeForge("gitlab", branch.repo.root, base="main", head="topic", reporter=True) as forge:
+        branch.post(forge)
+        done = branch.post(forge, changes={"units": ()})
+        assert (done.gone, done.unresolved) == (4, 4)
+        assert all(is_gone(text) for _, _, text in on_lines(forge))
+
+
 def test_gitlab_drafts_of_an_earlier_run_and_of_others(branch: Branch) -> None:
     with FakeForge("gitlab", branch.repo.root, base="main", head="topic") as forge:
         ours = {"id": 1, "note": f"half\n{marker.Marker(key='0' * 16)}", "position": None}
