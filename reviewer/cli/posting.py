@@ -93,17 +93,19 @@ def deliver(
     where: Destination | None,
 ) -> PostingError | None:
     """Post a review and print what was done. An error is printed and returned: the review itself was made."""
+    if where is None:
+        return None
     from reviewer.posting.poster import post
     from reviewer.report.emit import options_for
     from reviewer.terminal import output
 
-    if where is None:
-        return None
     revisions = (target.base or "", target.head or "")
     options = options_for(settings, verdict)
     show = _show if where.dry_run else None
     try:
-        outcome = post(review, change, revisions, options, pull=where.pull, token=where.token, show=show)
+        with output.progress() as progress:
+            progress.step(f"posting to {where.pull}")  # a rate limit can take minutes
+            outcome = post(review, change, revisions, options, pull=where.pull, token=where.token, show=show)
     except PostingError as problem:
         output.error(problem)
         return problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_CHARS = 65_536  # the longest comment that GitHub accepts; the other forges accept more
 _CUT = "*The rest is left out here; the JSON report is complete.*"
+# GitLab carries out lines that begin so, also in a block that it takes for ended at a fence within it.
+_QUICK_ACTION = re.compile(r"^/[A-Za-z]|```", re.MULTILINE)
 _GITLAB_REACH = 100  # lines above and below a comment that a suggestion may replace
 
 
@@ -87,8 +90,8 @@ def _can_be_committed(fix: Suggestion, finding: Finding, lines: Lines, style: St
     """Whether a click would commit exactly what was checked."""
     if style is Style.NONE or not fix.start <= finding.line <= fix.end:
         return False
-    if style is Style.GITLAB and ("```" in fix.replacement or fix.end - fix.start > _GITLAB_REACH):
-        return False  # GitLab looks for quick actions after what it takes for the end of the block
+    if style is Style.GITLAB and (_QUICK_ACTION.search(fix.replacement) or fix.end - fix.start > _GITLAB_REACH):
+        return False
     return lines.together(finding.path, fix.start, fix.end)
 
 

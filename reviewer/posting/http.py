@@ -1,15 +1,11 @@
-"""HTTP to a forge: one origin, bounded retries, rate limits, and every error in words.
+"""HTTP to a forge: one origin, bounded retries, and every error in words.
 
 The token is sent to the address of the forge alone. It is not in an error, a log or what a dry run prints.
-
-Rate limits: GitHub, "Rate limits for the REST API" (403 or 429 with ``retry-after`` or ``x-ratelimit-reset``; secondary
-limits without either: at least a minute); GitLab, "Rate limits" (429 with ``Retry-After``).
 """
 
 from __future__ import annotations
 
-import email.utils
-import re
+import ssl
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -20,6 +16,7 @@ from reviewer import __version__, untrusted
 from reviewer.engine.client import tls
 from reviewer.engine.client.endpoint import Endpoint
 from reviewer.errors import PostingError
+from reviewer.posting import limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 5
 _PATIENCE = 300.0  # longest time of waiting altogether, in seconds
-_SECONDARY = 60.0  # what GitHub asks for where it does not say how long
 _BURST = 20  # writes at full speed; then one a second, as GitHub asks
 _MAX_REPLY = 16 << 20
 _MAX_PAGES = 100
@@ -36,7 +32,7 @@ _MAX_REDIRECTS = 3
 _QUOTED = 300
 _TIMEOUT = httpx.Timeout(30, connect=10)
 _KEEPS_METHOD = (307, 308)
-_FORBIDDEN, _TOO_MANY = 403, 429
+_UNAUTHORIZED, _FORBIDDEN, _MISSING = 401, 403, 404
 
 
 class RefusedError(Exception):
@@ -158,13 +154,14 @@ class Http:
             try:
                 response = self._once(method, url, body, query)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                _refuse_certificate(url, error)
                 problem = f"cannot connect to {_origin(url)}: {error}"
             except httpx.HTTPError as error:
                 problem = f"no complete answer from {_origin(url)}: {error or type(error).__name__}"
                 if not safe:
                     raise UnsureError(problem) from error
             else:
-                delay = self._delay(response, attempt)
+                delay = limits.delay(response, attempt, self._clock())
                 if delay is not None:
                     self._wait(delay, f"{_origin(url)} limits the rate of requests")
                     problem = f"{_origin(url)} limits the rate of requests"
@@ -193,30 +190,6 @@ class Http:
             url, query = target, None
         raise PostingError(f"{_origin(url)} redirects more than {_MAX_REDIRECTS} times")
 
-    def _delay(self, response: httpx.Response, attempt: int) -> float | None:
-        """How long to wait before the same request; None if no rate limit was hit."""
-        if response.status_code not in (_FORBIDDEN, _TOO_MANY) and not _is_limited_query(response):
-            return None
-        headers = response.headers
-        if "retry-after" in headers:
-            return self._seconds(headers["retry-after"])
-        for prefix in ("x-ratelimit", "ratelimit"):
-            if headers.get(f"{prefix}-remaining") == "0" and headers.get(f"{prefix}-reset", "").isdigit():
-                return max(1.0, int(headers[f"{prefix}-reset"]) - self._clock() + 1)
-        if "secondary rate limit" in response.text.lower():
-            return float(_SECONDARY * 2**attempt)
-        return float(2**attempt) if response.status_code == _TOO_MANY else None
-
-    def _seconds(self, after: str) -> float:
-        """Read ``Retry-After``: seconds or a date."""
-        if after.strip().isdigit():
-            return float(after)
-        try:
-            due: float = email.utils.parsedate_to_datetime(after).timestamp()
-            return max(1.0, due - self._clock())
-        except (ValueError, OverflowError):
-            return _SECONDARY
-
     def _wait(self, seconds: float, why: str) -> None:
         if seconds > self._patience:
             raise PostingError(why, hint=f"run again in {_duration(seconds)}")
@@ -231,12 +204,12 @@ class Http:
         if code in (400, 409, 413, 422):
             raise RefusedError(f"{where} ({code}): {said}")
         hint = f"the token needs {self._permission}"
-        if code == 401:  # noqa: PLR2004
+        if code == _UNAUTHORIZED:
             raise PostingError(f"the forge does not accept the token (401): {said}", hint=hint)
         if code == _FORBIDDEN:
             hint += "; in a pull request from a fork, the job's own token can only read"
             raise PostingError(f"the token is not allowed to {where} (403): {said}", hint=hint)
-        if code == 404:  # noqa: PLR2004
+        if code == _MISSING:
             raise PostingError(f"not found, or not visible to the token: {where} (404): {said}", hint=hint)
         raise PostingError(f"{where} failed ({code}): {said}")
 
@@ -250,7 +223,7 @@ class Http:
         if isinstance(reply, dict):
             parts = [reply.get("message"), reply.get("error"), reply.get("error_description"), reply.get("errors")]
             text = ": ".join(str(part) for part in parts if part) or text
-        return " ".join(text.replace(self._secret, "…").split())[:_QUOTED]
+        return " ".join((text.replace(self._secret, "…") if self._secret else text).split())[:_QUOTED]
 
     def _parsed(self, response: httpx.Response) -> Any:
         if not response.content.strip():
@@ -259,6 +232,18 @@ class Http:
             return untrusted.parse_json(response.content)
         except untrusted.MalformedError as problem:
             raise PostingError(f"{_origin(str(response.url))} does not answer with JSON: {problem}") from problem
+
+
+def _refuse_certificate(url: str, error: BaseException) -> None:
+    """Raise PostingError if a connection failed for the forge's certificate, which waiting does not change."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        raise PostingError(
+            f"the certificate of {_origin(url)} is not trusted, nothing was sent: {cause.verify_message}",
+            hint="for a private CA, set SSL_CERT_FILE=/path/ca.pem",
+        ) from error
 
 
 def _whole(response: httpx.Response) -> httpx.Response:
@@ -286,11 +271,6 @@ def _next(response: httpx.Response) -> dict[str, str]:
     """
     link = response.links.get("next", {}).get("url", "")
     return dict(parse_qsl(urlsplit(link).query))
-
-
-def _is_limited_query(response: httpx.Response) -> bool:
-    """Whether this is GitHub's answer to a GraphQL query over the limit: success, with an error in it."""
-    return response.is_success and re.search(rb'"type"\s*:\s*"RATE_LIMIT(?:ED)?"', response.content[:4096]) is not None
 
 
 def _origin(url: str) -> str:

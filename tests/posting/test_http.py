@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import email.utils
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import trustme
 
 from reviewer.errors import PostingError, UsageError
 from reviewer.posting.destination import Forge, PullRequest, token
@@ -14,6 +18,7 @@ from reviewer.posting.http import Http, RefusedError, UnsureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 _CLIENT = httpx.Client
 NOW = 1_800_000_000.0
@@ -61,6 +66,7 @@ SECONDARY = {"message": "You have exceeded a secondary rate limit. Please wait a
         (httpx.Response(403, json=SECONDARY), 60),
         (httpx.Response(429), 1),
         (httpx.Response(200, json={"errors": [{"type": "RATE_LIMITED"}]}, headers={"Retry-After": "3"}), 3),
+        (httpx.Response(200, json={"errors": [{"type": "RATE_LIMITED"}]}), 1),
     ],
 )
 def test_how_long_a_limit_is_waited_for(
@@ -187,3 +193,35 @@ def test_where_the_token_comes_from() -> None:
             token(github, {"GITHUB_TOKEN": wrong})
         assert wrong not in str(failure.value)
     assert "job" not in repr(gitea)
+
+
+class _Ok(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    server = HTTPServer(("127.0.0.1", 0), _Ok)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def connect() -> Http:
+        api = f"https://localhost:{server.server_address[1]}"
+        return Http(api, {}, permission="everything", local=True, secret="")
+
+    with pytest.raises(PostingError, match=r"certificate of https://localhost.* is not trusted, nothing was sent"):
+        connect().get("/x")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    assert connect().get("/x") == {}
+    server.shutdown()
+    server.server_close()
