@@ -96,11 +96,11 @@ def deliver(
     if where is None:
         return None
     from reviewer.posting.poster import post
-    from reviewer.report.emit import options_for
+    from reviewer.report import RenderOptions, gate
     from reviewer.terminal import output
 
     revisions = (target.base or "", target.head or "")
-    options = options_for(settings, verdict)
+    options = RenderOptions(show_explanations=settings.explanations, fail_on=gate.severity(settings), verdict=verdict)
     show = _show if where.dry_run else None
     try:
         with output.progress() as progress:

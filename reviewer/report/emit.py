@@ -70,20 +70,7 @@ def render(
     offers: bool = False,
 ) -> str:
     """Render a review in one format; 80 columns without colour unless it is for the terminal."""
-    options = options_for(settings, verdict, on_terminal=on_terminal, advisory=advisory, offers=offers)
-    return FORMATS[format_name](review, options)
-
-
-def options_for(
-    settings: Settings,
-    verdict: ExitCode,
-    *,
-    on_terminal: bool = False,
-    advisory: bool = False,
-    offers: bool = False,
-) -> RenderOptions:
-    """How the settings want a review to be rendered."""
-    return RenderOptions(
+    options = RenderOptions(
         width=output.width() if on_terminal else 80,
         color=on_terminal and output.colour_wanted(),
         ascii=on_terminal and not output.can_draw(),
@@ -93,6 +80,7 @@ def options_for(
         advisory=advisory,
         offers=offers,
     )
+    return FORMATS[format_name](review, options)
 
 
 def write_file(path: Path, text: str, *, root: Path | None = None) -> None:
