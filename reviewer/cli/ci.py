@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reviewer.cli import options, posting
+from reviewer.config.options import FORMATS
 from reviewer.errors import ExitCode, GitError, UsageError
+from reviewer.terminal.masking import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reviewer.cli.forge import Job
     from reviewer.config import Settings
     from reviewer.finding import Review
@@ -25,15 +29,36 @@ if TYPE_CHECKING:
 # The base revision is trusted, and so are the analyzers that its configuration names.
 _DEFAULTS = {"fail_on": "error", "require": True, "trust_repository": True}
 _SUMMARY_LIMIT = 1_000_000  # GitHub refuses a step summary over 1 MiB
-_ADVICE = "fetch the whole history: fetch-depth: 0 in GitHub Actions, GIT_DEPTH: 0 in GitLab CI"
+
+
+class _Report(click.ParamType[tuple[str, Path]]):
+    """``FORMAT=FILE``."""
+
+    name = "report"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        """Split the two; a tuple is converted already."""
+        if isinstance(value, tuple):
+            return value
+        form, equals, path = str(value).partition("=")
+        if form not in FORMATS:
+            self.fail(f"{form!r} is not a format; the formats are {', '.join(FORMATS)}", param, ctx)
+        if not equals or not path:
+            self.fail(f"{value!r} names no file; write {form}=FILE", param, ctx)
+        return form, Path(path)
+
 
 _EPILOG = """\b
 Examples:
-  reviewer ci                       in GitHub Actions or GitLab CI
+  reviewer ci                       in a job of a pull request
   reviewer ci --post                and comment on the job's pull request
   reviewer ci --post --dry-run      show the requests instead of sending them
   reviewer ci --base origin/main    anywhere else
+  reviewer ci --report gitlab=gl-code-quality-report.json --report junit=review.xml
   reviewer ci --base origin/main --pull-request https://github.com/OWNER/REPO/pull/7 --post
+
+Base and head are known in GitHub Actions, GitLab CI, Azure Pipelines, Bitbucket Pipelines, Jenkins, Gitea Actions and
+Forgejo Actions. The clone needs the commits between them.
 
 Fails on findings of severity error unless --fail-on or the configuration says otherwise. Settings, rules and templates
 are read from the base revision.
@@ -55,6 +80,14 @@ alone. If posting fails, the report is still written, and the exit code is 6 unl
     show_default=True,
     help="Write the review as JSON to this file, to keep as an artefact.",
 )
+@click.option(
+    "--report",
+    "reports",
+    metavar="FORMAT=FILE",
+    type=_Report(),
+    multiple=True,
+    help="Also write the review in this format to this file; may be repeated.",
+)
 @posting.post_options
 @options.sarif_option
 @options.gate_options
@@ -68,6 +101,7 @@ def ci(
     head: str | None,
     *,
     json_output: Path,
+    reports: tuple[tuple[str, Path], ...],
     post: str | None,
     pull_request: str | None,
     dry_run: bool,
@@ -88,7 +122,7 @@ def ci(
     destination = posting.destination(job, os.environ, post=post, url=pull_request, dry_run=dry_run)
     repository = Repository.discover()
     start = _base(repository, base, job)
-    target = repository.merge_base_target(start, _first(repository, "head", (head,) if head else job.heads))
+    target = repository.merge_base_target(start, _first(repository, "head", (head,) if head else job.heads, job))
     settings = config.load(
         repository.root,
         os.environ,
@@ -101,7 +135,8 @@ def ci(
     source = from_repository(repository, target, attributes_from=start)
     review = make_review(source, settings, from_revision(repository, start), install=install, sarif=sarif)
     shows_requests = destination is not None and dry_run
-    verdict = _publish(review, settings, job, json_output, root=repository.root, quiet=shows_requests)
+    written = (("json", json_output), *reports)
+    verdict = _publish(review, settings, job, written, root=repository.root, quiet=shows_requests)
     problem = posting.deliver(review, source.change, target, settings, verdict=verdict, where=destination)
     if problem is not None and verdict is not ExitCode.FINDINGS:
         return problem.exit_code
@@ -117,31 +152,45 @@ def _base(repository: Repository, named: str | None, job: Job) -> str:
     if named is None and not job.bases:
         where = job.name or "an unknown CI system"
         raise UsageError(f"cannot determine the base of the change from {where}", hint="reviewer ci --base origin/main")
-    return _first(repository, "base", (named,) if named else job.bases)
+    return _first(repository, "base", (named,) if named else job.bases, job)
 
 
-def _first(repository: Repository, what: str, revisions: tuple[str, ...]) -> str:
+def _first(repository: Repository, what: str, revisions: tuple[str, ...], job: Job) -> str:
     for revision in revisions:
         with contextlib.suppress(GitError):
             return repository.resolve(revision)
-    raise UsageError(f"the {what} of the change ({' or '.join(revisions)}) is not in this clone", hint=_ADVICE)
+    raise UsageError(
+        f"the {what} of the change ({' or '.join(revisions)}) is not in this clone",
+        hint=f"Fetch the whole history: {job.depth}",
+    )
 
 
-def _publish(review: Review, settings: Settings, job: Job, json_output: Path, *, root: Path, quiet: bool) -> ExitCode:
+def _publish(
+    review: Review, settings: Settings, job: Job, reports: Sequence[tuple[str, Path]], *, root: Path, quiet: bool
+) -> ExitCode:
     """Write the reports; ``quiet`` leaves standard output to something else."""
     from reviewer.report.emit import render, write_file
     from reviewer.report.gate import judge
     from reviewer.terminal import output
 
     verdict = judge(review, settings)
-    write_file(json_output, render(review, settings, "json", verdict), root=root)
+    for form, path in reports:
+        write_file(path, render(review, settings, form, verdict), root=root)
     if job.summary is not None:
         _append(job.summary, render(review, settings, "markdown", verdict))
-    default = "github" if job.annotations else "text"
-    shown = default if settings.origin("format") == "default" else settings.format
+    if job.outputs is not None:
+        _append(job.outputs, _outputs(review, verdict, reports[0][1]))
+    shown = job.format if settings.origin("format") == "default" else settings.format
     if not quiet:
-        output.say(render(review, settings, shown, verdict, on_terminal=True).rstrip("\n"), commands=shown == "github")
+        text = render(review, settings, shown, verdict, on_terminal=True).rstrip("\n")
+        output.say(text, commands=shown in ("github", "azure"))
     return verdict
+
+
+def _outputs(review: Review, verdict: ExitCode, report: Path) -> str:
+    """The step's outputs: nothing of the change stands in them but numbers."""
+    values = {"verdict": verdict.name.lower(), "findings": len(review.shown), "report": visible(str(report))}
+    return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 def _append(path: Path, text: str) -> None:

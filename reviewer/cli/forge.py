@@ -1,7 +1,8 @@
 """Reads a CI job's environment: base and head of the change, its pull request, and where results go.
 
-Variables are documented by GitHub ("Variables reference", "Webhook events and payloads") and GitLab ("Predefined CI/CD
-variables reference").
+Variables are documented by GitHub ("Variables reference", "Webhook events and payloads"), GitLab ("Predefined CI/CD
+variables reference"), Azure ("Use predefined variables"), Bitbucket ("Variables and secrets") and Jenkins ("Global
+variables", and those of the plugin Branch API). Gitea and Forgejo set GitHub's.
 """
 
 from __future__ import annotations
@@ -26,16 +27,20 @@ class Job:
         name: The CI system's name for messages; empty if unknown.
         bases: Candidates for the base revision, best first.
         heads: Candidates for the head revision, best first.
-        annotations: Whether workflow commands on standard output are read.
+        depth: How to fetch the whole history there.
+        format: The format of standard output that the CI system reads best.
         summary: A file that is shown as Markdown.
+        outputs: A file that takes the step's outputs, ``name=value``.
         pull: The pull request that the job belongs to, if any.
     """
 
     name: str
     bases: tuple[str, ...]
     heads: tuple[str, ...] = ("HEAD",)
-    annotations: bool = False
+    depth: str = "git fetch --unshallow"
+    format: str = "text"
     summary: Path | None = None
+    outputs: Path | None = None
     pull: PullRequest | None = None
 
 
@@ -49,6 +54,12 @@ def detect(env: Mapping[str, str]) -> Job:
         return _github(env)
     if env.get("GITLAB_CI") == "true":
         return _gitlab(env)
+    if env.get("TF_BUILD", "").lower() == "true":
+        return _azure(env)
+    if env.get("BITBUCKET_BUILD_NUMBER"):
+        return _bitbucket(env)
+    if env.get("JENKINS_URL"):
+        return _jenkins(env)
     return Job("", ())
 
 
@@ -67,14 +78,17 @@ def _github(env: Mapping[str, str]) -> Job:
     else:
         default = _text(event, "repository", "default_branch")
         bases = (_text(event, "before"), "" if default == env.get("GITHUB_REF_NAME") else _branch(default))
-    summary = env.get("GITHUB_STEP_SUMMARY")
+    pull_request = _pull(env, event)
+    gitea = env.get("GITEA_ACTIONS") == "true" or env.get("FORGEJO_ACTIONS") == "true"
     return Job(
-        "GitHub Actions",
+        "Gitea Actions" if gitea else "GitHub Actions",
         _known(*bases),
         heads,
-        annotations=True,
-        summary=Path(summary) if summary else None,
-        pull=_pull(env, event),
+        depth="fetch-depth: 0 for actions/checkout",
+        format="text" if gitea else "github",  # Gitea and Forgejo show no annotations
+        summary=_path(env.get("GITHUB_STEP_SUMMARY")),
+        outputs=_path(env.get("GITHUB_OUTPUT")),
+        pull=pull_request,
     )
 
 
@@ -91,7 +105,27 @@ def _gitlab(env: Mapping[str, str]) -> Job:
     project, number = env.get("CI_MERGE_REQUEST_PROJECT_ID", ""), env.get("CI_MERGE_REQUEST_IID", "")
     api = env.get("CI_API_V4_URL", "")
     pull = PullRequest(Forge.GITLAB, api, project, int(number)) if api and project and number.isdigit() else None
-    return Job("GitLab CI", _known(*bases), (head,), pull=pull)
+    return Job("GitLab CI", _known(*bases), (head,), depth='GIT_DEPTH: "0"', pull=pull)
+
+
+def _azure(env: Mapping[str, str]) -> Job:
+    # BUILD_SOURCEVERSION of a pull request is a merge with the target, as on GitHub.
+    heads = _known(env.get("SYSTEM_PULLREQUEST_SOURCECOMMITID", ""), env.get("BUILD_SOURCEVERSION") or "HEAD")
+    target = env.get("SYSTEM_PULLREQUEST_TARGETBRANCH", "").removeprefix("refs/heads/")
+    return Job("Azure Pipelines", _known(_branch(target)), heads, depth="fetchDepth: 0 for checkout", format="azure")
+
+
+def _bitbucket(env: Mapping[str, str]) -> Job:
+    bases = (env.get("BITBUCKET_PR_DESTINATION_COMMIT", ""), _branch(env.get("BITBUCKET_PR_DESTINATION_BRANCH")))
+    head = env.get("BITBUCKET_COMMIT") or "HEAD"
+    return Job("Bitbucket Pipelines", _known(*bases), (head,), depth="clone: depth: full")
+
+
+def _jenkins(env: Mapping[str, str]) -> Job:
+    """A job of a multibranch pipeline, or of the Git plugin, which remembers the commit it built last."""
+    bases = (_branch(env.get("CHANGE_TARGET")), env.get("GIT_PREVIOUS_SUCCESSFUL_COMMIT", ""))
+    depth = "no shallow clone, and the target branch in the refspec"
+    return Job("Jenkins", _known(*bases), (env.get("GIT_COMMIT") or "HEAD",), depth=depth)
 
 
 def _pull(env: Mapping[str, str], event: dict[str, Any]) -> PullRequest | None:
@@ -115,6 +149,10 @@ def _event(env: Mapping[str, str]) -> dict[str, Any]:
     except (OSError, ValueError) as problem:
         raise UsageError(f"cannot read GitHub's event file {path}: {problem}", hint="reviewer ci --base REV") from None
     return event if isinstance(event, dict) else {}
+
+
+def _path(name: str | None) -> Path | None:
+    return Path(name) if name else None
 
 
 def _text(tree: object, *keys: str) -> str:

@@ -17,6 +17,7 @@ FORMATS = (
     "markdown",
     "json",
     "github",
+    "azure",
     "gitlab",
     "sarif",
     "rdjson",

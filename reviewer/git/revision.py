@@ -92,6 +92,6 @@ class Revisions:
         if (self._common_dir / "shallow").exists():
             return (
                 "This clone is shallow. Fetch its history: git fetch --unshallow\n"
-                "(in GitHub Actions: fetch-depth: 0; in GitLab CI: GIT_DEPTH: 0)"
+                "(in GitHub Actions: fetch-depth: 0; in GitLab CI: GIT_DEPTH: 0; in Azure Pipelines: fetchDepth: 0)"
             )
         return "List the branches: git branch --all. Fetch those of the remote: git fetch"

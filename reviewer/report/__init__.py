@@ -63,6 +63,7 @@ FORMATS: Mapping[str, Callable[[Review, RenderOptions], str]] = {
     "markdown": _in("markdown"),
     "json": _in("json_report"),
     "github": _in("github"),
+    "azure": _in("azure"),
     "gitlab": _in("gitlab"),
     "sarif": _in("sarif"),
     "rdjson": _in("rdjson"),

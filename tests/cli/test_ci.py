@@ -89,6 +89,40 @@ def test_a_merge_request_on_gitlab(branch: Repo, env: dict[str, str], tmp_path: 
     assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
 
 
+def test_a_pull_request_on_azure(branch: Repo, env: dict[str, str]) -> None:
+    branch.git("update-ref", "refs/remotes/origin/main", "main")
+    job = {
+        "TF_BUILD": "True",
+        "SYSTEM_PULLREQUEST_TARGETBRANCH": "refs/heads/main",
+        "SYSTEM_PULLREQUEST_SOURCECOMMITID": rev(branch, "topic"),
+    }
+    done = reviewer("ci", cwd=branch.root, env=env | job)
+    assert done.returncode == 1, done.stderr
+    (issue,) = [line for line in done.stdout.splitlines() if line.startswith("##vso[")]
+    assert issue.startswith("##vso[task.logissue type=error;sourcepath=stats.py;linenumber=2;code=model/bug;]")
+
+
+def test_more_reports_and_the_outputs_of_the_step(branch: Repo, env: dict[str, str], tmp_path: Path) -> None:
+    job = github(branch, tmp_path) | {"GITHUB_OUTPUT": str(tmp_path / "outputs")}
+    wanted = [("sarif", "out/review.sarif"), ("junit", "review.xml"), ("gitlab", "quality.json")]
+    reports = [f"--report={form}={path}" for form, path in wanted]
+    done = reviewer("ci", *reports, cwd=branch.root, env=env | job)
+    assert done.returncode == 1, done.stderr
+    for _, path in wanted:
+        assert "ZeroDivisionError" in (branch.root / path).read_text(encoding="utf-8")
+    outputs = (tmp_path / "outputs").read_text(encoding="utf-8")
+    assert outputs == "verdict=findings\nfindings=1\nreport=reviewer-report.json\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("yaml=x", "'yaml' is not a format"), ("sarif", "names no file; write sarif=FILE")]
+)
+def test_a_report_that_cannot_be_written(branch: Repo, value: str, said: str) -> None:
+    done = reviewer("ci", "--base", "main", "--report", value, cwd=branch.root)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
 @pytest.mark.parametrize(
     ("severity", "args", "code"),
     [

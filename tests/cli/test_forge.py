@@ -37,9 +37,10 @@ def test_github(
     path = tmp_path / "event.json"
     path.write_text(json.dumps(event), encoding="utf-8")
     common = {"GITHUB_ACTIONS": "true", "GITHUB_SHA": "f" * 40, "GITHUB_EVENT_PATH": str(path)}
-    job = forge.detect(common | env | {"GITHUB_STEP_SUMMARY": "/tmp/summary"})
+    files = {"GITHUB_STEP_SUMMARY": "/tmp/summary", "GITHUB_OUTPUT": "/tmp/outputs"}
+    job = forge.detect(common | env | files)
     assert (job.bases, job.heads) == (bases, heads)
-    assert (job.annotations, job.summary) == (True, Path("/tmp/summary"))
+    assert (job.format, job.summary, job.outputs) == ("github", Path("/tmp/summary"), Path("/tmp/outputs"))
 
 
 @pytest.mark.parametrize("content", [None, "{", "\xff"])
@@ -87,7 +88,59 @@ def test_a_broken_event_file(content: str | None, tmp_path: Path) -> None:
 def test_gitlab(env: dict[str, str], bases: tuple[str, ...], head: str) -> None:
     job = forge.detect({"GITLAB_CI": "true", "CI_COMMIT_SHA": "f" * 40} | env)
     assert (job.bases, job.heads) == (bases, (head,))
-    assert (job.annotations, job.summary) == (False, None)
+    assert (job.format, job.summary) == ("text", None)
+
+
+@pytest.mark.parametrize("system", ["GITEA_ACTIONS", "FORGEJO_ACTIONS"])
+def test_gitea_sets_the_variables_of_github_but_shows_no_annotations(system: str) -> None:
+    job = forge.detect({"GITHUB_ACTIONS": "true", system: "true", "GITHUB_SHA": "f" * 40})
+    assert (job.name, job.format, job.heads) == ("Gitea Actions", "text", ("f" * 40,))
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "bases", "heads"),
+    [
+        (
+            {
+                "TF_BUILD": "True",
+                "SYSTEM_PULLREQUEST_TARGETBRANCH": "refs/heads/release/2",
+                "SYSTEM_PULLREQUEST_SOURCECOMMITID": "e" * 40,
+                "BUILD_SOURCEVERSION": "f" * 40,
+            },
+            "Azure Pipelines",
+            ("origin/release/2",),
+            ("e" * 40, "f" * 40),
+        ),
+        ({"TF_BUILD": "True", "BUILD_SOURCEVERSION": "f" * 40}, "Azure Pipelines", (), ("f" * 40,)),
+        (
+            {
+                "BITBUCKET_BUILD_NUMBER": "7",
+                "BITBUCKET_PR_DESTINATION_BRANCH": "main",
+                "BITBUCKET_PR_DESTINATION_COMMIT": "b" * 12,
+                "BITBUCKET_COMMIT": "f" * 40,
+            },
+            "Bitbucket Pipelines",
+            ("b" * 12, "origin/main"),
+            ("f" * 40,),
+        ),
+        (
+            {"JENKINS_URL": "http://ci/", "CHANGE_TARGET": "main", "GIT_COMMIT": "f" * 40},
+            "Jenkins",
+            ("origin/main",),
+            ("f" * 40,),
+        ),
+        (
+            {"JENKINS_URL": "http://ci/", "GIT_COMMIT": "f" * 40, "GIT_PREVIOUS_SUCCESSFUL_COMMIT": "a" * 40},
+            "Jenkins",
+            ("a" * 40,),
+            ("f" * 40,),
+        ),
+    ],
+)
+def test_other_systems(env: dict[str, str], name: str, bases: tuple[str, ...], heads: tuple[str, ...]) -> None:
+    job = forge.detect(env)
+    assert (job.name, job.bases, job.heads) == (name, bases, heads)
+    assert job.format == ("azure" if name == "Azure Pipelines" else "text")
 
 
 def test_elsewhere() -> None:
