@@ -1,7 +1,8 @@
 """Marks findings that repeat another one.
 
-Two findings are the same when they share a fingerprint (path, category and the code line, without its number) or a
-message: a model that repeats one sentence for many places has not made several observations.
+Two findings are the same when they share a fingerprint (path, category and the code line, without its number). Two of
+the model are also the same when they share a message: a model that repeats one sentence for many places has not made
+several observations. A rule that says the same of several places has.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from reviewer.finding import Mark
+from reviewer.finding import Mark, SourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +63,9 @@ def _groups(findings: Iterable[_Placed]) -> list[list[_Placed]]:
     return groups
 
 
-def _keys(finding: Finding) -> tuple[str, str]:
+def _keys(finding: Finding) -> tuple[str, ...]:
     short = len("".join(finding.line_text.split())) < _SHORT
     place = f"{finding.fingerprint}:{finding.line}" if short else finding.fingerprint
+    if finding.source is not None and finding.source.kind is not SourceKind.MODEL:
+        return (place,)
     return place, "".join(finding.message.lower().split())

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from reviewer.checking import duplicates
-from reviewer.finding import Category, Finding, Mark, Severity, Suggestion, UnitReview, UnitStatus
+from reviewer.finding import Category, Finding, Mark, Severity, Source, SourceKind, Suggestion, UnitReview, UnitStatus
 
 FIRST = Finding("a.py", 3, Severity.WARNING, Category.BUG, "Fails when values is empty.", "return total / len(values)")
 FIX = Suggestion(3, 3, "return 0", "return total / len(values)")
@@ -74,3 +74,13 @@ def test_it_knows_the_other_lines() -> None:
 
 def test_what_is_marked_stands_for_nothing() -> None:
     assert shown(unit(FIRST.marked(Mark.UNGROUNDED), other()))[0].message == other().message
+
+
+@pytest.mark.parametrize("kind", [SourceKind.RULE, SourceKind.TOOL])
+def test_a_rule_says_the_same_of_several_places(kind: SourceKind) -> None:
+    first = dataclasses.replace(FIRST, sources=(Source(kind, "ruff", "B006"),))
+    second = dataclasses.replace(first, line=9, line_text="def g(x=[]):")
+    elsewhere = dataclasses.replace(first, path="b.py")
+    assert shown(unit(first, second), unit(elsewhere)) == [first, second, elsewhere]
+    (one,) = shown(unit(first, dataclasses.replace(first, line=40)))
+    assert one.also == (40,)
