@@ -163,6 +163,7 @@ class Finding:
             answer was rejected.
         sources: What reported it, the principal source first; may be empty for a finding of the model.
         secret: The secret that was found on the line. It is masked in every output and never stored.
+        stored_fingerprint: The fingerprint, where the finding was read from a file in which its line may be masked.
     """
 
     path: str
@@ -180,6 +181,7 @@ class Finding:
     sources: tuple[Source, ...] = ()
     context: str = ""
     secret: str = field(default="", repr=False)
+    stored_fingerprint: str = ""
 
     @property
     def shown(self) -> bool:
@@ -198,6 +200,8 @@ class Finding:
         16 hexadecimal digits. The message is left out because a model words the same defect differently each time.
         Findings of rules and tools add the rule, because one line can violate several.
         """
+        if self.stored_fingerprint:
+            return self.stored_fingerprint
         source = self.source
         exact = source is not None and source.kind is not SourceKind.MODEL
         kind = f"{self.category}\0{source.name}:{source.rule}" if source is not None and exact else self.category
@@ -400,7 +404,7 @@ class Review:
 
     @property
     def shown(self) -> tuple[Finding, ...]:
-        """The findings that reports show, in the same order; ids (r1, r2, …) number this tuple."""
+        """The findings that reports show, in the same order."""
         return tuple(finding for finding in self.findings if finding.shown)
 
     @property

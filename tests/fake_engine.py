@@ -400,7 +400,8 @@ class _Handler(BaseHTTPRequestHandler):
         for number, piece in enumerate(pieces):
             if number == max(1, len(pieces) // 2) and (rule.die or rule.cut):
                 return self._break_off(rule.die)
-            self._event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+            said = {"delta": {"content": piece}} if self.path == "/v1/chat/completions" else {"text": piece}
+            self._event({"choices": [{"index": 0, **said, "finish_reason": None}]})
             time.sleep(rule.gap)
         self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
         self.wfile.write(b"data: [DONE]\n\n")

@@ -1,5 +1,5 @@
 """Applies suggestions of a review to files, and undoes that.
 
-``last`` (what ``r1`` is) → ``plan`` (the new bytes of each file, or why not) → ``proof`` (the user's command on a copy
-with the fix) → ``history`` (one patch that can be undone). The index is never written.
+``last`` (its findings by their ids) → ``plan`` (the new bytes of each file, or why not) → ``proof`` (the user's command
+on a copy with the fix) → ``history`` (one patch that can be undone). The index is never written.
 """

@@ -1,4 +1,4 @@
-"""The last review of a working tree, kept in its git folder, so that the next command knows what ``r1`` is.
+"""The last review of a working tree, kept in its git folder, so that the next command knows its findings by their ids.
 
 Unlike the JSON report it is not masked: a suggestion must be written as the model gave it. It quotes only code whose
 blobs are in the same folder, and only its owner can read it.
@@ -6,6 +6,7 @@ blobs are in the same folder, and only its owner can read it.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import re
@@ -19,20 +20,21 @@ from reviewer.finding import Category, Finding, Severity, Suggestion, Suggestion
 from reviewer.git import TargetKind
 from reviewer.languages import LANGUAGES
 from reviewer.paths import GIT_FOLDER
+from reviewer.report import ids as finding_ids
 from reviewer.report import view
 from reviewer.terminal.masking import mask, remembering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from reviewer.finding import Review
     from reviewer.git import Repository, Target
 
-_VERSION = 1
+_VERSION = 2
 _NAME = "last.json"
 _AGAIN = "reviewer review"
-_ID = re.compile(r"r\d{1,9}")
+_CHOICE = 8  # ids shown where one is unknown
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -41,7 +43,8 @@ class KeptFinding:
     """One finding of the review.
 
     Attributes:
-        id: As the report shows it: ``r1``, ``r2``, …
+        id: As the report shows it.
+        name: What every id of it is a prefix of (``report.ids.full_names``).
         finding: As it was shown; without a suggestion where that was not shown.
         language: Name of the file's language.
         blob: Object id of the reviewed text; empty where there is no such text or no suggestion.
@@ -49,6 +52,7 @@ class KeptFinding:
     """
 
     id: str
+    name: str
     finding: Finding
     language: str
     blob: str = ""
@@ -80,26 +84,27 @@ class LastReview:
         return (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(self.made)).total_seconds()
 
     def find(self, ids: Iterable[str]) -> tuple[KeptFinding, ...]:
-        """Return findings by id or fingerprint, each once, in the order given.
+        """Return findings by id, fingerprint or a prefix of one, each once, in the order given.
 
         Raises:
-            UsageError: One is unknown.
+            UsageError: One is unknown or ambiguous.
         """
-        names = {one.finding.fingerprint: one for one in reversed(self.findings)}
-        names |= {one.id: one for one in self.findings}
         found: dict[str, KeptFinding] = {}
         for name in ids:
-            one = names.get(name.lower().strip("[]"))
-            if one is None:
+            able = [one for one in self.findings if finding_ids.matches(name, one.name)]
+            if not able:
                 raise UsageError(f"no finding {name} in the last review ({self.subject})", hint=self._choice())
-            found.setdefault(one.id, one)
+            if len(able) > 1:
+                raise UsageError(f"{name} is ambiguous: {' or '.join(one.id for one in able)}")
+            found.setdefault(able[0].id, able[0])
         return tuple(found.values())
 
     def _choice(self) -> str:
         if not self.findings:
             return "It has no findings."
-        first, last = self.findings[0].id, self.findings[-1].id
-        return f"It has {first}." if first == last else f"It has {first} to {last}."
+        more = len(self.findings) - _CHOICE
+        ids = ", ".join(one.id for one in self.findings[:_CHOICE])
+        return f"It has {ids} and {more} more." if more > 0 else f"It has {ids}."
 
 
 def keep(
@@ -160,7 +165,7 @@ def load(git_dir: Path) -> LastReview:
             kind=TargetKind(document["kind"]),
             head=None if document["head"] is None else _object(document["head"]),
             model=str(document["model"]),
-            findings=tuple(_kept(one) for one in document["findings"]),
+            findings=_numbered([_kept(one) for one in document["findings"]]),
         )
     except FileNotFoundError as problem:
         raise UsageError("no review yet in this working tree", hint=_AGAIN) from problem
@@ -181,22 +186,21 @@ def _findings(
     numbers = view.ids(review)
     languages = {unit.path: unit.language for unit in review.units}
     known: dict[str, str] = {}
-    for finding in review.shown:
+    for finding in {id(finding): finding for finding in review.shown}.values():
         number, path = numbers[id(finding)], finding.path
         suggestion = finding.suggestion if finding.suggestion and finding.suggestion.shown else None
         if suggestion is not None and path not in known:
             text = None if target.kind is TargetKind.PATCH else read(path)
             known[path] = "" if text is None else blobs.id_of(text)
         yield {
-            **_record(number, finding, suggestion, languages[path]),
+            **_record(finding, suggestion, languages[path]),
             "blob": known[path] if suggestion else "",
             "masked": number in masked,
         }
 
 
-def _record(number: str, finding: Finding, suggestion: Suggestion | None, language: str) -> dict[str, Any]:
+def _record(finding: Finding, suggestion: Suggestion | None, language: str) -> dict[str, Any]:
     return {
-        "id": number,
         "path": finding.path,
         "line": finding.line,
         "line_text": finding.line_text,
@@ -204,6 +208,7 @@ def _record(number: str, finding: Finding, suggestion: Suggestion | None, langua
         "severity": finding.severity.value,
         "category": finding.category.value,
         "message": mask(finding.message),
+        "fingerprint": finding.fingerprint,
         "language": language,
         "suggestion": suggestion
         and {
@@ -222,8 +227,8 @@ def _kept(one: dict[str, Any]) -> KeptFinding:
     Raises:
         ValueError, LookupError, TypeError, ArithmeticError: It is not one.
     """
-    if not _ID.fullmatch(one["id"]) or one["language"] not in LANGUAGES:
-        raise ValueError(one["id"])
+    if one["language"] not in LANGUAGES:
+        raise ValueError(one["language"])
     kept = one["suggestion"]
     suggestion = kept and Suggestion(
         start=int(kept["start"]),
@@ -241,8 +246,16 @@ def _kept(one: dict[str, Any]) -> KeptFinding:
         line_text=str(one["line_text"]),
         scope=str(one["scope"]),
         suggestion=suggestion,
+        stored_fingerprint=finding_ids.fingerprint(str(one["fingerprint"])),
     )
-    return KeptFinding(one["id"], finding, one["language"], one["blob"] and _object(one["blob"]), bool(one["masked"]))
+    return KeptFinding("", "", finding, one["language"], one["blob"] and _object(one["blob"]), bool(one["masked"]))
+
+
+def _numbered(found: Sequence[KeptFinding]) -> tuple[KeptFinding, ...]:
+    """Give findings the ids that the report gave them."""
+    findings = [one.finding for one in found]
+    named = zip(found, finding_ids.assign(findings), finding_ids.full_names(findings), strict=True)
+    return tuple(dataclasses.replace(one, id=short, name=name) for one, short, name in named)
 
 
 def _object(name: str) -> str:

@@ -72,8 +72,8 @@ class Plan:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The suggestions that it applies."""
-        return tuple(sorted((number for file in self.files for number in file.ids), key=_number))
+        """The suggestions that it applies, file by file."""
+        return tuple(number for file in self.files for number in file.ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ class Planner:
             file = self._file(path, [one for one in chosen if one.finding.path == path], refusals)
             if file is not None:
                 found.append(file)
-        return Plan(tuple(found), tuple(sorted(refusals, key=lambda one: _number(one.id))))
+        order = [one.id for one in self._last.findings]
+        return Plan(tuple(found), tuple(sorted(refusals, key=lambda one: order.index(one.id))))
 
     def _file(self, path: str, chosen: Sequence[KeptFinding], refusals: list[Refusal]) -> FilePlan | None:
         able = []
@@ -287,7 +288,3 @@ def _excluded(one: KeptFinding, suggestion: Suggestion, opened: _Open, accepted:
     if (new_errors(one.language, opened.reviewed, after) or 0) > 0:
         return f"the file does not parse with {' and '.join((*there, one.id))} together"
     return ""
-
-
-def _number(name: str) -> int:
-    return int(name[1:])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   reviewer apply                            list the suggestions as diffs
-  reviewer apply r1 r3                      apply these two to the working tree
+  reviewer apply 3f2a9 c07d1                apply these two to the working tree
   reviewer apply --all --dry-run | git apply
   reviewer apply --all --check "pytest -q"  apply only fixes that pass the tests
   reviewer apply --undo                     undo the last apply
@@ -60,7 +60,7 @@ def apply(
 ) -> int:
     """Apply suggestions of the last review to the working tree.
 
-    ID is r1, r2, … as in the report. Without IDs and --all, list what can be applied.
+    ID is as in the report; any unambiguous prefix will do. Without IDs and --all, list what can be applied.
     """
     from reviewer.applying import last
     from reviewer.applying.history import History

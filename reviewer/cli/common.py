@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reviewer.terminal import output
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 
     from reviewer.config import Settings
     from reviewer.engine.manager import AIModelManager
@@ -100,35 +101,68 @@ def keep(
     return kept and not os.environ.get("CI")
 
 
-def ask_model(settings: Settings, step: str, ask: Callable[[AIModelManager], Awaitable[str]], *, install: bool) -> str:
-    """Load the model, ask it something, and print its remarks.
+class Display(Protocol):
+    """Makes a streamed answer safe to show."""
+
+    def feed(self, piece: str) -> str:
+        """Return what can be shown after a further piece of the answer; may be empty."""
+
+    def end(self) -> str:
+        """Return the rest."""
+
+
+def stream_answer(
+    settings: Settings,
+    step: str,
+    ask: Callable[[AIModelManager], AsyncGenerator[str, None]],
+    display: Display,
+    *,
+    install: bool,
+) -> None:
+    """Load the model, ask it something, and print its answer as it is decoded, then its remarks.
 
     Args:
         settings: Name the model.
-        step: What the progress line says while it answers.
+        step: What the progress line says until the answer begins.
         ask: Receives the loaded model.
+        display: Receives the pieces of the answer.
         install: Whether to install what is missing first.
     """
     import asyncio
 
     from reviewer import AIModelManager
     from reviewer.engine.provision import provision
+    from reviewer.errors import ReviewerError
 
     manager = AIModelManager(settings.model_config, keep_warm=True)
 
-    async def run() -> str:
+    def show(text: str) -> bool:
+        if text:
+            progress.finish()
+        return output.say(text, end="")
+
+    async def run() -> None:
         await manager.load_model(progress=progress)
         async with manager:
             progress.step(step)
-            return await ask(manager)
+            async with contextlib.aclosing(ask(manager)) as pieces:
+                async for piece in pieces:
+                    if not show(display.feed(piece)):  # nobody reads on
+                        return
+            show(display.end())
+            output.say()
 
     with output.progress() as progress:
         if install:
             provision(settings.model_config, progress)
-        answer = asyncio.run(run())
+        try:
+            asyncio.run(run())
+        except ReviewerError:
+            if progress.is_finished:
+                output.say()  # the error begins on a line of its own
+            raise
     for remark in manager.notes:
         output.note(remark)
-    return answer
 
 
 def confirm(question: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,8 @@ import click
 from reviewer.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from reviewer.engine.manager import AIModelManager
 
 _CHARS_PER_TOKEN = 3  # of code; a low estimate
@@ -30,8 +33,6 @@ def complete(place: str, *, install: bool, **flags: Any) -> None:
     """Print the code that belongs at a position in a file; the file is not changed."""
     from reviewer.cli import common, places
     from reviewer.languages import detect
-    from reviewer.terminal import output
-    from reviewer.terminal.masking import visible
 
     cursor = places.parse_cursor(place)
     text = places.read_text(cursor.path)
@@ -39,11 +40,25 @@ def complete(place: str, *, install: bool, **flags: Any) -> None:
     settings = common.load_settings(common.here(), options.as_flags(flags))
     language = detect(str(cursor.path), text.partition("\n")[0]).name
 
-    async def ask(manager: AIModelManager) -> str:
+    async def ask(manager: AIModelManager) -> AsyncGenerator[str, None]:
         room = int((await manager.profile()).context_tokens * _CHARS_PER_TOKEN * _SHARE)
-        return await manager.generate_code_completion(*around(text, position, room), language=language)
+        async with aclosing(manager.stream_code_completion(*around(text, position, room), language=language)) as lines:
+            async for line in lines:
+                yield line
 
-    output.say(visible(common.ask_model(settings, "completing", ask, install=install)))
+    common.stream_answer(settings, "completing", ask, _Code(), install=install)
+
+
+class _Code:
+    """Shows lines of code as they come."""
+
+    def feed(self, piece: str) -> str:
+        from reviewer.terminal.masking import visible
+
+        return visible(piece)
+
+    def end(self) -> str:
+        return ""
 
 
 def around(text: str, position: int, room: int) -> tuple[str, int]:

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Examples:
-  reviewer dismiss r2 --reason "the list is never empty here"
+  reviewer dismiss 3f2a9 --reason "the list is never empty here"
   reviewer dismiss --list
-  reviewer dismiss --undo r2
-  reviewer dismiss --undo 3f2a9c41d07be586
+  reviewer dismiss --undo 3f2a9
 
 A dismissed finding is hidden, with its reason, in later reviews of this repository, even after its line moves. The
 record is kept in the git folder and shared by all its working trees, but not pushed. To suppress a finding for a team,
@@ -31,11 +30,11 @@ use a comment in the code or the baseline.
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--reason", default="", metavar="TEXT", help="Why it is not a defect.")
 @click.option("--list", "listing", is_flag=True, help="List the dismissed findings.")
-@click.option("--undo", is_flag=True, help="Report it again; ID may also be a fingerprint from --list.")
+@click.option("--undo", is_flag=True, help="Report it again.")
 def dismiss(ids: tuple[str, ...], *, reason: str, listing: bool, undo: bool) -> int:
     """Suppress a finding in this repository.
 
-    ID is r1, r2, … as in the last report.
+    ID is as in the report or in --list; any unambiguous prefix will do.
     """
     from reviewer.git import Repository
     from reviewer.silencing.dismissal import Dismissals
@@ -45,7 +44,7 @@ def dismiss(ids: tuple[str, ...], *, reason: str, listing: bool, undo: bool) -> 
     if undo and reason:
         raise click.UsageError("--undo and --reason are mutually exclusive")
     if not listing and not ids:
-        raise click.UsageError("specify finding IDs: reviewer dismiss r1 --reason TEXT")
+        raise click.UsageError("specify finding IDs: reviewer dismiss ID --reason TEXT")
     repository = Repository.discover()
     known = Dismissals(repository.common_dir)
     if listing:
@@ -74,35 +73,37 @@ def _undo(repository: Repository, known: Sequence[Dismissal], ids: Sequence[str]
     from reviewer.silencing.dismissal import Dismissals
     from reviewer.terminal import output
 
-    wanted = {one.fingerprint: one for one in (_find(repository, known, name) for name in ids)}
+    wanted = {one.fingerprint: one for one in (_find(known, name) for name in ids)}
     Dismissals(repository.common_dir).undo(wanted)
     for one in wanted.values():
         output.note(f"no longer dismissed: {_about(one)}")
 
 
-def _find(repository: Repository, known: Sequence[Dismissal], name: str) -> Dismissal:
-    """Find a dismissal by its fingerprint or by an id of the last review."""
-    from reviewer.applying import last
+def _find(known: Sequence[Dismissal], name: str) -> Dismissal:
+    """Find a dismissal by an id, which is a prefix of its fingerprint.
 
-    fingerprint = name
-    if not any(one.fingerprint == name for one in known):
-        (found,) = last.load(repository.git_dir).find([name])
-        fingerprint = found.finding.fingerprint
-    for one in known:
-        if one.fingerprint == fingerprint:
-            return one
-    raise UsageError(f"{name} is not dismissed", hint="reviewer dismiss --list")
+    Raises:
+        UsageError: It is not dismissed, or ambiguous.
+    """
+    from reviewer.report import ids
+
+    found = [one for one in known if ids.matches(name.partition("-")[0], one.fingerprint)]
+    if not found:
+        raise UsageError(f"{name} is not dismissed", hint="reviewer dismiss --list")
+    if len(found) > 1:
+        raise UsageError(f"{name} is ambiguous: {' or '.join(one.fingerprint for one in found)}")
+    return found[0]
 
 
 def _list(known: Sequence[Dismissal]) -> None:
-    from reviewer.report import view
+    from reviewer.report import ids, view
     from reviewer.terminal import output
 
     if not known:
         output.note("no findings are dismissed in this repository")
-    for one in known:
+    for short, one in zip(ids.shortened([one.fingerprint for one in known]), known, strict=True):
         reason = f"\n  {view.safe(one.reason)}" if one.reason else ""
-        output.say(f"{one.fingerprint}  {one.made[:10]}  {view.safe(_about(one))}{reason}")
+        output.say(f"{short}  {one.made[:10]}  {view.safe(_about(one))}{reason}")
 
 
 def _about(one: Dismissal) -> str:

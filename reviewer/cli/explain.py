@@ -26,17 +26,18 @@ def explain(place: str, question: str | None, *, install: bool, **flags: Any) ->
     from reviewer.cli import common, places
     from reviewer.languages import detect
     from reviewer.terminal import output
-    from reviewer.terminal.masking import mask, remembering, secrets, visible, without_commands
+    from reviewer.terminal.masking import remembering, secrets
+    from reviewer.terminal.prose import Prose
 
     lines = places.parse_lines(place)
     code = lines.of(places.read_text(lines.path))
     settings = common.load_settings(common.here(), options.as_flags(flags))
     language = detect(str(lines.path), code.partition("\n")[0]).name
-    answer = common.ask_model(
-        settings,
-        "explaining",
-        lambda manager: manager.explain_code(code, question, language=language),
-        install=install,
-    )
     with remembering(secrets(code)):
-        output.say(without_commands(visible(mask(answer))))
+        common.stream_answer(
+            settings,
+            "explaining",
+            lambda manager: manager.stream_explanation(code, question, language=language),
+            Prose(output.width() if output.is_terminal() else None),
+            install=install,
+        )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from reviewer.deferred.notes import StoredReview
     from reviewer.deferred.pending import Pending
+    from reviewer.finding import Review
     from reviewer.git import Repository
 
 _STARTING = 30.0  # seconds that a worker may take to start
@@ -75,15 +76,22 @@ def _show(repository: Repository, commit: str, stored: StoredReview, settings: A
     target = repository.target(commit, staged=False)
     source = from_repository(repository, target)
     review = json_reader.read(stored.report, source.change)
-    kept = common.keep(repository, target, source, review, _masked(stored.report))
+    kept = common.keep(repository, target, source, review, _masked(review, stored.report))
     note = f"Stored {stored.made} for {stored.commit[:10]}."
     emit(dataclasses.replace(review, notes=(note, *review.notes)), settings, offers=kept)
 
 
-def _masked(report: Mapping[str, Any]) -> frozenset[str]:
-    """The findings whose suggestion had a secret masked before it was stored."""
-    found = (one for one in report["findings"] if one["id"] and one["suggestion"])
-    return frozenset(str(one["id"]) for one in found if one["suggestion"].get("masked", True))
+def _masked(review: Review, report: Mapping[str, Any]) -> frozenset[str]:
+    """The ids of findings whose suggestion had a secret masked before it was stored.
+
+    The stored ids are not used: a report of an earlier version has others.
+    """
+    from reviewer.report import view
+
+    ids = view.ids(review)
+    both = zip(review.findings, report["findings"], strict=True)
+    suggested = [(finding, one["suggestion"]) for finding, one in both if finding.shown and one["suggestion"]]
+    return frozenset(ids[id(finding)] for finding, suggestion in suggested if suggestion.get("masked", True))
 
 
 def _mark_told(repository: Repository, commit: str) -> None:

@@ -18,6 +18,7 @@ from reviewer.engine.config import DEFAULT_MODEL, EMBEDDED_MODELS, ModelConfig, 
 from reviewer.engine.holder import Holder
 from reviewer.engine.performance import Performance
 from reviewer.engine.special_tokens import SpecialTokens
+from reviewer.engine.streamed_code import CodeStream
 from reviewer.errors import EngineDiedError, PromptTooLongError
 from reviewer.terminal.progress import SILENT, Progress
 
@@ -196,23 +197,9 @@ class AIModelManager:
 
     async def stream_text(self, prompt: str, timeout: float | None = None) -> AsyncGenerator[str, None]:
         """Answer a prompt piece by piece, as the pieces are decoded."""
-        messages = tasks.text_messages(prompt)
-        limit = self._reply_cap(messages)
-        began, pieces = time.perf_counter(), 0
-        async with self._request(timeout) as pool:
-            special = self._special_tokens()
-            stream = pool.stream(
-                special.messages(messages),
-                timeout=timeout,
-                max_tokens=limit,
-                temperature=self.config.temperature,
-                extra=self._extra(),
-            )
-            async with contextlib.aclosing(special.stream(stream)) as restored:
-                async for piece in restored:
-                    pieces += 1
-                    yield piece
-        self._performance.streamed(time.perf_counter() - began, pieces)
+        async with contextlib.aclosing(self._stream_chat(tasks.text_messages(prompt), timeout)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def generate_code_completion(
         self,
@@ -231,29 +218,37 @@ class AIModelManager:
             timeout: In seconds; see the class.
         """
         check_numbers(cursor_position=cursor_position)
-        task = tasks.completion(code_context, cursor_position, language)
-        profile = (await self._held.prepared()).profile
-        if profile.fim is not None:
-            special = SpecialTokens(profile.special_tokens)
-            done = await self.complete(
-                tasks.fim_prompt(task, profile.fim, special),
-                max_tokens=self._reply_cap([{"role": "user", "content": code_context}], profile.bounds.code_chars),
-                temperature=COMPLETION_TEMPERATURE,
-                stop=profile.fim.stops,
-                timeout=timeout,
-            )
-            return tasks.inserted_code(done.text, task)
-        messages = tasks.completion_messages(task, prefill=profile.prefill)
-        answer = await self.chat(
-            messages,
-            max_tokens=self._reply_cap(messages, profile.bounds.code_chars),
-            temperature=COMPLETION_TEMPERATURE,
-            timeout=timeout,
-            stop=(tasks.FENCE_END,) if profile.prefill else (),
-            extra=tasks.PREFILLED if profile.prefill else None,
-        )
-        read = tasks.continued_code if profile.prefill else tasks.inserted_code
-        return read(answer.text, task)
+        request = await self._completion(tasks.completion(code_context, cursor_position, language))
+        options = self._completion_options(request)
+        if request.prompt:
+            done = await self.complete(request.prompt, **options, timeout=timeout)
+        else:
+            done = await self.chat(request.messages, **options, extra=request.extra, timeout=timeout)
+        return request.read(done.text)
+
+    async def stream_code_completion(
+        self,
+        code_context: str,
+        cursor_position: int | None = None,
+        *,
+        language: str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncGenerator[str, None]:
+        """Write the code that belongs at the cursor line by line; see ``generate_code_completion``."""
+        check_numbers(cursor_position=cursor_position)
+        request = await self._completion(tasks.completion(code_context, cursor_position, language))
+        options, code = self._completion_options(request), CodeStream(request)
+        if request.prompt:
+            stream = self._stream(request.prompt, timeout, **options, extra=tasks.RAW)
+        else:
+            messages, extra = self._special_tokens().messages(request.messages), {**self._extra(), **request.extra}
+            stream = self._stream(messages, timeout, **options, extra=extra)
+        async with contextlib.aclosing(stream) as pieces:
+            async for piece in pieces:
+                if lines := code.feed(piece):
+                    yield lines
+        if rest := code.end():
+            yield rest
 
     async def explain_code(
         self, code: str, question: str | None = None, *, language: str | None = None, timeout: float | None = None
@@ -267,6 +262,15 @@ class AIModelManager:
             timeout: In seconds; see the class.
         """
         return await self._ask(tasks.explain_messages(code, question, language), timeout)
+
+    async def stream_explanation(
+        self, code: str, question: str | None = None, *, language: str | None = None, timeout: float | None = None
+    ) -> AsyncGenerator[str, None]:
+        """Explain code piece by piece; see ``explain_code``."""
+        messages = tasks.explain_messages(code, question, language)
+        async with contextlib.aclosing(self._stream_chat(messages, timeout)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def health_check(self) -> dict[str, Any]:
         """Check the process, the endpoint, the model's files, the memory and the latest errors; never raises.
@@ -314,6 +318,35 @@ class AIModelManager:
     async def _ask(self, messages: Sequence[Message], timeout: float | None) -> str:
         completion = await self.chat(messages, max_tokens=self._reply_cap(messages), timeout=timeout)
         return completion.text.strip()
+
+    def _stream_chat(self, messages: Sequence[Message], timeout: float | None) -> AsyncGenerator[str, None]:
+        limit, temperature = self._reply_cap(messages), self.config.temperature
+        asked = self._special_tokens().messages(messages)
+        return self._stream(asked, timeout, max_tokens=limit, temperature=temperature, extra=self._extra())
+
+    async def _stream(
+        self, prompt: str | Sequence[Message], timeout: float | None, **options: Any
+    ) -> AsyncGenerator[str, None]:
+        """Pieces of a reply to a prompt whose special tokens are broken already."""
+        began, count = time.perf_counter(), 0
+        async with self._request(timeout) as pool:
+            stream = pool.stream(prompt, timeout=timeout, **options)
+            async with contextlib.aclosing(self._special_tokens().stream(stream)) as pieces:
+                async for piece in pieces:
+                    count += 1
+                    yield piece
+        self._performance.streamed(time.perf_counter() - began, count)
+
+    async def _completion(self, task: tasks.CompletionTask) -> tasks.CompletionRequest:
+        return tasks.completion_request(task, (await self._held.prepared()).profile)
+
+    def _completion_options(self, request: tasks.CompletionRequest) -> dict[str, Any]:
+        messages = request.messages or ({"role": "user", "content": request.prompt},)
+        return {
+            "max_tokens": self._reply_cap(messages, self._held.loaded().profile.bounds.code_chars),
+            "temperature": COMPLETION_TEMPERATURE,
+            "stop": request.stop,
+        }
 
     def _reply_cap(self, messages: Sequence[Message], chars: int | None = None) -> int:
         """Longest reply that the context length leaves room for, in tokens."""

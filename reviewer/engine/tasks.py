@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from reviewer.engine.special_tokens import SpecialTokens
 from reviewer.errors import UsageError
 from reviewer.languages import GENERIC, LANGUAGES, Language, guess
 from reviewer.templates import Templates
 
 if TYPE_CHECKING:
-    from reviewer.engine.client.wire import Message
-    from reviewer.engine.profile import FimTokens
-    from reviewer.engine.special_tokens import SpecialTokens
+    from collections.abc import Mapping
 
-_FENCED = re.compile(r"```[^\n`]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
+    from reviewer.engine.client.wire import Message
+    from reviewer.engine.profile import FimTokens, ModelProfile
+
+FENCED = re.compile(r"```[^\n`]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _CODE_SYSTEM = (
     "You are a careful {language} programmer. Answer with correct {language} code and at most a few sentences."
 )
@@ -79,6 +81,43 @@ def completion(code: str, cursor: int | None, language: str | None) -> Completio
     return CompletionTask(named_language(language, code), code[:position], code[position:])
 
 
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """How a model is asked for the code in a hole, and how its reply is read.
+
+    Attributes:
+        prompt: A raw prompt for fill-in-the-middle; empty where ``messages`` are sent.
+        stop: Texts that end the reply.
+        extra: Further fields of the chat request.
+    """
+
+    task: CompletionTask
+    prompt: str = ""
+    messages: tuple[Message, ...] = ()
+    stop: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_continued(self) -> bool:
+        """Whether the reply continues the code before the hole, and so does not repeat it."""
+        return bool(self.extra)
+
+    def read(self, reply: str) -> str:
+        """The code for the hole."""
+        return (continued_code if self.is_continued else inserted_code)(reply, self.task)
+
+
+def completion_request(task: CompletionTask, profile: ModelProfile) -> CompletionRequest:
+    """Ask for a completion in the way that suits the model."""
+    if profile.fim is not None:
+        special = SpecialTokens(profile.special_tokens)
+        return CompletionRequest(task, fim_prompt(task, profile.fim, special), stop=tuple(profile.fim.stops))
+    messages = completion_messages(task, prefill=profile.prefill)
+    if not profile.prefill:
+        return CompletionRequest(task, messages=messages)
+    return CompletionRequest(task, messages=messages, stop=(FENCE_END,), extra=PREFILLED)
+
+
 def completion_messages(
     task: CompletionTask, templates: Templates | None = None, *, placeholder: str = "", prefill: bool = False
 ) -> tuple[Message, ...]:
@@ -131,7 +170,7 @@ def fim_prompt(task: CompletionTask, tokens: FimTokens, special: SpecialTokens, 
 
 def inserted_code(reply: str, task: CompletionTask) -> str:
     """The code for the hole: without a fence, text around it, and repetitions of the text on either side."""
-    fenced = _FENCED.search(reply)
+    fenced = FENCED.search(reply)
     code = fenced.group(1) if fenced else reply
     code = _without_repeated_start(code, task.before)
     return _without_repeated_end(code, task.after).rstrip()

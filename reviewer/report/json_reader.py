@@ -32,6 +32,7 @@ from reviewer.finding import (
     UnitStatus,
     Usage,
 )
+from reviewer.report import ids
 from reviewer.report.json_report import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def _finding(one: _Json) -> Finding:
         sources=tuple(_source(source) for source in one.get("sources", ())),
         context=_get(one, "context", str) if "context" in one else "",
         quoted=None if one.get("quoted") is None else _get(one, "quoted", bool),
+        stored_fingerprint=ids.fingerprint(_get(one, "fingerprint", str)),
     )
 
 

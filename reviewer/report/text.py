@@ -113,9 +113,10 @@ def _finding(finding: FindingView, numbers: int, options: RenderOptions, *, else
     room = _prose_width(options) - len(indent) - 2
     first = room - len(tags) - 3 - len(mark) - 2
     message, *rest = wrap(finding.message, room, first)
-    gap = " " * max(2, first + 2 - cell_len(message))
+    message = f"   {message}" if message else ""
+    gap = " " * max(1, room - len(tags) - cell_len(message) - len(mark))
     style = _STYLES[finding.severity]
-    yield ((f"{indent}└ ", style), (tags, style), (f"   {message}{gap}", ""), (mark, _QUIET))
+    yield ((f"{indent}└ ", style), (tags, style), (f"{message}{gap}", ""), (mark, _QUIET))
     below = [*rest, *(wrap(finding.context, room) if finding.context else ())]
     yield from (((f"{indent}  {line}", ""),) for line in below)
     yield from (((f"{indent}  {line}", _QUIET),) for line in _origin(finding, room))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reviewer.finding import Mark, SourceKind, UnitStatus
+from reviewer.report import ids as finding_ids
 from reviewer.summarise import commit_message
 from reviewer.terminal import masking
 from reviewer.terminal.masking import mask, visible
@@ -40,7 +41,7 @@ class FindingView:
     """One finding; ``suggestion`` is None where it is hidden.
 
     Attributes:
-        id: Its name in the report, such as ``r1``; empty where the finding is hidden.
+        id: Its name in reports and commands (``ids``), such as ``3f2a9``; empty where the finding is hidden.
         also: Other lines with the same finding.
         rule: ``tool/RULE``, the id of a rule, or ``model/category``.
         source: What reported it, for display; never empty.
@@ -131,11 +132,9 @@ def heading(suggestion: Suggestion) -> str:
 
 
 def ids(review: Review) -> Mapping[int, str]:
-    """Map the ``id()`` of each shown finding to its name in the report: ``r1``, ``r2``, …."""
-    numbers: dict[int, str] = {}
-    for number, finding in enumerate(review.shown, 1):
-        numbers.setdefault(id(finding), f"r{number}")
-    return numbers
+    """Map the ``id()`` of each shown finding to its name in the report."""
+    shown = {id(finding): finding for finding in review.shown}
+    return dict(zip(shown, finding_ids.assign(tuple(shown.values())), strict=True))
 
 
 def units(review: Review) -> tuple[UnitView, ...]:
@@ -157,7 +156,7 @@ def secrets(review: Review) -> frozenset[str]:
 
 
 def findings(review: Review) -> tuple[FindingView, ...]:
-    """Prepare the shown findings, in the order of their ids."""
+    """Prepare the shown findings, in order of path and line."""
     numbers = ids(review)
     return tuple(_finding(finding, numbers[id(finding)], review.usage.model) for finding in review.shown)
 

@@ -196,9 +196,11 @@ class Steps:
         self._amount = self._pace = ""
         self._first: tuple[float, float] | None = None  # of this step: when, and how much there was already
         self.number = 0
+        self.is_finished = False
 
     def step(self, message: str) -> None:
         """Begin a step; the same message again continues it."""
+        self.is_finished = False
         shown = " ".join(_safe(message).split())
         if shown != self._message:
             self._message, self._amount, self._pace, self._first = shown, "", "", None
@@ -213,6 +215,10 @@ class Steps:
         if unit == "B" and total and done > before and now - when >= _PACE_AFTER:
             speed = (done - before) / (now - when)
             self._pace = f"{byte_size(speed)}/s  {_left((total - done) / speed)}"
+
+    def finish(self) -> None:
+        """Show nothing further until the next step: the result is being written."""
+        self.is_finished = True
 
     @property
     def seconds(self) -> float:
@@ -233,7 +239,7 @@ class _PlainLines:
 
     def tick(self) -> None:
         steps, now = self._steps, self._clock()
-        if not steps.number or steps.seconds < _QUIET:
+        if not steps.number or steps.is_finished or steps.seconds < _QUIET:
             return
         if steps.number == self._number and now < self._due:
             return
@@ -257,7 +263,7 @@ class _LiveLine:
 
     def tick(self) -> None:
         global _live  # noqa: PLW0603 - one terminal, one progress line
-        if not self._steps.number or (self._steps.seconds < _QUIET and not self._drawn):
+        if not self._steps.number or self._steps.is_finished or (self._steps.seconds < _QUIET and not self._drawn):
             return
         from rich.cells import cell_len, set_cell_size
 

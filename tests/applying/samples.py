@@ -10,6 +10,7 @@ from reviewer.applying.plan import Plan, Planner
 from reviewer.finding import Category, Finding, Review, Severity, Suggestion, UnitReview, UnitStatus, Usage
 from reviewer.git import Repository
 from reviewer.languages import detect
+from reviewer.report import view
 from reviewer.selection.source import from_repository
 
 if TYPE_CHECKING:
@@ -28,20 +29,29 @@ class Fix(NamedTuple):
     category: Category = Category.BUG
 
 
-def review(repo: Repo, *fixes: Fix, target: Target | None = None, masked: tuple[str, ...] = ()) -> LastReview:
-    """Keep a review of what is staged, or of another target, and return it as the next command reads it."""
+def review(repo: Repo, *fixes: Fix, target: Target | None = None, masked: tuple[int, ...] = ()) -> LastReview:
+    """Keep a review of what is staged, or of another target, and return it as the next command reads it.
+
+    ``masked`` are places in the report, from 1 on.
+    """
     repository = Repository.discover(repo.root)
     target = target or repository.target(None, staged=True)
     source = from_repository(repository, target)
     texts = {fix.path: source.read(fix.path) or "" for fix in fixes}
     made = Review(target.subject, tuple(_unit(fix, texts[fix.path]) for fix in fixes), usage=Usage(model="fake"))
-    assert last.keep(repository, target, made, texts.get, masked=masked)
+    ids = list(view.ids(made).values())
+    assert last.keep(repository, target, made, texts.get, masked=[ids[number - 1] for number in masked])
     return last.load(repository.git_dir)
 
 
-def plan(repo: Repo, kept: LastReview, *ids: str) -> Plan:
+def ids(kept: LastReview, *numbers: int) -> tuple[str, ...]:
+    """The ids of some findings by their places in the report, from 1 on."""
+    return tuple(kept.findings[number - 1].id for number in numbers)
+
+
+def plan(repo: Repo, kept: LastReview, *numbers: int) -> Plan:
     """Plan what ``reviewer apply IDS`` would, all without ids."""
-    chosen = kept.find(ids) if ids else kept.findings
+    chosen = kept.find(ids(kept, *numbers)) if numbers else kept.findings
     return planner(repo, kept).plan(chosen)
 
 
@@ -54,9 +64,9 @@ def history(repo: Repo) -> History:
     return History(repository)
 
 
-def write(repo: Repo, kept: LastReview, *ids: str) -> Plan:
+def write(repo: Repo, kept: LastReview, *numbers: int) -> Plan:
     """Apply, and return what was applied."""
-    planned = plan(repo, kept, *ids)
+    planned = plan(repo, kept, *numbers)
     history(repo).write(planned, kept.made, kept.subject)
     return planned
 

@@ -172,7 +172,7 @@ def test_a_fix_keeps_the_bytes_of_what_it_was_shown(repo: Repo, odd: bytes, newl
     assert found.suggestion is not None
     assert found.suggestion.shown, found.suggestion.marks
     kept = last.load(repo.root / ".git")
-    assert write(repo, kept, "r1").refusals == ()
+    assert write(repo, kept, 1).refusals == ()
     assert (repo.root / "a.py").read_bytes() == content.replace(b"1", b"2", 1)
 
 
@@ -183,7 +183,7 @@ def test_a_fix_that_drops_it_drops_it(repo: Repo, odd: bytes) -> None:
     found = reviewed(repo, "price = 2")
     assert found.suggestion is not None
     assert found.suggestion.shown
-    write(repo, last.load(repo.root / ".git"), "r1")
+    write(repo, last.load(repo.root / ".git"), 1)
     assert (repo.root / "a.py").read_bytes() == b"price = 2\ny = 1\n"
 
 
@@ -215,7 +215,7 @@ def test_pictures_in_the_source_stay(repo: Repo) -> None:
     repo.commit("first", {"a.py": "y = 1\n"})
     repo.stage({"a.py": "price = 1  # \u240c <U+202E> \ufffd\n"})
     reviewed(repo, "price = 2  # \u240c <U+202E> \ufffd")
-    write(repo, last.load(repo.root / ".git"), "r1")
+    write(repo, last.load(repo.root / ".git"), 1)
     assert (repo.root / "a.py").read_text(encoding="utf-8") == "price = 2  # \u240c <U+202E> \ufffd\n"
 
 
@@ -223,7 +223,7 @@ def test_a_character_of_a_removed_line_comes_back(repo: Repo) -> None:
     repo.commit("first", {"a.py": b"price = 1  # caf\xe9\x0c\n"})
     repo.stage({"a.py": b"price = 2\n"})
     reviewed(repo, "price = 1  # caf\ufffd\u240c")
-    write(repo, last.load(repo.root / ".git"), "r1")
+    write(repo, last.load(repo.root / ".git"), 1)
     assert (repo.root / "a.py").read_bytes() == b"price = 1  # caf\xe9\x0c\n"
 
 
@@ -260,7 +260,7 @@ def test_a_working_tree_encoding_is_kept(repo: Repo, encoding: str, mark: bytes,
     found = reviewed(repo, f"price = 2  # {comment}")
     assert found.suggestion is not None
     assert found.suggestion.shown
-    assert write(repo, last.load(repo.root / ".git"), "r1").refusals == ()
+    assert write(repo, last.load(repo.root / ".git"), 1).refusals == ()
     assert (repo.root / "a.py").read_bytes() == after
     history(repo).undo()
     assert (repo.root / "a.py").read_bytes() == before

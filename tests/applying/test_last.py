@@ -9,7 +9,18 @@ import pytest
 
 from reviewer.applying import last
 from reviewer.errors import UsageError
-from reviewer.finding import Category, Finding, Mark, Review, Severity, Suggestion, UnitReview, UnitStatus
+from reviewer.finding import (
+    Category,
+    Finding,
+    Mark,
+    Review,
+    Severity,
+    Source,
+    SourceKind,
+    Suggestion,
+    UnitReview,
+    UnitStatus,
+)
 from reviewer.git import Repository, Target, TargetKind
 from reviewer.report import view
 from tests.applying.samples import Fix, review
@@ -31,7 +42,7 @@ def test_a_review_comes_back_as_it_was_shown(staged: Repo) -> None:
     kept = review(
         staged, Fix("caf\u00e9 b.py", 1, 1, "z = 2"), Fix("a.py", 1, 1, SECRET + "  # old"), Fix("a.py", 2, 2, None)
     )
-    assert [one.id for one in kept.findings] == ["r1", "r2", "r3"]
+    assert [one.name.startswith(one.id) for one in kept.findings] == [True] * 3
     assert [one.finding.path for one in kept.findings] == ["a.py", "a.py", "caf\u00e9 b.py"]
     first, second, third = kept.findings
     assert first.finding.suggestion == Suggestion(1, 1, SECRET + "  # old", SECRET)  # not masked: it is to be written
@@ -111,10 +122,10 @@ def test_a_patch_from_outside_can_be_dismissed_and_not_applied(staged: Repo) -> 
         (None, "no review yet in this working tree"),
         ("", "damaged"),
         ("[]", "damaged"),
-        ('{"version": 2}', "another version"),
-        ('{"version": 1}', "damaged"),
+        ('{"version": 3}', "another version"),
+        ('{"version": 2}', "damaged"),
         (
-            '{"version": 1, "made": "", "subject": "", "kind": "x", "head": null, "model": "", "findings": []}',
+            '{"version": 2, "made": "", "subject": "", "kind": "x", "head": null, "model": "", "findings": []}',
             "damaged",
         ),
     ],
@@ -137,22 +148,42 @@ def test_a_review_is_not_lost_where_it_cannot_be_kept(staged: Repo) -> None:
 
 @pytest.mark.parametrize(
     ("names", "found"),
-    [(["r1"], ["r1"]), (["R2", "[r1]", "r2"], ["r2", "r1"]), ([], [])],
+    [(["{0}"], [0]), (["[{1}]", "{0:.4}", "{1}"], [1, 0]), ([], []), (["{0}-"], [0])],
 )
-def test_find(staged: Repo, names: list[str], found: list[str]) -> None:
+def test_find(staged: Repo, names: list[str], found: list[int]) -> None:
     kept = review(staged, Fix("a.py", 1, 1, "x"), Fix("a.py", 2, 2, "y = 2"))
-    assert [one.id for one in kept.find(names)] == found
-    assert kept.find([kept.findings[1].finding.fingerprint])[0].id == "r2"
-    with pytest.raises(UsageError, match=r"no finding r3 in the last review \(staged changes\)") as problem:
-        kept.find(["r1", "r3"])
-    assert problem.value.hint == "It has r1 to r2."
+    ids = [one.id for one in kept.findings]
+    assert [one.id for one in kept.find(name.format(*ids) for name in names)] == [ids[number] for number in found]
+    assert kept.find([kept.findings[1].finding.fingerprint.upper()])[0].id == ids[1]
+    for unknown in ("fffff", ids[0][:3], f"{ids[0]}g", f"{ids[0]}-00000000", "", "r1"):
+        message = rf"no finding {unknown} in the last review \(staged changes\)"
+        with pytest.raises(UsageError, match=message) as problem:
+            kept.find([ids[0], unknown])
+        assert problem.value.hint == f"It has {ids[0]}, {ids[1]}."
+
+
+def test_an_ambiguous_id_is_refused_with_the_choice(staged: Repo) -> None:
+    kept = review(staged, Fix("a.py", 1, 1, "x"), Fix("a.py", 1, 1, "z"))
+    one, other = (each.id for each in kept.findings)
+    with pytest.raises(UsageError, match=f"{one[:5]} is ambiguous: {one} or {other}"):
+        kept.find([one[:5]])
+
+
+def test_a_finding_of_a_rule_keeps_its_fingerprint(staged: Repo) -> None:
+    source = Source(SourceKind.TOOL, "ruff", "B006", "https://docs.example/B006")
+    found = Finding("a.py", 2, Severity.INFO, Category.BUG, "m", "y = 1", sources=(source,))
+    repository = Repository.discover(staged.root)
+    made = Review("s", (UnitReview("a.py", 1, 2, "", "python", (), UnitStatus.READ, findings=(found,)),))
+    last.keep(repository, repository.target(None, staged=True), made, lambda _: None)
+    (kept,) = last.load(repository.git_dir).findings
+    assert kept.finding.fingerprint == found.fingerprint
 
 
 def test_what_is_kept_is_json_in_ascii(staged: Repo) -> None:
     review(staged, Fix("caf\u00e9 b.py", 1, 1, "z = 2\u202e  # caf\udce9"))
     data = (staged.root / ".git" / "reviewer" / "last.json").read_bytes()
     assert data.isascii()
-    assert json.loads(data)["version"] == 1
+    assert json.loads(data)["version"] == 2
 
 
 @pytest.mark.parametrize(
@@ -160,8 +191,8 @@ def test_what_is_kept_is_json_in_ascii(staged: Repo) -> None:
     [
         ("made", "yesterday"),
         ("head", "--output=x"),
-        ("findings.id", "x1"),
-        ("findings.id", 1),
+        ("findings.fingerprint", "r1"),
+        ("findings.fingerprint", 1),
         ("findings.language", "nonsense"),
         ("findings.blob", "--textconv"),
         ("findings.line", float("inf")),

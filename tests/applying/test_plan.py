@@ -13,7 +13,7 @@ import pytest
 from reviewer.errors import UsageError
 from reviewer.finding import Category
 from reviewer.git import Repository
-from tests.applying.samples import Fix, history, plan, review, write
+from tests.applying.samples import Fix, history, ids, plan, review, write
 from tests.repo import Repo
 
 if TYPE_CHECKING:
@@ -131,9 +131,9 @@ def test_a_filter_that_makes_something_else_of_the_result(repo: Repo) -> None:
     repo.commit("first", {".gitattributes": "*.txt filter=lower\n"})
     repo.stage({"a.txt": "one\nTWO\n"})
     kept = review(repo, Fix("a.txt", 1, 1, "One"), Fix("a.txt", 1, 1, "three"))
-    (refusal,) = plan(repo, kept, "r1").refusals
+    (refusal,) = plan(repo, kept, 1).refusals
     assert "a filter or an encoding would" in refusal.reason
-    write(repo, kept, "r2")
+    write(repo, kept, 2)
     assert (repo.root / "a.txt").read_bytes() == b"three\nTWO\n"
 
 
@@ -194,9 +194,9 @@ def test_other_things_than_the_index(repo: Repo, how: str) -> None:
     target = repository.target(revision, staged=False)
     kept = review(repo, Fix("a.py", 2, 2, "    return 10"), Fix("a.py", 6, 6, "    return 20"), target=target)
     before = (repo.root / "a.py").read_bytes()
-    assert write(repo, kept, "r1").refusals == ()
+    assert write(repo, kept, 1).refusals == ()
     assert (repo.root / "a.py").read_bytes() == before.replace(b"return 1", b"return 10")
-    assert write(repo, kept, "r2").refusals == ()  # its own suggestion of before does not count as a change
+    assert write(repo, kept, 2).refusals == ()  # its own suggestion of before does not count as a change
     after = before.replace(b"return 1", b"return 10").replace(b"return 2", b"return 20")
     assert (repo.root / "a.py").read_bytes() == after
     if how.startswith("worktree"):
@@ -209,15 +209,15 @@ def test_other_things_than_the_index(repo: Repo, how: str) -> None:
 
 def test_one_after_the_other_shifts_lines(repo: Repo) -> None:
     kept = review(staged(repo), Fix("a.py", 2, 2, "    x = 1\n    return x"), Fix("a.py", 6, 6, "    return 20"))
-    write(repo, kept, "r1")
-    planned = write(repo, kept, "r2")
+    write(repo, kept, 1)
+    planned = write(repo, kept, 2)
     assert (repo.root / "a.py").read_text() == CODE.replace("return 1", "x = 1\n    return x").replace("2", "20")
     assert "@@ -4,4 +4,4 @@" in planned.patch
-    (refusal,) = plan(repo, kept, "r2").refusals
+    (refusal,) = plan(repo, kept, 2).refusals
     assert refusal.reason == "it is applied already"
     # Taken back by hand, it can be applied again.
     repo.git("checkout", "-q", "--", "a.py")
-    assert plan(repo, kept, "r1", "r2").refusals == ()
+    assert plan(repo, kept, 1, 2).refusals == ()
 
 
 def unstaged(repo: Repo) -> None:
@@ -275,39 +275,43 @@ def test_no_link_leads_out_of_the_working_tree(repo: Repo, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("fixes", "ids", "written", "refused"),
+    ("fixes", "chosen", "written", "refused"),
     [
         (
             [(1, 2, "def one():\n    return 3"), (2, 2, "    return 4")],
-            ["r1", "r2"],
-            ["r1"],
-            {"r2": "the same lines as r1"},
+            (1, 2),
+            (1,),
+            {2: "the same lines as {0}"},
         ),
         (
             [(1, 2, "def one():\n    return 3"), (2, 2, "    return 4")],
-            ["r2", "r1"],
-            ["r2"],
-            {"r1": "the same lines as r2"},
+            (2, 1),
+            (2,),
+            {1: "the same lines as {1}"},
         ),
-        ([(2, 2, None), (6, 6, "    return 4")], [], ["r2"], {"r1": "no suggestion"}),
+        ([(2, 2, None), (6, 6, "    return 4")], (), (2,), {1: "no suggestion"}),
         # Each of the two parses, both together do not.
-        ([(1, 1, "/* a"), (3, 3, "g();")], [], ["r1"], {"r2": "does not parse with r1 and r2 together"}),
+        ([(1, 1, "/* a"), (3, 3, "g();")], (), (1,), {2: "does not parse with {0} and {1} together"}),
     ],
 )
 def test_suggestions_that_exclude_each_other(
-    repo: Repo, fixes: list[tuple[int, int, str | None]], ids: list[str], written: list[str], refused: dict[str, str]
+    repo: Repo,
+    fixes: list[tuple[int, int, str | None]],
+    chosen: tuple[int, ...],
+    written: tuple[int, ...],
+    refused: dict[int, str],
 ) -> None:
     path, content = ("a.js", "/* a */\nf();\n/* b */\n") if fixes[0][2] == "/* a" else ("a.py", CODE)
     kept = review(staged(repo, path, content), *(Fix(path, *fix) for fix in fixes))
-    planned = plan(repo, kept, *ids)
-    assert list(planned.ids) == written
-    assert {one.id for one in planned.refusals} == set(refused)
-    for one in planned.refusals:
-        assert refused[one.id] in one.reason
+    planned = plan(repo, kept, *chosen)
+    assert planned.ids == ids(kept, *written)
+    assert tuple(one.id for one in planned.refusals) == ids(kept, *refused)
+    for one, reason in zip(planned.refusals, refused.values(), strict=True):
+        assert reason.format(*ids(kept, 1, 2)) in one.reason
 
 
 def test_a_masked_suggestion_is_refused(repo: Repo) -> None:
-    kept = review(staged(repo), Fix("a.py", 2, 2, "    return 10"), masked=("r1",))
+    kept = review(staged(repo), Fix("a.py", 2, 2, "    return 10"), masked=(1,))
     (refusal,) = plan(repo, kept).refusals
     assert "its exact text was not stored" in refusal.reason
 
@@ -318,7 +322,7 @@ def test_one_refused_file_does_not_hold_up_another(repo: Repo) -> None:
     kept = review(repo, Fix("a.py", 2, 2, "    return 10"), Fix("b.py", 2, 2, "    return 10"))
     repo.write({"a.py": "changed\n"})
     planned = plan(repo, kept)
-    assert (planned.ids, [one.id for one in planned.refusals]) == (("r2",), ["r1"])
+    assert (planned.ids, tuple(one.id for one in planned.refusals)) == (ids(kept, 2), ids(kept, 1))
 
 
 def test_a_linked_worktree_and_a_subfolder(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,12 +341,12 @@ def test_undo_restores_every_byte(repo: Repo) -> None:
     staged(repo, "a.py", b"x = 1\r\n# caf\xe9\r\n")
     repo.stage({"b.py": "x = 1"})
     kept = review(repo, Fix("a.py", 1, 1, "x = 2"), Fix("b.py", 1, 1, "x = 2\ny = 3"), Fix("a.py", 2, 2, ""))
-    write(repo, kept, "r1", "r3")
-    write(repo, kept, "r2")
-    assert [one.ids for one in history(repo).all()] == [("r1", "r3"), ("r2",)]
-    assert history(repo).undo().ids == ("r2",)
+    write(repo, kept, 1, 3)
+    write(repo, kept, 2)
+    assert [one.ids for one in history(repo).all()] == [ids(kept, 1, 3), ids(kept, 2)]
+    assert history(repo).undo().ids == ids(kept, 2)
     assert (repo.root / "a.py").read_bytes() == b"x = 2\r\n# caf\xe9\r\n"
-    assert history(repo).undo().ids == ("r1", "r3")
+    assert history(repo).undo().ids == ids(kept, 1, 3)
     assert repo.git("diff") == b""
     with pytest.raises(UsageError, match="nothing to undo"):
         history(repo).undo()
@@ -355,7 +359,7 @@ def test_undo_is_refused_after_further_edits(repo: Repo) -> None:
     write(repo, kept)
     edited = (repo.root / "b.py").read_text() + "z = 1\n"
     repo.write({"b.py": edited})
-    with pytest.raises(UsageError, match=r"cannot undo r1, r2: b\.py changed since") as problem:
+    with pytest.raises(UsageError, match=rf"cannot undo {', '.join(ids(kept, 1, 2))}: b\.py changed since") as problem:
         history(repo).undo()
     assert "return 10" in (repo.root / "a.py").read_text()
     assert (repo.root / "b.py").read_text() == edited

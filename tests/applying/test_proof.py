@@ -20,7 +20,7 @@ from reviewer.applying.proof import Proof, Trial, prove
 from reviewer.applying.running import Outcome, interruptible, run
 from reviewer.errors import GitError
 from reviewer.git import Repository, TargetKind
-from tests.applying.samples import Fix, planner, review
+from tests.applying.samples import Fix, ids, planner, review
 from tests.repo import Repo
 
 if TYPE_CHECKING:
@@ -78,22 +78,22 @@ def adds_up_to(*sums: int) -> str:
 @pytest.mark.parametrize(
     ("command", "steps", "kept"),
     [
-        # (3) is the baseline, r1 makes 12, r2 makes 21, both make 30.
-        (adds_up_to(3, 12, 21, 30), [((), True), (("r1",), True), (("r2",), True), (("r1", "r2"), True)], ["r1", "r2"]),
-        (adds_up_to(3, 21), [((), True), (("r1",), False), (("r2",), True)], ["r2"]),
-        (adds_up_to(12), [((), False), (("r1",), True), (("r2",), False)], ["r1"]),
-        (adds_up_to(3, 12, 21), [((), True), (("r1",), True), (("r2",), True), (("r1", "r2"), False)], ["r1"]),
-        (adds_up_to(), [((), False), (("r1",), False), (("r2",), False)], []),
+        # (3) is the baseline, the first makes 12, the second 21, both make 30.
+        (adds_up_to(3, 12, 21, 30), [((), True), ((1,), True), ((2,), True), ((1, 2), True)], [1, 2]),
+        (adds_up_to(3, 21), [((), True), ((1,), False), ((2,), True)], [2]),
+        (adds_up_to(12), [((), False), ((1,), True), ((2,), False)], [1]),
+        (adds_up_to(3, 12, 21), [((), True), ((1,), True), ((2,), True), ((1, 2), False)], [1]),
+        (adds_up_to(), [((), False), ((1,), False), ((2,), False)], []),
     ],
 )
 def test_only_what_passes_is_kept(
-    staged: Repo, command: str, steps: list[tuple[tuple[str, ...], bool]], kept: list[str]
+    staged: Repo, command: str, steps: list[tuple[tuple[int, ...], bool]], kept: list[int]
 ) -> None:
     last = review(staged, Fix("a.py", 2, 2, "    return 10"), Fix("a.py", 6, 6, "    return 20"))
     before = state(staged)
     proof = checked(staged, last, command)
-    assert [(step.ids, step.passed) for step in proof.steps] == steps
-    assert [one.id for one in proof.kept] == kept
+    assert [(step.ids, step.passed) for step in proof.steps] == [(ids(last, *some), passed) for some, passed in steps]
+    assert tuple(one.id for one in proof.kept) == ids(last, *kept)
     assert state(staged) == before
     assert staged.git("worktree", "list").count(b"\n") == 1
 
@@ -103,10 +103,9 @@ def test_those_that_fail_together_are_added_one_by_one(staged: Repo) -> None:
     staged.stage({"a.py": "a = 0\nb = 0\nc = 0\n"})
     last = review(staged, *(Fix("a.py", line, line, f"{name} = 1") for line, name in enumerate("abc", 1)))
     proof = checked(staged, last, python("import a; raise SystemExit(a.a and a.b)"))
-    assert [step.ids for step in proof.steps] == [
-        (), ("r1",), ("r2",), ("r3",), ("r1", "r2", "r3"), ("r1", "r2"), ("r1", "r3"),
-    ]  # fmt: skip
-    assert [one.id for one in proof.kept] == ["r1", "r3"]
+    tried = [(), (1,), (2,), (3,), (1, 2, 3), (1, 2), (1, 3)]
+    assert [step.ids for step in proof.steps] == [ids(last, *some) for some in tried]
+    assert tuple(one.id for one in proof.kept) == ids(last, 1, 3)
 
 
 @posix

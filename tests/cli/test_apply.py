@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 
 STUB = "def double(x):\n    pass\n"
+# Ids: the first digits of the fingerprints of double() and average().
+DOUBLE = "5f061"
+AVERAGE = "4b5fc"
 DONE = "def double(x):\n    return 2 * x\n"
 posix = pytest.mark.skipif(os.name != "posix", reason="a shell and signals of POSIX")
 
@@ -49,12 +52,12 @@ def engine() -> Iterator[FakeEngine]:
 
 @pytest.fixture
 def reviewed(repo: Repo, env: dict[str, str]) -> Repo:
-    """A repository whose staged change was reviewed: r1 completes double(), r2 mends average()."""
+    """A repository whose staged change was reviewed: one suggestion completes double(), one mends average()."""
     repo.commit("first", {"stats.py": BEFORE})
     repo.stage({"stats.py": AFTER, "s p/größe.py": STUB})
     done = reviewer("review", cwd=repo.root, env=env)
-    assert "[r1]" in done.stdout, done.stdout + done.stderr
-    assert "[r2]" in done.stdout, done.stdout
+    assert f"[{DOUBLE}]" in done.stdout, done.stdout + done.stderr
+    assert f"[{AVERAGE}]" in done.stdout, done.stdout
     return repo
 
 
@@ -71,15 +74,15 @@ def passing(*states: tuple[str, str]) -> str:
 
 def test_the_report_says_what_can_be_done(reviewed: Repo, env: dict[str, str]) -> None:
     done = reviewer("review", cwd=reviewed.root, env=env)
-    assert "hunks read · reviewer apply r1 · reviewer dismiss r1\n" in done.stdout
+    assert f"hunks read · reviewer apply {DOUBLE} · reviewer dismiss {DOUBLE}\n" in done.stdout
     for args, more in ((["--format", "markdown"], {}), ([], {"CI": "true"})):
         assert "reviewer apply" not in reviewer("review", *args, cwd=reviewed.root, env=env | more).stdout
     patch = reviewed.git("diff", "--cached").decode()
     done = reviewer("review", "-", cwd=reviewed.root, env=env, data=patch.encode())
-    assert "[r1]" in done.stdout
+    assert f"[{DOUBLE}]" in done.stdout
     assert "reviewer apply" not in done.stdout
     # Its ids are those of the last report, and no file goes with them.
-    done = reviewer("apply", "r1", cwd=reviewed.root)
+    done = reviewer("apply", DOUBLE, cwd=reviewed.root)
     assert "patch" in done.stderr
     assert done.returncode == ExitCode.FINDINGS
 
@@ -87,8 +90,8 @@ def test_the_report_says_what_can_be_done(reviewed: Repo, env: dict[str, str]) -
 def test_the_hooks_ids_are_known(reviewed: Repo, env: dict[str, str]) -> None:
     (reviewed.root / ".git/reviewer/last.json").unlink()
     done = reviewer("hook", "pre-commit", cwd=reviewed.root, env=env)
-    assert "reviewer apply r1" in done.stdout, done.stderr
-    assert reviewer("apply", "r2", cwd=reviewed.root).returncode == 0
+    assert f"reviewer apply {DOUBLE}" in done.stdout, done.stderr
+    assert reviewer("apply", AVERAGE, cwd=reviewed.root).returncode == 0
     assert content(reviewed) == (STUB, BEFORE)
 
 
@@ -98,15 +101,15 @@ def test_a_stored_review_can_be_applied(reviewed: Repo, env: dict[str, str]) -> 
     document = {"vllm-reviewer": 1, "commit": commit, "made": "2026-01-02T03:04:05+00:00", "report": json.loads(report)}
     reviewed.git("notes", "--ref=reviewer", "add", "-F", "-", commit, data=json.dumps(document).encode())
     (reviewed.root / ".git/reviewer/last.json").unlink()
-    assert "reviewer apply r1" in reviewer("show", cwd=reviewed.root).stdout
-    assert reviewer("apply", "r1", cwd=reviewed.root).returncode == 0
+    assert f"reviewer apply {DOUBLE}" in reviewer("show", cwd=reviewed.root).stdout
+    assert reviewer("apply", DOUBLE, cwd=reviewed.root).returncode == 0
     assert content(reviewed) == (DONE, AFTER)
     # One that was masked when it was stored must not be written.
     (reviewed.root / "s p/größe.py").write_text(STUB, encoding="utf-8")
     document["report"]["findings"][0]["suggestion"]["masked"] = True
     reviewed.git("notes", "--ref=reviewer", "add", "-f", "-F", "-", commit, data=json.dumps(document).encode())
     reviewer("show", cwd=reviewed.root)
-    done = reviewer("apply", "r1", cwd=reviewed.root)
+    done = reviewer("apply", DOUBLE, cwd=reviewed.root)
     assert (done.returncode, "its exact text was not stored" in done.stderr) == (ExitCode.FINDINGS, True)
     assert content(reviewed) == (STUB, AFTER)
 
@@ -132,7 +135,7 @@ def test_a_line_is_written_as_its_bytes_not_as_it_was_shown(repo: Repo, content:
         env = {"REVIEWER_ENGINE_URL": engine.endpoint.url, "REVIEWER_MODEL_FINDINGS": "on"}
         done = reviewer("review", cwd=repo.root, env=env)
         assert shown in engine.requests("/v1/chat/completions")[0]["prompt"]
-    assert "[r1]" in done.stdout, done.stdout + done.stderr
+    assert "reviewer apply " in done.stdout, done.stdout + done.stderr
     done = reviewer("apply", "--all", cwd=repo.root)  # rules have findings of their own on such a line
     assert done.returncode == 0, done.stderr
     one, two = ("1".encode("utf-16-le"), "2".encode("utf-16-le")) if attributes else (b"1", b"2")
@@ -143,15 +146,15 @@ def test_without_ids_it_lists(reviewed: Repo) -> None:
     done = reviewer("apply", cwd=reviewed.root / "s p")
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("reviewer: 2 to apply from the review of staged changes, made ")
-    assert "r1  s p/größe.py:2  info, unfinished: double is unfinished" in done.stdout
+    assert f"{DOUBLE}  s p/größe.py:2  info, unfinished: double is unfinished" in done.stdout
     assert "-    pass\n+    return 2 * x" in done.stdout
-    assert "r2  stats.py:2  error, bug: ZeroDivisionError" in done.stdout
+    assert f"{AVERAGE}  stats.py:2  error, bug: ZeroDivisionError" in done.stdout
     assert "\x1b" not in done.stdout
     assert content(reviewed) == (STUB, AFTER)
     coloured = reviewer("apply", cwd=reviewed.root, env={"FORCE_COLOR": "1"}).stdout
     assert "\x1b[31m-    pass" in coloured
     assert "\x1b[32m+    return 2 * x" in coloured
-    reviewer("apply", "r1", cwd=reviewed.root)
+    reviewer("apply", DOUBLE, cwd=reviewed.root)
     reviewed.write({"stats.py": "x\n"})
     done = reviewer("apply", cwd=reviewed.root)
     assert (done.returncode, done.stdout) == (0, "")  # only what can be applied
@@ -159,23 +162,23 @@ def test_without_ids_it_lists(reviewed: Repo) -> None:
     assert "1 applied already" in done.stderr
     assert "1 cannot be applied; see why: reviewer apply --all --dry-run" in done.stderr
     done = reviewer("apply", "--all", "--dry-run", cwd=reviewed.root)
-    assert "r2 was not applied: stats.py has changes that are not staged" in done.stderr
+    assert f"{AVERAGE} was not applied: stats.py has changes that are not staged" in done.stderr
 
 
 def test_chosen_ones_are_written_and_taken_back(reviewed: Repo) -> None:
     index = (reviewed.root / ".git/index").read_bytes()
-    done = reviewer("apply", "r2", cwd=reviewed.root / "s p")
+    done = reviewer("apply", AVERAGE, cwd=reviewed.root / "s p")
     assert done.returncode == 0, done.stderr
     assert content(reviewed) == (STUB, BEFORE)
     assert "+    return sum(values) / len(values) if values else 0" in done.stdout
     assert "s ago; nothing was staged\n  undo: reviewer apply --undo" in done.stderr
     done = reviewer("apply", "--all", cwd=reviewed.root)
-    assert (done.returncode, "r2 is already applied" in done.stderr) == (0, True)
+    assert (done.returncode, f"{AVERAGE} is already applied" in done.stderr) == (0, True)
     assert content(reviewed) == (DONE, BEFORE)
     assert reviewer("apply", "--undo", cwd=reviewed.root).returncode == 0
     assert content(reviewed) == (STUB, BEFORE)
     done = reviewer("apply", "--undo", cwd=reviewed.root)
-    assert "undid r2 of the review of staged changes in stats.py" in done.stderr
+    assert f"undid {AVERAGE} of the review of staged changes in stats.py" in done.stderr
     assert content(reviewed) == (STUB, AFTER)
     done = reviewer("apply", "--undo", cwd=reviewed.root)
     assert (done.returncode, "nothing to undo" in done.stderr) == (ExitCode.USAGE, True)
@@ -199,10 +202,10 @@ def test_what_cannot_be_written_is_said(reviewed: Repo) -> None:
     reviewed.write({"stats.py": AFTER + "# mine\n"})
     done = reviewer("apply", "--all", cwd=reviewed.root)
     assert done.returncode == ExitCode.FINDINGS
-    assert "r2 was not applied: stats.py has changes that are not staged" in done.stderr
+    assert f"{AVERAGE} was not applied: stats.py has changes that are not staged" in done.stderr
     assert "git add stats.py && reviewer review" in done.stderr
     assert content(reviewed) == (DONE, AFTER + "# mine\n")
-    done = reviewer("apply", "r2", cwd=reviewed.root)
+    done = reviewer("apply", AVERAGE, cwd=reviewed.root)
     assert done.returncode == ExitCode.FINDINGS
     assert "nothing was applied from the review of staged changes, made " in done.stderr
 
@@ -210,10 +213,10 @@ def test_what_cannot_be_written_is_said(reviewed: Repo) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["r9"], "no finding r9 in the last review"),
-        (["--undo", "r1"], "--undo cannot be combined"),
+        (["fffff"], "no finding r9 in the last review"),
+        (["--undo", DOUBLE], "--undo cannot be combined"),
         (["--undo", "--dry-run"], "--undo cannot be combined"),
-        (["--all", "r1"], "mutually exclusive"),
+        (["--all", DOUBLE], "mutually exclusive"),
         (["--dry-run"], "specify finding IDs or --all"),
         (["--check", "true"], "specify finding IDs or --all"),
         (["--all", "--check", "true", "--check-timeout", "0"], "--check-timeout"),
@@ -233,7 +236,7 @@ def test_before_any_review(repo: Repo, tmp_path: Path) -> None:
 
 
 def test_all_leaves_out_what_was_dismissed(reviewed: Repo) -> None:
-    assert reviewer("dismiss", "r1", "--reason", "later", cwd=reviewed.root).returncode == 0
+    assert reviewer("dismiss", DOUBLE, "--reason", "later", cwd=reviewed.root).returncode == 0
     assert "info, unfinished, dismissed: " in reviewer("apply", cwd=reviewed.root).stdout
     assert reviewer("apply", "--all", cwd=reviewed.root).returncode == 0
     assert content(reviewed) == (STUB, BEFORE)
@@ -243,10 +246,18 @@ def test_all_leaves_out_what_was_dismissed(reviewed: Repo) -> None:
 @pytest.mark.parametrize(
     ("states", "code", "expected"),
     [
-        ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE), (DONE, BEFORE)], 0, ((DONE, BEFORE), "r1 + r2  passed")),
-        ([(STUB, AFTER), (STUB, BEFORE)], 1, ((STUB, BEFORE), "r1 was not applied: its check failed")),
+        (
+            [(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE), (DONE, BEFORE)],
+            0,
+            ((DONE, BEFORE), f"{DOUBLE} + {AVERAGE}  passed"),
+        ),
+        ([(STUB, AFTER), (STUB, BEFORE)], 1, ((STUB, BEFORE), f"{DOUBLE} was not applied: its check failed")),
         ([(DONE, AFTER)], 1, ((DONE, AFTER), "The command fails without any fix")),
-        ([(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE)], 1, ((DONE, AFTER), "The fixes fail together; kept: r1.")),
+        (
+            [(STUB, AFTER), (DONE, AFTER), (STUB, BEFORE)],
+            1,
+            ((DONE, AFTER), f"The fixes fail together; kept: {DOUBLE}."),
+        ),
         ([], 1, ((STUB, AFTER), "nothing was applied from")),
     ],
 )
@@ -273,7 +284,7 @@ def test_check_keeps_what_passes(
 @posix
 def test_a_failing_check_is_quoted_in_the_folder_where_it_was_asked_for(reviewed: Repo) -> None:
     command = "pwd; ls; printf '\\033[2Jpassword = \"c0rrect-horse!9\"\\n'; exit 7"
-    done = reviewer("apply", "r1", "--check", command, cwd=reviewed.root / "s p")
+    done = reviewer("apply", DOUBLE, "--check", command, cwd=reviewed.root / "s p")
     assert done.returncode == ExitCode.FINDINGS
     assert "exit status 7" in done.stdout
     assert "| größe.py" in done.stdout
@@ -285,7 +296,7 @@ def test_a_failing_check_is_quoted_in_the_folder_where_it_was_asked_for(reviewed
 @posix
 def test_a_check_that_hangs_is_timed_out(reviewed: Repo) -> None:
     began = time.monotonic()
-    done = reviewer("apply", "r1", "--check", "echo on it; sleep 300", "--check-timeout", "1", cwd=reviewed.root)
+    done = reviewer("apply", DOUBLE, "--check", "echo on it; sleep 300", "--check-timeout", "1", cwd=reviewed.root)
     assert time.monotonic() - began < 60
     assert done.returncode == ExitCode.FINDINGS
     assert done.stdout.count("timed out") == 2
@@ -308,14 +319,14 @@ def test_a_killed_check_is_cleaned_up_by_the_next(reviewed: Repo, tmp_path: Path
         assert time.monotonic() < deadline
         time.sleep(0.1)
     # One that is still running is left alone.
-    done = reviewer("apply", "r1", "--check", "true", "--dry-run", cwd=reviewed.root, env={"TMPDIR": str(place)})
+    done = reviewer("apply", DOUBLE, "--check", "true", "--dry-run", cwd=reviewed.root, env={"TMPDIR": str(place)})
     assert done.returncode == 0, done.stderr
     assert len(list(place.glob("reviewer-check-*"))) == 1
     left = [int(line) for line in pids.read_text().split()]
     assert all(psutil.pid_exists(pid) for pid in left)
     running.kill()
     running.wait()
-    done = reviewer("apply", "r1", "--check", "true", "--dry-run", cwd=reviewed.root, env={"TMPDIR": str(place)})
+    done = reviewer("apply", DOUBLE, "--check", "true", "--dry-run", cwd=reviewed.root, env={"TMPDIR": str(place)})
     assert done.returncode == 0, done.stderr
     assert not [pid for pid in left if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
     assert list(place.glob("reviewer-check-*")) == []

@@ -87,10 +87,10 @@ def test_the_model_explains_the_evidence_and_its_proven_fix_is_shown(changed: Re
     assert unit["explanation"]["text"] == "Returns None where `load` fails."
     asked = [one["body"].get("response_format") for one in engine.requests("/v1/chat/completions")]
     assert "findings" not in json.dumps(asked)
-    applied = reviewer("apply", "r1", cwd=changed.root)
+    applied = reviewer("apply", found["id"], cwd=changed.root)
     assert applied.returncode != 0, "the working tree is not what was reviewed"
     changed.write({"load.py": AFTER})
-    assert reviewer("apply", "r1", cwd=changed.root).returncode == 0
+    assert reviewer("apply", found["id"], cwd=changed.root).returncode == 0
     assert (changed.root / "load.py").read_text() == AFTER.replace("except:", "except (OSError, ValueError):")
 
 

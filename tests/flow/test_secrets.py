@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reviewer.applying import last
 from reviewer.report import FORMATS
 from tests.command import reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
@@ -67,7 +68,8 @@ def test_the_list_of_what_can_be_applied_is_safe(leaking: Repo, engine: FakeEngi
     reviewer("review", cwd=leaking.root, env=env)
     listed = reviewer("apply", cwd=leaking.root, env=CI)
     assert "nothing to apply" in listed.stderr, "a suggestion with a masked secret is not one"
-    named = reviewer("apply", "r1", cwd=leaking.root, env=CI)
+    (found,) = [one.id for one in last.load(leaking.root / ".git").findings][:1]
+    named = reviewer("apply", found, cwd=leaking.root, env=CI)
     assert named.returncode != 0
     for done in (listed, named):
         assert_safe(done.stdout + done.stderr)

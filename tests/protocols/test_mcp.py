@@ -80,15 +80,16 @@ async def test_a_review_without_a_model_and_its_fix(changed: Repo) -> None:
     async with connected(changed) as client:
         review = (await client.call_tool("review_diff", {"use_model": False})).structured_content
         (found,) = review["findings"]
-        assert (found["id"], found["path"], found["line"]) == ("r1", "load.py", 1)
+        assert (found["path"], found["line"]) == ("load.py", 1)
         assert found["suggestion"]["proof"].startswith("ruff no longer reports B006")
         (kept,) = (await client.read_resource("reviewer://review/last")).contents
-        assert json.loads(kept.text)["findings"][0]["id"] == "r1"
-        planned = (await client.call_tool("apply_suggestion", {"ids": ["r1"], "dry_run": True})).structured_content
+        assert json.loads(kept.text)["findings"][0]["id"] == found["id"]
+        tried = await client.call_tool("apply_suggestion", {"ids": [found["id"]], "dry_run": True})
+        planned = tried.structured_content
         assert (planned["applied"], "+    if seen is None:" in planned["patch"]) == ([], True)
         assert (changed.root / "load.py").read_text() == AFTER
-        done = (await client.call_tool("apply_suggestion", {"ids": ["r1"]})).structured_content
-        assert (done["applied"], done["refused"]) == (["r1"], [])
+        done = (await client.call_tool("apply_suggestion", {"ids": [found["id"]]})).structured_content
+        assert (done["applied"], done["refused"]) == ([found["id"]], [])
     assert "seen=None" in (changed.root / "load.py").read_text()
     assert (changed.root / ".git" / "index").read_bytes() == index
     assert reviewer("apply", "--undo", cwd=changed.root).returncode == 0
@@ -146,7 +147,7 @@ async def test_over_http_on_loopback(changed: Repo) -> None:
         assert listening == {"127.0.0.1"}
         async with Client(f"http://127.0.0.1:{port}/mcp") as client:
             review = (await client.call_tool("review_diff", {"use_model": False})).structured_content
-        assert [one["id"] for one in review["findings"]] == ["r1"]
+        assert [one["line"] for one in review["findings"]] == [1]
     finally:
         server.terminate()
         await server.wait()
@@ -157,7 +158,7 @@ async def test_over_http_on_loopback(changed: Repo) -> None:
     [
         ("review_diff", {"revision": "no-such-branch"}, "no-such-branch"),
         ("review_diff", {"revision": "HEAD", "patch": "x"}, "not both"),
-        ("apply_suggestion", {"ids": ["r9"]}, "reviewer review"),
+        ("apply_suggestion", {"ids": ["fffff"]}, "reviewer review"),
         ("explain_code", {"code": "x"}, "127.0.0.1:9"),
         ("generate_code_completion", {"code_context": "x", "cursor_position": 7}, "127.0.0.1:9"),
     ],

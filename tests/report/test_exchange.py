@@ -41,7 +41,7 @@ def test_every_finding_is_in_every_format(name: str) -> None:
     assert len(junit.findall("testsuite/testcase/failure")) == shown == int(junit.get("failures", ""))
     assert len(junit.findall("testsuite/testcase/skipped")) == unread == int(junit.get("skipped", ""))
     assert len([line for line in rendered("lines", name).splitlines() if line]) == shown + unread
-    assert len(re.findall(r"^\[r\d+\] ", rendered("agent", name), re.MULTILINE)) == shown
+    assert len(re.findall(r"^\[[0-9a-f-]+\] ", rendered("agent", name), re.MULTILINE)) == shown
 
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "text"])

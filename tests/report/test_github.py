@@ -40,7 +40,7 @@ def test_severities_become_levels_and_lines_are_spanned() -> None:
         ("error", "stats.py", "12", "12"),
         ("notice", None, None, None),
     ]
-    assert commands[2][1]["title"] == "error · bug [r3]"
+    assert commands[2][1]["title"] == "error · bug [1f01c]"
     assert commands[2][2].endswith(
         "Suggested fix (applies, parses):\n        return total / len(values) if values else 0"
     )

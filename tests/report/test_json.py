@@ -74,9 +74,9 @@ def test_version() -> None:
 
 def test_ids_are_those_of_the_other_formats_and_only_of_shown_findings() -> None:
     assert [(one["path"], one["line"], one["id"]) for one in report("findings")["findings"]] == [
-        ("lib/parse.py", 6, "r1"),
-        ("lib/parse.py", 10, "r2"),
-        ("stats.py", 12, "r3"),
+        ("lib/parse.py", 6, "46cb5"),
+        ("lib/parse.py", 10, "27c00"),
+        ("stats.py", 12, "1f01c"),
     ]
     marked = report("marked")["findings"]
     assert [(one["shown"], one["id"], one["marks"]) for one in marked] == [
@@ -84,7 +84,7 @@ def test_ids_are_those_of_the_other_formats_and_only_of_shown_findings() -> None
         (False, None, ["echo"]),
         (False, None, ["suppressed"]),
         (False, None, ["duplicate", "ungrounded"]),
-        (True, "r1", []),
+        (True, "1f01c", []),
     ]
     assert report("marked")["counts"]["not_shown"] == 4
 

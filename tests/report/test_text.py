@@ -34,10 +34,13 @@ def test_lines_fit_the_width(name: str, width: int, ascii_only: bool) -> None:
 def test_the_last_line_offers_what_can_be_done(name: str, width: int) -> None:
     review, options = SAMPLES[name]
     text = render(review, dataclasses.replace(options, width=width, offers=True))
-    offers = re.findall(r"reviewer (?:apply|dismiss) r\d+", text)
-    assert offers == {"findings": ["reviewer apply r1", "reviewer dismiss r1"], "clean": [], "nothing": []}.get(
-        name, ["reviewer dismiss r1"]
-    )
+    offers = re.findall(r"reviewer (?:apply|dismiss) [0-9a-f]+", text)
+    expected = {
+        "findings": ["reviewer apply 46cb5", "reviewer dismiss 46cb5"],
+        "marked": ["reviewer dismiss 1f01c"],
+        "long": ["reviewer dismiss c7bc8"],
+    }
+    assert offers == expected.get(name, [])
     for line in text.splitlines():
         assert cell_len(line) <= width or UNBROKEN.match(line), line
     assert "reviewer apply" not in render(review, options)
@@ -81,7 +84,7 @@ def test_explanations_can_be_left_out() -> None:
     text = render(FINDINGS, RenderOptions(show_explanations=False))
     assert "Drops the guard" not in text
     assert "Imports math" not in text
-    assert "[r3]" in text
+    assert "[1f01c]" in text
 
 
 def test_seconds_of_the_whole_command_win() -> None:

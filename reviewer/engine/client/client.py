@@ -74,14 +74,18 @@ class EngineClient:
         return await self._answer("/v1/completions", body, timeout)
 
     async def stream(
-        self, messages: Sequence[wire.Message], *, timeout: float | None = None, **sampling: Any
+        self, prompt: str | Sequence[wire.Message], *, timeout: float | None = None, **sampling: Any
     ) -> AsyncGenerator[str, None]:
-        """Ask for one answer and yield its pieces as they are decoded.
+        """Ask for one answer to a conversation, or continue a raw prompt, and yield the pieces as they are decoded.
 
         Leaving the loop early ends the request once the iterator is closed; ``contextlib.aclosing`` does so at once.
         """
-        body = wire.chat_body(await self._model_name(), messages, wire.Sampling(**sampling)) | {"stream": True}
-        async with aclosing(self._transport.lines("/v1/chat/completions", body, timeout=timeout)) as lines:
+        model, options = await self._model_name(), wire.Sampling(**sampling)
+        if isinstance(prompt, str):
+            path, body = "/v1/completions", wire.completion_body(model, prompt, options)
+        else:
+            path, body = "/v1/chat/completions", wire.chat_body(model, prompt, options)
+        async with aclosing(self._transport.lines(path, body | {"stream": True}, timeout=timeout)) as lines:
             async for line in lines:
                 piece = wire.read_delta(line)
                 if piece is None:

@@ -110,15 +110,15 @@ class EnginePool:
         return await self._ask(lambda client, left: client.complete(prompt, timeout=left, **sampling), timeout)
 
     async def stream(
-        self, messages: Sequence[Message], *, timeout: float | None = None, **sampling: Any
+        self, prompt: str | Sequence[Message], *, timeout: float | None = None, **sampling: Any
     ) -> AsyncGenerator[str, None]:
-        """Ask for one answer piece by piece; after its first piece it cannot move to another server."""
+        """Ask for an answer, or the rest of a raw prompt, piece by piece; after the first one it stays with its server."""
         ends, tried = _ends(timeout), list[Member]()
         while True:
             member, begun = await self._choose(tried), False
             async with self._request(member, patient=timeout is None) as request:
                 try:
-                    async with aclosing(member.client.stream(messages, timeout=_left(ends), **sampling)) as pieces:
+                    async with aclosing(member.client.stream(prompt, timeout=_left(ends), **sampling)) as pieces:
                         while (piece := await request.wait(_next(pieces))) is not None:
                             begun = True
                             member.progressed()
