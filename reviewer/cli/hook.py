@@ -320,7 +320,7 @@ def _review_one(repository: Repository, target: Target, settings: Settings, how:
     kept = how.keep and common.keep(repository, target, source, review)
     advisory = settings.fail_on is None and not settings.require
     quiet = is_clean(review) and not how.verbose and (how.quiet or _git_is_quiet())
-    verdict = emit(review, settings, advisory=advisory, offers=kept, quiet=quiet)
+    verdict = emit(review, settings, root=repository.root, advisory=advisory, offers=kept, quiet=quiet)
     # An incomplete review stops git only if a review is required.
     return ExitCode.PASSED if verdict is ExitCode.INCOMPLETE and not settings.require else verdict
 

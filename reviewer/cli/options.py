@@ -152,6 +152,24 @@ def display_options(function: _F) -> _F:
     )
 
 
+def stat_option(function: _F) -> _F:
+    """An overview instead of the code."""
+    what = "List the files with their numbers of lines and findings; show no code."
+    return _with(function, click.option("--stat", is_flag=True, help=what))
+
+
+def pager_option(function: _F) -> _F:
+    """How long reviews are shown."""
+
+    def choose(_context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        from reviewer.terminal import pager
+
+        pager.set_wanted(not value)
+
+    what = "Do not show long reviews through a pager."
+    return _with(function, click.option("--no-pager", is_flag=True, expose_value=False, callback=choose, help=what))
+
+
 def install_option(function: _F) -> _F:
     """Whether missing parts are installed."""
     what = "Install the engine and the model first if they are missing."

@@ -58,7 +58,9 @@ class _TakesPaths(click.Command):
     "--output", "destination", type=click.Path(dir_okay=False, path_type=Path), help="Write the review to this file."
 )
 @options.quiet_option
+@options.stat_option
 @options.display_options
+@options.pager_option
 @options.gate_options
 @options.model_options
 @options.install_option
@@ -72,6 +74,7 @@ def review(
     destination: Path | None,
     sarif: tuple[Path, ...],
     quiet: bool,
+    stat: bool,
     install: bool,
     **flags: Any,
 ) -> int:
@@ -95,6 +98,8 @@ def review(
         raise click.UsageError("a patch cannot be combined with paths")
     repository = _repository() if patch is None else common.here()
     settings = common.load_settings(repository, options.as_flags(flags))
+    if stat and settings.format != "text":
+        raise click.UsageError("--stat cannot be combined with --format")
     how: dict[str, Any] = {"install": install, "sarif": sarif}
     if patch is not None or repository is None:
         target, source = _from_patch(patch or "-")
@@ -107,7 +112,7 @@ def review(
     kept = repository is not None and common.keep(repository, target, source, result)
     root = repository.root if repository else None
     offers = kept and target.kind is not TargetKind.PATCH
-    verdict = emit(result, settings, destination, root=root, offers=offers, quiet=quiet)
+    verdict = emit(result, settings, destination, root=root, offers=offers, quiet=quiet, stat=stat, paged=True)
     return common.settled(result, verdict)
 
 

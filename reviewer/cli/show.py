@@ -36,8 +36,10 @@ Exit codes: 0 shown, 2 no review, 5 not finished or failed.
 @click.command(epilog=_EPILOG)
 @click.argument("revision", default="HEAD", metavar="[REVISION]")
 @options.format_option
+@options.stat_option
 @options.display_options
-def show(revision: str, **flags: Any) -> int:
+@options.pager_option
+def show(revision: str, *, stat: bool, **flags: Any) -> int:
     """Show the stored review of a commit."""
     from reviewer.cli import common
     from reviewer.deferred import worker
@@ -54,18 +56,20 @@ def show(revision: str, **flags: Any) -> int:
     _mark_told(repository, commit)
     # Showing a review never fails by its findings.
     settings = common.load_settings(repository, {**options.as_flags(flags), "fail_on": "never", "require": False})
-    _show(repository, commit, stored, settings)
+    _show(repository, commit, stored, settings, stat=stat)
     worker.tell_news()
     return ExitCode.PASSED
 
 
-def _show(repository: Repository, commit: str, stored: StoredReview, settings: Any) -> None:
+def _show(repository: Repository, commit: str, stored: StoredReview, settings: Any, *, stat: bool) -> None:
     from reviewer.cli import common
     from reviewer.report import json_reader
     from reviewer.report.emit import emit
     from reviewer.selection.source import from_repository
     from reviewer.terminal import output
 
+    if stat and settings.format != "text":
+        raise click.UsageError("--stat cannot be combined with --format")
     if stored.commit != commit:
         output.note(f"this is the review of {stored.commit[:10]}; its note was copied to {commit[:10]}")
     if settings.format == "json":
@@ -78,7 +82,8 @@ def _show(repository: Repository, commit: str, stored: StoredReview, settings: A
     review = json_reader.read(stored.report, source.change)
     kept = common.keep(repository, target, source, review, _masked(review, stored.report))
     note = f"Stored {stored.made} for {stored.commit[:10]}."
-    emit(dataclasses.replace(review, notes=(note, *review.notes)), settings, offers=kept)
+    noted = dataclasses.replace(review, notes=(note, *review.notes))
+    emit(noted, settings, root=repository.root, offers=kept, paged=True, stat=stat)
 
 
 def _masked(review: Review, report: Mapping[str, Any]) -> frozenset[str]:

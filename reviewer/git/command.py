@@ -129,6 +129,21 @@ class Command:
         return GitError(f"git failed: {errors[-1].strip()}" if errors else f"git failed with status {result.status}")
 
 
+def user_setting(folder: Path, name: str) -> str:
+    """Return a setting of the user's or the system's git configuration; a repository's own is not read.
+
+    Empty where it is not set.
+    """
+    for scope in ("--global", "--system"):
+        try:
+            found = Command(folder).attempt("config", scope, "--get", name)
+        except GitError:
+            return ""
+        if found.status == 0:
+            return text(found.out)
+    return ""
+
+
 def text(out: bytes) -> str:
     """Decode one line of git's output, such as a folder, as Python names files."""
     return os.fsdecode(out.removesuffix(b"\n"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from reviewer.errors import ExitCode
     from reviewer.finding import Review, Severity
@@ -25,7 +26,9 @@ class RenderOptions:
 
     Attributes:
         width: Columns of the terminal (text).
+        stat: Whether to list files with their numbers of lines and findings instead of showing code (text).
         color: Whether to colour (text).
+        root: The top of the working tree, to which ``path:line`` is linked; None without links (text in colour).
         ascii: Whether the stream can encode ASCII only (text).
         show_explanations: Whether to explain each unit; without it, a clean review is one line.
         fail_on: The lowest severity that fails the review; None never fails it.
@@ -36,7 +39,9 @@ class RenderOptions:
     """
 
     width: int = 80
+    stat: bool = False
     color: bool = False
+    root: Path | None = None
     ascii: bool = False
     show_explanations: bool = True
     fail_on: Severity | None = None

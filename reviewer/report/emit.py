@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reviewer import files
 from reviewer.errors import UsageError
 from reviewer.report import FORMATS, RenderOptions, gate
-from reviewer.terminal import output
+from reviewer.terminal import links, output, pager
 
 if TYPE_CHECKING:
     from reviewer.config import Settings
@@ -27,6 +27,8 @@ def emit(
     advisory: bool = False,
     offers: bool = False,
     quiet: bool = False,
+    paged: bool = False,
+    stat: bool = False,
 ) -> ExitCode:
     """Write a review in the settings' format and return the verdict.
 
@@ -38,6 +40,8 @@ def emit(
         advisory: Whether the verdict is only reported.
         offers: Whether the review was stored, so that commands can use its ids.
         quiet: Print nothing if nothing was found and everything was read.
+        stat: Whether to list files instead of showing code.
+        paged: Whether a text that is longer than the terminal may be shown through the user's pager.
 
     Raises:
         UsageError: The file cannot be written.
@@ -46,12 +50,26 @@ def emit(
     if quiet and destination is None and settings.format == "text" and is_clean(review):
         return verdict
     on_terminal = destination is None
-    text = render(review, settings, settings.format, verdict, on_terminal=on_terminal, advisory=advisory, offers=offers)
+    how: dict[str, Any] = {
+        "on_terminal": on_terminal,
+        "advisory": advisory,
+        "offers": offers,
+        "root": root,
+        "stat": stat,
+    }
+    text = render(review, settings, settings.format, verdict, **how)
     if destination is None:
-        output.say(text.rstrip("\n"), commands=settings.format == "github")
+        if not (paged and pager.page(text.rstrip("\n"), _configured_pager)):
+            output.say(text.rstrip("\n"), commands=settings.format == "github")
     else:
         write_file(destination, text, root=root)
     return verdict
+
+
+def _configured_pager() -> str:
+    from reviewer.git.command import user_setting
+
+    return user_setting(Path.cwd(), "core.pager")
 
 
 def is_clean(review: Review) -> bool:
@@ -68,11 +86,16 @@ def render(
     on_terminal: bool = False,
     advisory: bool = False,
     offers: bool = False,
+    root: Path | None = None,
+    stat: bool = False,
 ) -> str:
-    """Render a review in one format; 80 columns without colour unless it is for the terminal."""
+    """Render a review in one format; 80 columns without colour and links unless it is for the terminal."""
+    color = on_terminal and output.colour_wanted()
     options = RenderOptions(
         width=output.width() if on_terminal else 80,
-        color=on_terminal and output.colour_wanted(),
+        stat=stat,
+        color=color,
+        root=root if color and output.is_terminal() and links.supported() else None,
         ascii=on_terminal and not output.can_draw(),
         show_explanations=settings.explanations,
         fail_on=gate.severity(settings),

@@ -35,7 +35,11 @@ def cut(text: str, room: int) -> str:
 
 
 def wrap(text: str, room: int, first: int | None = None) -> list[str]:
-    """Break ``text`` at spaces into lines of at most ``room`` cells (the first: ``first``), words if need be."""
+    """Break ``text`` at spaces into lines of at most ``room`` cells (the first: ``first``).
+
+    A word or a path that is longer stays whole: broken, it could be neither copied nor searched for. Text in scripts
+    that are written without spaces is broken between characters.
+    """
     lines: list[str] = []
     line, left = "", room if first is None else first
     for word in _words(without_commands(text), room):
@@ -51,7 +55,12 @@ def wrap(text: str, room: int, first: int | None = None) -> list[str]:
 
 def _words(text: str, room: int) -> Iterator[str]:
     for word in text.split():
-        yield from [word] if _cells(word) <= room else chop_cells(word, room)
+        yield from chop_cells(word, room) if _cells(word) > room and _is_without_spaces(word) else [word]
+
+
+def _is_without_spaces(word: str) -> bool:
+    """Whether most of its characters are two cells wide, as in Chinese and Japanese."""
+    return cell_len(word) > 1.5 * len(word)
 
 
 def _cells(text: str) -> int:

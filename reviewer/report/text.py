@@ -11,8 +11,9 @@ from rich.cells import cell_len
 
 from reviewer.diff import LineKind, SourceLine
 from reviewer.finding import RiskLevel, Severity
-from reviewer.report import excerpt, summary, view
+from reviewer.report import excerpt, stat, summary, view
 from reviewer.report.styled import Line, Span, cut, paint, wrap
+from reviewer.terminal import links
 from reviewer.terminal.masking import without_commands
 
 if TYPE_CHECKING:
@@ -33,13 +34,11 @@ _PROSE = 100  # columns; longer lines of prose are hard to read
 
 def render(review: Review, options: RenderOptions) -> str:
     """Render a review as text; ends with a newline."""
-    shown = [unit for unit in view.units(review) if unit.findings or (unit.explanation and options.show_explanations)]
     lines: list[Line] = [*_head(review, options, is_clean=not review.shown), *_summary(review, options)]
-    for unit in shown:
-        lines.append(())
-        lines.extend(_unit(unit, options))
+    body = [(), *stat.lines(review, options)] if options.stat and review.units else list(_units(review, options))
+    lines.extend(body)
     tail = list(_tail(review, options))
-    if shown and tail:
+    if body and tail:
         lines.append(())
     lines.extend(tail)
     return paint(lines, color=options.color, ascii_only=options.ascii) + "\n"
@@ -72,14 +71,22 @@ def _summary(review: Review, options: RenderOptions) -> Iterator[Line]:
     if whole.risk is not None:
         label = (f"risk {whole.risk.value}", _RISK_STYLES[whole.risk])
         yield from _wrapped((("  ", ""), label, (": ", "")), whole.reason, width, "")
-    yield (("  start at ", _QUIET), (without_commands(whole.place), "bold"))
+    path, _, _ = whole.place.rpartition(":")
+    yield (("  start at ", _QUIET), (without_commands(whole.place), _linked("bold", path, options)))
+
+
+def _units(review: Review, options: RenderOptions) -> Iterator[Line]:
+    for unit in view.units(review):
+        if unit.findings or (unit.explanation and options.show_explanations):
+            yield ()
+            yield from _unit(unit, options)
 
 
 def _unit(unit: UnitView, options: RenderOptions) -> Iterator[Line]:
     scope = f"  in {unit.scope}" if unit.scope else ""
     place = without_commands(f"{unit.path}:{unit.line}")
     room = options.width - cell_len(place)
-    yield ((place, "bold"), (cut(scope, room) if room > _MIN_SCOPE else "", _QUIET))
+    yield ((place, _linked("bold", unit.path, options)), (cut(scope, room) if room > _MIN_SCOPE else "", _QUIET))
     if options.show_explanations and unit.explanation:
         yield from _wrapped((("  ", ""),), unit.explanation, _prose_width(options), "")
     yield ()
@@ -179,6 +186,12 @@ def _wrapped(prefix: Line, text: str, width: int, style: str) -> Iterator[Line]:
     yield (*prefix, (first, style))
     for line in rest:
         yield ((" " * indent + line, style),)
+
+
+def _linked(style: str, path: str, options: RenderOptions) -> str:
+    """A style with a link to a file."""
+    address = links.url(options.root, path) if options.root is not None else ""
+    return f"{style} link {address}" if address else style
 
 
 def _number_width(unit: UnitView) -> int:

@@ -112,7 +112,7 @@ class EnginePool:
     async def stream(
         self, prompt: str | Sequence[Message], *, timeout: float | None = None, **sampling: Any
     ) -> AsyncGenerator[str, None]:
-        """Ask for an answer, or the rest of a raw prompt, piece by piece; after the first one it stays with its server."""
+        """Ask for an answer, or the rest of a raw prompt, piece by piece; then it stays with its server."""
         ends, tried = _ends(timeout), list[Member]()
         while True:
             member, begun = await self._choose(tried), False
