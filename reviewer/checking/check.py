@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from reviewer import silencing
 from reviewer.checking import claims, duplicates
 from reviewer.finding import Mark, Severity, UnitReview, UnitStatus
+from reviewer.languages import LANGUAGES
+from reviewer.selection.units import scope_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +97,16 @@ def _settle(
     """
     silenced, remarks = silencing.silence(units, read, silences)
     severe = mark_below(silenced, Severity(settings.min_severity))
-    return mark_over_limit(duplicates.mark(severe), settings.max_findings_per_file), remarks
+    limited = mark_over_limit(duplicates.mark(severe), settings.max_findings_per_file)
+    return tuple(_headed(unit, read) for unit in limited), remarks
+
+
+def _headed(unit: UnitReview, read: ReadText) -> UnitReview:
+    """Name the scope of the first shown finding, with which the report begins: a unit may change several functions."""
+    if not any(finding.shown for finding in unit.findings):
+        return unit
+    scope = scope_at(LANGUAGES[unit.language], read(unit.path), unit.first_line)
+    return unit if scope is None else dataclasses.replace(unit, scope=scope)
 
 
 def _with_evidence(units: Sequence[UnitReview], evidence: Sequence[Finding]) -> list[UnitReview]:

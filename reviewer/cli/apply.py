@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reviewer.cli import completing
 from reviewer.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ Exit codes: 0 done, 1 a chosen suggestion was not applied or failed its check,
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=completing.findings)
 @click.option("--all", "everything", is_flag=True, help="Apply every suggestion that was not dismissed.")
 @click.option("--dry-run", is_flag=True, help="Print the patch; write nothing.")
 @click.option("--check", "command", metavar="CMD", help="Apply only fixes for which CMD exits with 0.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reviewer.cli import options
+from reviewer.cli import completing, options
 from reviewer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ review. Delete a line to see that finding again.
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("revision", required=False, metavar="[REVISION|RANGE]")
+@click.argument("revision", required=False, metavar="[REVISION|RANGE]", shell_complete=completing.revisions)
 @click.option("--update", is_flag=True, help="Add to the existing baseline.")
 @click.option("--output", "destination", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 @options.model_options

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reviewer.cli import options
+from reviewer.cli import completing, options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -26,7 +26,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("place", metavar="FILE:LINE[:COL]")
+@click.argument("place", metavar="FILE:LINE[:COL]", shell_complete=completing.places)
 @options.model_options
 @options.install_option
 def complete(place: str, *, install: bool, **flags: Any) -> None:

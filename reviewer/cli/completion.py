@@ -14,7 +14,7 @@ fish   reviewer completion fish > ~/.config/fish/completions/reviewer.fish
 @click.command(epilog=_EPILOG)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print a script that completes commands and options in SHELL."""
+    """Print a script that completes commands, options, revisions, models and ids of findings in SHELL."""
     from click.shell_completion import get_completion_class
 
     from reviewer.cli import cli

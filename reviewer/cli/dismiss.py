@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reviewer.cli import completing
 from reviewer.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ use a comment in the code or the baseline.
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=completing.findings)
 @click.option("--reason", default="", metavar="TEXT", help="Why it is not a defect.")
 @click.option("--list", "listing", is_flag=True, help="List the dismissed findings.")
 @click.option("--undo", is_flag=True, help="Report it again.")

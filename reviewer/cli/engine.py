@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reviewer.cli import engine_plan
+from reviewer.cli import completing, engine_plan
 from reviewer.cli.options import as_flags, model_options, words
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def restart(**flags: Any) -> None:
 
 
 @engine.command()
-@click.argument("model", required=False)
+@click.argument("model", required=False, shell_complete=completing.installed_models)
 @click.option("--all", "everything", is_flag=True, help="Stop every engine of this user.")
 def stop(model: str | None, *, everything: bool) -> None:
     """Stop the engine and all its processes; name MODEL if several are running."""
@@ -123,7 +123,7 @@ def status(*, as_json: bool) -> None:
 
 
 @engine.command()
-@click.argument("model", required=False)
+@click.argument("model", required=False, shell_complete=completing.installed_models)
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="Number of lines.")
 @click.option("-f", "--follow", is_flag=True, help="Keep printing as the log grows, until interrupted.")
 def logs(model: str | None, *, lines: int, follow: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reviewer.cli import options
+from reviewer.cli import completing, options
 
 _EPILOG = """\b
 Examples:
@@ -17,7 +17,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("place", metavar="FILE[:L1-L2]")
+@click.argument("place", metavar="FILE[:L1-L2]", shell_complete=completing.places)
 @click.option("--question", "-q", metavar="TEXT", help="Answer this question instead of explaining the code.")
 @options.model_options
 @options.install_option

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reviewer.cli import options
+from reviewer.cli import completing, options
 from reviewer.errors import ExitCode
 
 _EPILOG = """\b
@@ -22,7 +22,7 @@ Exit code 5: no usable message.
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("revision", required=False, metavar="[REVISION|RANGE]")
+@click.argument("revision", required=False, metavar="[REVISION|RANGE]", shell_complete=completing.revisions)
 @options.model_options
 @options.install_option
 @options.change_options

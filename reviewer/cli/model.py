@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reviewer.cli import completing
 from reviewer.cli.common import confirm
 from reviewer.engine.config import EMBEDDED_MODELS
 from reviewer.errors import ModelDamagedError, UsageError
@@ -56,7 +57,7 @@ def list_models(*, as_json: bool) -> None:
 
 
 @model.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.models)
 @_embedded
 @click.option("--revision", metavar="REV", help="Branch, tag or commit of a Hugging Face model.")
 @click.option("--force", is_flag=True, help="Reinstall, even if the model is intact.")
@@ -77,7 +78,7 @@ def install(name: str | None, *, embedded: str | None, revision: str | None, for
 
 
 @model.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.installed_models)
 @_embedded
 @click.option("--quick", is_flag=True, help="Compare sizes and times; read only files that changed.")
 def verify(name: str | None, *, embedded: str | None, quick: bool) -> None:
@@ -105,7 +106,7 @@ def verify(name: str | None, *, embedded: str | None, quick: bool) -> None:
 
 
 @model.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.installed_models)
 @_embedded
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str | None, *, embedded: str | None, yes: bool) -> None:

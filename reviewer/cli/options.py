@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reviewer.cli import completing
 from reviewer.config.options import BY_FIELD, FORMATS, SEVERITIES, Choice
 from reviewer.engine.config import EMBEDDED_MODELS
 
@@ -33,7 +34,12 @@ def model_options(function: _F) -> _F:
     """Which model to use, and where it runs."""
     return _with(
         function,
-        click.option("--model", metavar="MODEL", help="A catalog name, a Hugging Face id or a local folder."),
+        click.option(
+            "--model",
+            metavar="MODEL",
+            shell_complete=completing.models,
+            help="A catalog name, a Hugging Face id or a local folder.",
+        ),
         *embedded_options,
         click.option(
             "--url", metavar="URL", help="OpenAI-compatible endpoints, comma-separated, instead of a local engine."

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reviewer.cli import options
+from reviewer.cli import completing, options
 from reviewer.errors import GitError, UsageError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from reviewer.git import Repository, Target
     from reviewer.selection.source import ChangeSource
 
@@ -42,16 +44,30 @@ class _TakesPaths(click.Command):
             args = args[:at]
         return super().parse_args(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer files after ``--``."""
+        if _PATHS in ctx.meta:
+            return completing.places(ctx, self.params[0], incomplete)
+        return super().shell_complete(ctx, incomplete)
+
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Name the pathspecs in the usage line."""
         return [*super().collect_usage_pieces(ctx), "[-- PATH...]"]
 
 
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer revisions, and files after ``--``."""
+    offered = completing.places if _PATHS in context.meta else completing.revisions
+    return offered(context, parameter, incomplete)
+
+
 @click.command(cls=_TakesPaths, epilog=_EPILOG)
-@click.argument("revision", required=False, metavar="[REVISION|RANGE|-]")
+@click.argument("revision", required=False, metavar="[REVISION|RANGE|-]", shell_complete=_complete)
 @click.option("--staged", is_flag=True, help="Review what git commit would record (default).")
 @click.option("--worktree", is_flag=True, help="Review unstaged changes.")
-@click.option("--patch", metavar="FILE", help="Review a patch file; - reads standard input.")
+@click.option(
+    "--patch", metavar="FILE", shell_complete=completing.places, help="Review a patch file; - reads standard input."
+)
 @options.format_option
 @options.sarif_option
 @click.option(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reviewer.cli import completing
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,7 +30,7 @@ A rule is a Markdown file in .reviewer/rules, such as .reviewer/rules/queries.md
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=completing.places)
 def rules(paths: tuple[str, ...]) -> None:
     """Show which of the repository's rules apply to which files.
 

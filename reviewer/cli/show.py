@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reviewer.cli import options
+from reviewer.cli import completing, options
 from reviewer.errors import ExitCode, ReviewerError, ReviewIncompleteError, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ Exit codes: 0 shown, 2 no review, 5 not finished or failed.
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("revision", default="HEAD", metavar="[REVISION]")
+@click.argument("revision", default="HEAD", metavar="[REVISION]", shell_complete=completing.revisions)
 @options.format_option
 @options.stat_option
 @options.display_options

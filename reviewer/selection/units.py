@@ -178,12 +178,40 @@ def _file_units(file: FileChange, read: ReadText, max_chars: int) -> Iterator[Re
 
 def _scope(language: Language, text: str | None, hunk: Hunk) -> str:
     """Return what encloses the hunk's first change: by the parser, else git's heading, which looks only upward."""
+    if not text or not language.grammar:
+        return hunk.section
     anchors = frozenset(hunk.anchors)
-    changed = (line.new for line in hunk.lines if line.new in anchors and line.text.strip())
-    found = syntax.enclosing(language, text, next(changed, None) or hunk.anchors[0]) if text else None
-    if found is not None:
-        return found.name if found.kind == "class" else f"{found.name}()"
-    return "" if text and language.grammar else hunk.section
+    changed = next((line.new for line in hunk.lines if line.new in anchors and line.text.strip()), None)
+    if all(line.kind is not LineKind.ADDED for line in hunk.lines):
+        return _named(_around_removed(language, text, hunk))
+    return _named(syntax.enclosing(language, text, changed or hunk.anchors[0]))
+
+
+def scope_at(language: Language, text: str | None, line: int) -> str | None:
+    """Return the function (``Stack.pop()``) or class around a line; empty outside of any, None where unknown."""
+    return _named(syntax.enclosing(language, text, line)) if text and language.grammar else None
+
+
+def _around_removed(language: Language, text: str, hunk: Hunk) -> syntax.Scope | None:
+    """Return what enclosed the first removed line: what encloses the code above it, and is indented less."""
+    above = 1
+    for line in hunk.lines:
+        if line.kind is LineKind.REMOVED and line.text.strip():
+            rows = text.split("\n")
+            outer = syntax.enclosing_all(language, text, above)
+            return next((one for one in reversed(outer) if _indent(rows[one.start - 1]) < _indent(line.text)), None)
+        above = line.new if line.new and line.text.strip() else above
+    return None
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _named(scope: syntax.Scope | None) -> str:
+    if scope is None:
+        return ""
+    return scope.name if scope.kind == "class" else f"{scope.name}()"
 
 
 def _telling_text(file: FileChange, read: ReadText) -> str:

@@ -140,3 +140,14 @@ def test_commands_that_a_repository_names_run_only_where_it_is_trusted(changed: 
     trusting = {**NO_ENGINE, "REVIEWER_TRUST_REPOSITORY": "yes"}
     assert reviewer("review", "--no-model", cwd=changed.root, env=trusting).returncode == 0
     assert marker.exists()
+
+
+def test_the_heading_names_the_function_of_the_finding(repo: Repo) -> None:
+    """One hunk changes two functions, and the finding is in the second one."""
+    before = "def median(values):\n    return values[1]\n\n\ndef variance(values, seen=None):\n    return seen\n"
+    after = before.replace("values[1]", "values[2]").replace("seen=None", "seen=[]")
+    repo.commit("first", {"stats.py": before})
+    repo.stage({"stats.py": after})
+    done = reviewer("review", "--no-model", cwd=repo.root)
+    assert "stats.py:5  in variance()" in done.stdout
+    assert "in median()" not in done.stdout

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,3 +114,40 @@ def test_halving_ends_with_single_lines() -> None:
     for _ in range(10):
         pieces = [half for piece in pieces for half in halve(piece)]
     assert [piece.anchors for piece in pieces] == [(1,), (2,), (3,), (4,), (5,)]
+
+
+FUNCTIONS = """def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+class Spread:
+    def mean(self):
+        return sum(self.values) / len(self.values)
+
+    def variance(self):
+        total = sum((value - self.mean()) ** 2 for value in self.values)
+        return total
+
+
+def last(values):
+    return values[-1]
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "scope"),
+    [
+        ("        return total\n", "        return total / len(self.values)\n", "Spread.variance()"),
+        ("        total = sum(", "        count = 0\n        total = sum(", "Spread.variance()"),
+        ("    def variance(self):", "    def variance(self, ddof=0):", "Spread.variance()"),
+        ("def last(values):", "def last(values, count=1):", "last()"),
+        # Where lines are only removed, the ones that remain around them may belong to others.
+        ("        return total\n", "", "Spread.variance()"),
+        (FUNCTIONS[FUNCTIONS.index("    def variance") : FUNCTIONS.index("\n\ndef last")], "", "Spread"),
+        (FUNCTIONS[FUNCTIONS.index("class Spread") : FUNCTIONS.index("def last")], "", ""),
+    ],
+)
+def test_the_scope_is_that_of_the_first_changed_line(repo: Repo, before: str, after: str, scope: str) -> None:
+    changed = FUNCTIONS.replace(before, after)
+    (unit,) = select(staged(repo, FUNCTIONS, changed), {"a.py": changed}.get, max_chars=10_000).units
+    assert unit.scope == scope
