@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def render(review: Review, _options: RenderOptions) -> str:
-    """Render an ``error`` element per shown finding, and one per unit that was not read."""
+    """Render an ``error`` element per shown finding, and one for everything that was not read."""
     root = ET.Element("checkstyle", version="4.3")
     files: dict[str, ET.Element] = {}
 
@@ -30,8 +30,7 @@ def render(review: Review, _options: RenderOptions) -> str:
             message=finding.text,
             source=f"vllm-reviewer.{finding.rule}",
         )
-    for unit in view.units(review):
-        if not unit.is_read:
-            message = f"Not reviewed: {unit.reason}"
-            add(unit.path, line=str(unit.start), severity="info", message=message, source="vllm-reviewer.not-reviewed")
+    for one in view.unread(review):
+        message = f"Not reviewed: {one.reason}"
+        add(one.path, line=str(one.start), severity="info", message=message, source="vllm-reviewer.not-reviewed")
     return encoding.xml_document(root)

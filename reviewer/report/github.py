@@ -21,7 +21,7 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 
 
 def render(review: Review, options: RenderOptions) -> str:
-    """Render one command per shown finding, one per file and reason of its unread units, and a notice of the totals."""
+    """Render one command per shown finding, one per file and reason of what was not read, and the totals."""
     commands: list[str] = []
     unread: set[tuple[str, str]] = set()
     for unit in view.units(review):
@@ -32,6 +32,8 @@ def render(review: Review, options: RenderOptions) -> str:
             unread.add((unit.path, unit.reason))  # one for all units of a file with the same reason
             place = {"file": unit.path, "line": str(unit.start), "endLine": str(unit.end), "title": "not reviewed"}
             commands.append(_command("notice", unit.reason or "not read", **place))
+    for path, reason in summary.unread_files(review):
+        commands.append(_command("notice", reason, file=path, line="1", title="not reviewed"))
     commands.append(_command("notice", _summary(review, options), title="reviewer"))
     return "\n".join(commands) + "\n"
 
@@ -45,7 +47,7 @@ def _where(path: str, finding: FindingView) -> dict[str, str]:
 
 
 def _summary(review: Review, options: RenderOptions) -> str:
-    if not review.units:
+    if not review.units and not review.is_incomplete:
         return f"nothing to review in {view.safe(review.subject)}"
     parts = [summary.counts(review), summary.read_share(review), summary.timing(review, options)]
     sentence = summary.verdict_sentence(review, options)

@@ -16,19 +16,19 @@ from reviewer.report import encoding, view
 if TYPE_CHECKING:
     from reviewer.finding import Review
     from reviewer.report import RenderOptions
-    from reviewer.report.view import FindingView, UnitView
+    from reviewer.report.view import FindingView, UnreadView
 
 _SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "major", Severity.INFO: "info"}
 
 
 def render(review: Review, _options: RenderOptions) -> str:
-    """Render the shown findings, and an issue for each unit that was not read."""
+    """Render the shown findings, and an issue for everything that was not read."""
     seen: Counter[str] = Counter()
     issues = []
     for finding in view.findings(review):
         seen[finding.fingerprint] += 1
         issues.append(_issue(finding, seen[finding.fingerprint]))
-    issues += [_not_read(unit) for unit in view.units(review) if not unit.is_read]
+    issues += [_not_read(one) for one in view.unread(review)]
     return encoding.json_text(issues) + "\n"
 
 
@@ -46,13 +46,13 @@ def _issue(finding: FindingView, number: int) -> dict[str, Any]:
     }
 
 
-def _not_read(unit: UnitView) -> dict[str, Any]:
-    place = f"{unit.path}:{unit.start}"
+def _not_read(unread: UnreadView) -> dict[str, Any]:
+    place = f"{unread.path}:{unread.start}"
     return {
         "type": "issue",
-        "description": f"Not reviewed: {unit.reason}",
+        "description": f"Not reviewed: {unread.reason}",
         "check_name": "not-reviewed",
         "fingerprint": hashlib.sha256(f"not reviewed {place}".encode()).hexdigest()[:16],
         "severity": "info",
-        "location": {"path": unit.path, "lines": {"begin": unit.start, "end": unit.end}},
+        "location": {"path": unread.path, "lines": {"begin": unread.start, "end": unread.end}},
     }

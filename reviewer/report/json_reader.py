@@ -75,7 +75,9 @@ def _review(report: _Json, change: Change | None) -> Review:
         subject=_get(report, "subject", str),
         units=tuple(_unit(unit, tuple(own), change) for unit, own in zip(report["units"], found, strict=True)),
         skimmed=tuple(
-            Skipped(_get(one, "path", str), _get(one, "reason", str), _get(one, "lines", int))
+            Skipped(
+                _get(one, "path", str), _get(one, "reason", str), _get(one, "lines", int), one.get("unread") is True
+            )
             for one in report["skimmed"]
         ),
         usage=_usage(_get(report, "usage", dict)),
@@ -115,6 +117,11 @@ def _unit(unit: _Json, findings: tuple[Finding, ...], change: Change | None) -> 
         cached=_get(unit, "cached", bool),
         reason=_get(unit, "reason", str),
     )
+
+
+def _skipped(one: _Json) -> Skipped:
+    unread = one.get("unread") is True  # new in 1.2
+    return Skipped(_get(one, "path", str), _get(one, "reason", str), _get(one, "lines", int), unread)
 
 
 def _finding(one: _Json) -> Finding:

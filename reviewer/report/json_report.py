@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reviewer.finding import ChangeSummary, Finding, Mark, Review, Suggestion, UnitReview
     from reviewer.report import RenderOptions
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 _OUTCOMES = {ExitCode.PASSED: "passed", ExitCode.FINDINGS: "findings", ExitCode.INCOMPLETE: "incomplete"}
 
@@ -41,7 +41,8 @@ def render(review: Review, options: RenderOptions) -> str:
         "findings": [{"unit": homes[id(finding)], **_finding(finding, numbers)} for finding in review.findings],
         "units": [_unit(unit) for unit in review.units],
         "skimmed": [
-            {"path": _raw(one.path), "reason": _text(one.reason), "lines": one.lines} for one in review.skimmed
+            {"path": _raw(one.path), "reason": _text(one.reason), "lines": one.lines, "unread": one.unread}
+            for one in review.skimmed
         ],
         "usage": _usage(review, options),
         "notes": [_text(note) for note in review.notes],

@@ -1,6 +1,6 @@
 """JUnit's XML report: one test suite per file, one test case per finding, and one per unit without findings.
 
-A finding fails its test case, a unit that was not read is skipped.
+A finding fails its test case, what was not read is skipped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ def render(review: Review, options: RenderOptions) -> str:
         if unit.path not in suites:
             suites[unit.path] = ET.SubElement(root, "testsuite", name=encoding.xml_text(unit.path))
         _unit(suites[unit.path], unit)
-    for element in (root, *suites.values()):
+    for one in review.skimmed:
+        if one.unread:
+            _unread(root, view.safe_path(one.path), view.safe(one.reason))
+    for element in (root, *root.iter("testsuite")):
         for name, tag in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
             element.set(name, str(sum(1 for _ in element.iter(tag))))
         element.set("errors", "0")
@@ -38,7 +41,17 @@ def _unit(suite: ET.Element, unit: UnitView) -> None:
     if not unit.findings:
         case = _case(suite, unit.path, unit.line, f"lines {unit.start}-{unit.end}")
         if not unit.is_read:
-            ET.SubElement(case, "skipped", message=encoding.xml_text(f"Not reviewed: {unit.reason}"))
+            _skipped(case, unit.reason)
+
+
+def _unread(root: ET.Element, path: str, reason: str) -> None:
+    """A file that should have been read and was not sent."""
+    suite = ET.SubElement(root, "testsuite", name=encoding.xml_text(path))
+    _skipped(_case(suite, path, 1, "whole file"), reason)
+
+
+def _skipped(case: ET.Element, reason: str) -> None:
+    ET.SubElement(case, "skipped", message=encoding.xml_text(f"Not reviewed: {reason}"))
 
 
 def _finding(suite: ET.Element, finding: FindingView) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def render(review: Review, _options: RenderOptions) -> str:
-    """Render the shown findings and the units that were not read; an empty line where there is neither."""
+    """Render the shown findings and what was not read; an empty line where there is neither."""
     return "\n".join(map(without_commands, _lines(review))) + "\n"
 
 
@@ -28,6 +28,5 @@ def _lines(review: Review) -> Iterator[str]:
         claim = f" ({'proven' if fix.proof else 'suggested'} {fix.kind.value}: {finding.id})" if fix is not None else ""
         place = f"{finding.path}:{finding.line}:1"
         yield f"{place}: {finding.severity.value}: {finding.sentences} [{finding.source}]{claim}"
-    for unit in view.units(review):
-        if not unit.is_read:
-            yield f"{unit.path}:{unit.start}:1: info: Not reviewed: {unit.reason} [reviewer]"
+    for one in view.unread(review):
+        yield f"{one.path}:{one.start}:1: info: Not reviewed: {one.reason} [reviewer]"

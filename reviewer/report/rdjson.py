@@ -31,15 +31,14 @@ def render_lines(review: Review, _options: RenderOptions) -> str:
 def _diagnostics(review: Review) -> Iterator[dict[str, Any]]:
     for finding in view.findings(review):
         yield _diagnostic(finding)
-    for unit in view.units(review):
-        if not unit.is_read:
-            yield {
-                "message": f"Not reviewed: {unit.reason}",
-                "location": {"path": unit.path, "range": _range(unit.start, unit.end)},
-                "severity": "INFO",
-                "source": {"name": "vllm-reviewer"},
-                "code": {"value": "not-reviewed"},
-            }
+    for one in view.unread(review):
+        yield {
+            "message": f"Not reviewed: {one.reason}",
+            "location": {"path": one.path, "range": _range(one.start, one.end)},
+            "severity": "INFO",
+            "source": {"name": "vllm-reviewer"},
+            "code": {"value": "not-reviewed"},
+        }
 
 
 def _diagnostic(finding: FindingView) -> dict[str, Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from reviewer.finding import Review, Silence, Suggestion
     from reviewer.report import RenderOptions
-    from reviewer.report.view import FindingView, UnitView
+    from reviewer.report.view import FindingView, UnreadView
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -144,17 +144,17 @@ def _fix(path: str, suggestion: Suggestion) -> dict[str, Any]:
 def _invocation(review: Review) -> dict[str, Any]:
     return {
         "executionSuccessful": True,
-        "toolExecutionNotifications": _notifications(unit for unit in view.units(review) if not unit.is_read),
+        "toolExecutionNotifications": _notifications(view.unread(review)),
     }
 
 
-def _notifications(units: Iterable[UnitView]) -> list[dict[str, Any]]:
+def _notifications(unread: Iterable[UnreadView]) -> list[dict[str, Any]]:
     return [
         {
             "descriptor": {"id": _NOTIFICATION["id"], "index": 0},
             "level": "warning",
-            "message": {"text": f"Not reviewed: {unit.reason}"},
-            "locations": [_location(unit.path, unit.start, unit.end)],
+            "message": {"text": f"Not reviewed: {one.reason}"},
+            "locations": [_location(one.path, one.start, one.end)],
         }
-        for unit in units
+        for one in unread
     ]

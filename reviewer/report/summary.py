@@ -74,6 +74,11 @@ def not_read(review: Review) -> tuple[tuple[str, str], ...]:
     return tuple((_places(path, units), reason) for (path, reason), units in grouped.items())
 
 
+def unread_files(review: Review) -> tuple[tuple[str, str], ...]:
+    """Which files should have been read and were not sent, and why."""
+    return tuple((safe_path(one.path), safe(one.reason)) for one in review.skimmed if one.unread)
+
+
 def _places(path: str, units: Sequence[UnitReview]) -> str:
     if len(units) == 1:
         return place(path, units[0].start, units[0].end)

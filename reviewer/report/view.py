@@ -109,6 +109,16 @@ class UnitView:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadView:
+    """Lines that should have been read and were not; of a file that was not sent, its first line."""
+
+    path: str
+    start: int
+    end: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SummaryView:
     """What the change does as a whole; hidden parts are empty, or None.
 
@@ -171,6 +181,13 @@ def silenced(review: Review) -> tuple[tuple[FindingView, Silence], ...]:
         for finding in review.findings
         if finding.silence is not None and finding.marks == {Mark.SUPPRESSED}
     )
+
+
+def unread(review: Review) -> tuple[UnreadView, ...]:
+    """Prepare everything that should have been read and was not: units, then whole files."""
+    units = [UnreadView(safe_path(one.path), one.start, one.end, safe(one.reason)) for one in review.not_read]
+    files = [UnreadView(safe_path(one.path), 1, 1, safe(one.reason)) for one in review.skimmed if one.unread]
+    return (*units, *files)
 
 
 def change_summary(review: Review) -> SummaryView | None:

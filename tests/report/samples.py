@@ -199,6 +199,7 @@ UNREAD = Review(
     (
         Skipped("logo.png", "binary"),
         Skipped("old.py", "deleted"),
+        Skipped("huge.sql", "longer than 20,000 lines", 90_000, unread=True),
         *(Skipped(f"vendor/lib{number:02}.js", "excluded by configuration", 40) for number in range(14)),
     ),
     Usage(3, 0, 2345, 210, 31.4, MODEL),

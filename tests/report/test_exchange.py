@@ -10,7 +10,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reviewer.report import FORMATS
+from reviewer.finding import Review, Skipped
+from reviewer.report import FORMATS, RenderOptions
 from tests.report.samples import SAMPLES
 
 XML = ("checkstyle", "junit")
@@ -30,7 +31,7 @@ def run(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_finding_is_in_every_format(name: str) -> None:
     review, _ = SAMPLES[name]
-    shown, unread = len(review.shown), len(review.not_read)
+    shown, unread = len(review.shown), len(review.not_read) + sum(one.unread for one in review.skimmed)
     results = run(name)["results"]
     assert len([one for one in results if "suppressions" not in one]) == shown
     assert len(json.loads(rendered("rdjson", name))["diagnostics"]) == shown + unread
@@ -110,3 +111,12 @@ def test_no_line_is_a_workflow_command(form: str, name: str) -> None:
         assert not line.lstrip().startswith("::")
         assert "##[" not in line
         assert "##vso[" not in line
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_that_could_not_be_read_is_in_every_format(form: str) -> None:
+    huge = Skipped("huge.sql", "longer than 20,000 lines", 90_000, unread=True)
+    for review in (SAMPLES["unread"][0], Review("staged changes", (), (huge,))):
+        text = FORMATS[form](review, RenderOptions())
+        assert "huge.sql" in text
+        assert "longer than 20,000 lines" in text
