@@ -21,7 +21,7 @@ from reviewer.config.repository import RepositoryFiles
 from reviewer.context import Surroundings
 from reviewer.errors import EngineError
 from reviewer.finding import Review, Usage
-from reviewer.prompting import rules
+from reviewer.prompting import borrowed, rules
 from reviewer.prompting.prompts import Prompts
 from reviewer.selection import select
 from reviewer.selection.units import fitted
@@ -83,8 +83,10 @@ async def review_change(
     whole = select(source, settings)
     if not whole.units:
         return Review(source.change.subject, skimmed=whole.skimmed)
-    own_rules = rules.read(files.rules)
+    others, left_out = borrowed.read(files.borrowed)
+    own_rules = (*rules.read(files.rules), *others)
     silences, unread = silencing.known(files)
+    unread = (*left_out, *unread)
     began = time.perf_counter()
     cancelled = threading.Event()
     facts = await _in_thread(cancelled, evidence.gather, source, whole, settings, sarif, cancelled)

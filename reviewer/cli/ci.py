@@ -133,7 +133,8 @@ def ci(
     for remark in settings.notes:
         output.note(remark)
     source = from_repository(repository, target, attributes_from=start)
-    review = make_review(source, settings, from_revision(repository, start), install=install, sarif=sarif)
+    files = from_revision(repository, start, settings.rule_files)
+    review = make_review(source, settings, files, install=install, sarif=sarif)
     shows_requests = destination is not None and dry_run
     written = (("json", json_output), *reports)
     verdict = _publish(review, settings, job, written, root=repository.root, quiet=shows_requests)

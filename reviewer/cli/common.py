@@ -84,7 +84,7 @@ def review_target(
     if only is not None:
         files = tuple(file for file in source.change.files if file.path in only or file.old_path in only)
         source = dataclasses.replace(source, change=dataclasses.replace(source.change, files=files))
-    return source, review(source, settings, from_worktree(repository), deadline=left, **how)
+    return source, review(source, settings, from_worktree(repository, settings.rule_files), deadline=left, **how)
 
 
 def keep(

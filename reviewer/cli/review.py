@@ -119,7 +119,7 @@ def review(
     how: dict[str, Any] = {"install": install, "sarif": sarif}
     if patch is not None or repository is None:
         target, source = _from_patch(patch or "-")
-        result = make_review(source, settings, from_worktree(repository), **how)
+        result = make_review(source, settings, from_worktree(repository, settings.rule_files), **how)
     else:
         target = target_of(repository, revision, staged=staged, worktree=worktree)
         source, result = common.review_target(

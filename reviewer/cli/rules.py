@@ -36,13 +36,19 @@ def rules(paths: tuple[str, ...]) -> None:
 
     PATH is relative to the top folder of the repository. Without PATH, show staged files.
     """
+    from reviewer.cli import common
     from reviewer.config.repository import RULES, from_worktree
     from reviewer.git import Repository
+    from reviewer.prompting import borrowed
     from reviewer.prompting import rules as own
     from reviewer.terminal import output
 
     repository = Repository.discover()
-    known = own.read(from_worktree(repository).rules)
+    files = from_worktree(repository, common.load_settings(repository, {}).rule_files)
+    others, remarks = borrowed.read(files.borrowed)
+    known = (*own.read(files.rules), *others)
+    for remark in remarks:
+        output.note(remark)
     if not known:
         output.note(f"this repository has no rules (Markdown files in {RULES})")
         return
@@ -59,7 +65,7 @@ def _show(rule: Rule) -> None:
     from reviewer.terminal import output
     from reviewer.terminal.masking import visible
 
-    where = [*rule.paths, *rule.languages] or ["every file"]
+    where = [*rule.paths, *rule.languages, *(f"!{one}" for one in rule.unless)] or ["every file"]
     output.say(visible(f"{rule.name}  {', '.join(where)}"))
 
 

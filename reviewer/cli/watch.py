@@ -81,7 +81,7 @@ async def _review(repository: Repository, target: Target, flags: Mapping[str, ob
 
     settings = config.load(repository.root, os.environ, flags)
     source = from_repository(repository, target)
-    return await review_change(source, settings, files=from_worktree(repository))
+    return await review_change(source, settings, files=from_worktree(repository, settings.rule_files))
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

@@ -54,6 +54,7 @@ class Settings:
         model_findings: Report defects that the model itself claims; auto does for models with measured skill.
         fixes: Ask the model to explain and fix what rules and analyzers report.
         rules: Run the packaged rules.
+        rule_files: Other tools whose rule files are read (``config.repository.RULE_FILES``).
         analyzers: Content of ``[reviewer.analyzers]`` by name; see ``evidence.analyzers.parse_config``.
         trust_repository: Run the commands that the repository's configuration names for analyzers.
         start_engine: Let the language server start an engine.
@@ -91,6 +92,7 @@ class Settings:
     model_findings: ModelFindings = "auto"
     fixes: bool = True
     rules: bool = True
+    rule_files: tuple[str, ...] = ()
     analyzers: Mapping[str, object] = field(default_factory=dict)
     trust_repository: bool = False
     explanations: bool = True

@@ -202,6 +202,28 @@ class Globs:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """A list of fixed words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def allowed(self) -> str:
+        """The words."""
+        return "a list of " + ", ".join(f'"{word}"' for word in self.words)
+
+    def accept(self, value: object) -> object:
+        """Accept a list of the words; each counts once."""
+        if not isinstance(value, list | tuple) or not all(word in self.words for word in value):
+            raise ValueError
+        return tuple(dict.fromkeys(value))
+
+    def read(self, text: str) -> object:
+        """Accept comma-separated words."""
+        return self.accept([item.strip() for item in text.split(",") if item.strip()])
+
+
+@dataclass(frozen=True, slots=True)
 class Urls:
     """One URL or several, kept as one comma-separated string."""
 
@@ -352,6 +374,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("fixes", "fixes", Switch(), "Have the model explain and fix what rules and analyzers report."),
     Option("rules", "rules", Switch(), "Run the built-in rules."),
+    Option(
+        "rule_files",
+        "rule_files",
+        Words(("agents", "copilot", "cursor", "gitlab")),
+        "Other tools whose rule files in the repository the model gets, such as agents for AGENTS.md.",
+    ),
     Option("analyzers", "analyzers", Table(), "Analyzers to run, by name: true, false or a table of settings."),
     Option(
         "trust_repository",

@@ -198,7 +198,7 @@ def _review(repository: Repository, pending: Pending) -> str:
 
     settings = config.load(repository.root, os.environ, _as_given(pending.flags))
     source = from_repository(repository, repository.target(pending.commit, staged=False))
-    review = make_review(source, settings, from_worktree(repository))
+    review = make_review(source, settings, from_worktree(repository, settings.rule_files))
     report = render(review, settings, "json", judge(review, settings), advisory=True)
     ReviewNotes(repository).write(pending.commit, report)
     return summary.counts(review)

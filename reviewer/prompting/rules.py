@@ -49,17 +49,23 @@ class Rule:
         text: The text for the prompt.
         paths: Globs; a path must match one of them. Empty matches every path.
         languages: Names of languages. Empty matches every language.
+        unless: Globs; a path that matches one of them is left out.
+        is_borrowed: Whether it was written for another tool; see ``borrowed``.
     """
 
     name: str
     text: str
     paths: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    is_borrowed: bool = False
 
     def holds_for(self, path: str, language: str) -> bool:
         """Whether it applies to a file of that path and language."""
-        return (not self.paths or any(matches(path, pattern) for pattern in self.paths)) and (
-            not self.languages or language in self.languages
+        return (
+            (not self.paths or any(matches(path, pattern) for pattern in self.paths))
+            and (not self.languages or language in self.languages)
+            and not any(matches(path, pattern) for pattern in self.unless)
         )
 
 
@@ -76,12 +82,12 @@ def read(files: Mapping[str, str]) -> tuple[Rule, ...]:
 
 
 def holding(rules: Sequence[Rule], path: str, language: str) -> tuple[Rule, ...]:
-    """The rules that apply to one file.
+    """The rules that apply to one file; of borrowed ones those for which there is room.
 
     Raises:
-        ConfigError: Together they are too long for a prompt.
+        ConfigError: The repository's own rules are too long together for a prompt.
     """
-    found = tuple(rule for rule in rules if rule.holds_for(path, language))
+    found = tuple(rule for rule in rules if rule.holds_for(path, language) and not rule.is_borrowed)
     length = sum(len(rule.text) for rule in found)
     if length > MAX_TOGETHER:
         names = ", ".join(rule.name for rule in found)
@@ -89,6 +95,9 @@ def holding(rules: Sequence[Rule], path: str, language: str) -> tuple[Rule, ...]
             f"the rules for {path} have {length} characters together; the limit is {MAX_TOGETHER}: {names}",
             hint="shorten them, or narrow their paths",
         )
+    for rule in rules:
+        if rule.is_borrowed and rule.holds_for(path, language) and length + len(rule.text) <= MAX_TOGETHER:
+            found, length = (*found, rule), length + len(rule.text)
     return found
 
 

@@ -191,7 +191,7 @@ async def _review(
     else:
         target = repository.target(revision, staged=revision is None)
         source = await asyncio.to_thread(from_repository, repository, target)
-    found = await review_change(source, chosen, files=from_worktree(repository), progress=steps)
+    found = await review_change(source, chosen, files=from_worktree(repository, settings.rule_files), progress=steps)
     last.keep(repository, target, found, source.read)
     return _report(found, chosen)
 
