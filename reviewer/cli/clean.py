@@ -34,9 +34,9 @@ class _Part:
     @property
     def bytes(self) -> int:
         """Disk use of its files; links are not followed."""
-        from reviewer.engine.install.disk import tree_bytes
+        from reviewer.engine.install.disk import used_bytes
 
-        return sum(tree_bytes(path) if path.is_dir() else path.lstat().st_size for path in self.paths)
+        return sum(map(used_bytes, self.paths))
 
     def remove(self) -> None:
         """Remove its files; a link is removed, not followed."""

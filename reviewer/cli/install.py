@@ -99,7 +99,8 @@ def uninstall(names: tuple[str, ...]) -> None:
     found = [hook for hook in _hooks(Repository.discover(), names or hooks.HOOKS) if names or _concerns(hook)]
     for hook in found:
         if hook.exists and not hook.is_ours:
-            output.say(f"{hook.name}: kept {hook.path}, which reviewer did not install")
+            beside = f"; the hook before it is {hook.earlier.name}" if hook.earlier.exists() else ""
+            output.say(f"{hook.name}: kept {hook.path}, which reviewer did not install{beside}")
         elif hook.uninstall():
             output.say(f"{hook.name}: " + ("restored" if hook.exists else "removed") + f" {hook.path}")
         else:

@@ -74,7 +74,7 @@ def passing(*states: tuple[str, str]) -> str:
 
 def test_the_report_says_what_can_be_done(reviewed: Repo, env: dict[str, str]) -> None:
     done = reviewer("review", cwd=reviewed.root, env=env)
-    assert f"hunks read · reviewer apply {DOUBLE} · reviewer dismiss {DOUBLE}\n" in done.stdout
+    assert f"hunks read\nreviewer apply {DOUBLE} · reviewer dismiss {DOUBLE}\n" in done.stdout
     for args, more in ((["--format", "markdown"], {}), ([], {"CI": "true"})):
         assert "reviewer apply" not in reviewer("review", *args, cwd=reviewed.root, env=env | more).stdout
     patch = reviewed.git("diff", "--cached").decode()
@@ -213,7 +213,7 @@ def test_what_cannot_be_written_is_said(reviewed: Repo) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["fffff"], "no finding r9 in the last review"),
+        (["fffff"], "no finding fffff in the last review"),
         (["--undo", DOUBLE], "--undo cannot be combined"),
         (["--undo", "--dry-run"], "--undo cannot be combined"),
         (["--all", DOUBLE], "mutually exclusive"),

@@ -15,6 +15,8 @@ import pytest
 from reviewer import cli
 from reviewer.config import OPTIONS, Settings, default
 from reviewer.config.options import Trust
+from reviewer.engine.install.pins import environment_pin
+from reviewer.engine.models import embedded
 from reviewer.errors import ExitCode
 from reviewer.evaluation.cases import load
 from reviewer.evidence.analyzers import DEFAULTS, KNOWN
@@ -23,6 +25,7 @@ from reviewer.git import Repository
 from reviewer.protocols.lsp.server import make_server as make_language_server
 from reviewer.protocols.mcp import make_server
 from reviewer.report import FORMATS
+from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
     from tests.repo import Repo
@@ -114,6 +117,15 @@ async def test_the_tools_for_agents(repo: Repo) -> None:
 def test_the_commands_of_the_language_server() -> None:
     rows = _table("docs/editors.md", "## Other clients")
     assert {_names(row[0])[0] for row in rows} == set(make_language_server({}).protocol.fm.commands)
+
+
+def test_the_sizes() -> None:
+    engine, readme = _text("docs/engine.md"), _text("README.md")
+    for device, words in (("cpu", "{} on disk without a GPU"), ("cuda", "about {} with CUDA")):
+        assert words.format(byte_size(environment_pin(device).disk_bytes)) in engine
+    assert f"({byte_size(environment_pin('cpu').disk_bytes)} on disk without a GPU)" in readme
+    rows = _table("docs/engine.md", "## Models")
+    assert [size for _, size, _ in rows] == [f"{model.bytes / 1e9:.1f} GB" for model in embedded.models()]
 
 
 def test_the_formats() -> None:

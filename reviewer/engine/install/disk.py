@@ -36,6 +36,21 @@ def tree_bytes(folder: Path) -> int:
     return total
 
 
+def used_bytes(path: Path) -> int:
+    """Disk space of a file or of a folder with all its files, in whole blocks, without following links."""
+    total = _blocks(path)
+    for parent, folders, names in os.walk(path):
+        total += sum(_blocks(Path(parent, name)) for name in (*folders, *names))
+    return total
+
+
+def _blocks(path: Path) -> int:
+    with contextlib.suppress(OSError):
+        status = path.lstat()
+        return status.st_blocks * 512 if hasattr(status, "st_blocks") else status.st_size  # POSIX: units of 512 bytes
+    return 0
+
+
 def free_bytes(folder: Path) -> int:
     """Free bytes where ``folder`` is or will be."""
     while not folder.exists() and folder.parent != folder:
