@@ -158,8 +158,8 @@ def stream_answer(
         try:
             asyncio.run(run())
         except ReviewerError:
-            if progress.is_finished:
-                output.say()  # the error begins on a line of its own
+            if progress.is_finished:  # what came is shown, and the error begins on a line of its own
+                output.say(display.end())
             raise
     for remark in manager.notes:
         output.note(remark)

@@ -20,7 +20,7 @@ def data(home: Path, tmp_path: Path) -> Path:
     for name, size in (
         ("data/engine/vllm/python", 3_000_000),
         ("data/models/hub--a--b/files/model.safetensors", 5_000_000),
-        ("cache/answers.sqlite3", 200_000),
+        ("cache/answers.sqlite3", 204_800),
         ("cache/other", 10),
         ("state/engine/a.log", 1_000),
         ("config/config.toml", 0),
@@ -47,7 +47,7 @@ def test_the_disk_use_is_shown_and_nothing_removed(data: Path, tmp_path: Path) -
     shown = dict(line.split()[:2] for line in done.stdout.splitlines())
     assert shown["engine"] == "3"
     assert shown["models"] == "5"
-    assert shown["cache"] == "200"
+    assert shown["cache"] == "205"
     assert "total" in shown
     assert names(data) == before
 
@@ -90,6 +90,6 @@ def test_a_person_is_asked(answer: str, removed: bool, data: Path, tmp_path: Pat
     os.close(slave)
     os.close(master)
     assert done.returncode == 0, done.stderr
-    assert "Remove cache (200 kB)?" in done.stderr
+    assert "Remove cache (205 kB)?" in done.stderr
     assert ("cache/answers.sqlite3" not in names(data)) == removed
     assert ("nothing was changed" in done.stderr) != removed
