@@ -8,6 +8,8 @@ import click
 
 from reviewer.cli import completing, options
 
+_COLUMNS = 100  # longer lines of prose are hard to read
+
 _EPILOG = """\b
 Examples:
   reviewer explain stats.py
@@ -38,6 +40,6 @@ def explain(place: str, question: str | None, *, install: bool, **flags: Any) ->
             settings,
             "explaining",
             lambda manager: manager.stream_explanation(code, question, language=language),
-            Prose(output.width() if output.is_terminal() else None),
+            Prose(min(output.width(), _COLUMNS) if output.is_terminal() else None),
             install=install,
         )

@@ -113,7 +113,9 @@ def prepare(path: Path, flags: Mapping[str, object]) -> Prepared:
     own = tuple(file for file in source.change.files if file.path == name)
     source = dataclasses.replace(source, change=dataclasses.replace(source.change, files=own))
     text = source.read(name) if own else None
-    return Prepared(repository, settings, from_worktree(repository, settings.rule_files), source, own[0] if own else None, text)
+    return Prepared(
+        repository, settings, from_worktree(repository, settings.rule_files), source, own[0] if own else None, text
+    )
 
 
 class Reviews:
