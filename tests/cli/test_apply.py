@@ -79,10 +79,10 @@ def test_the_report_says_what_can_be_done(reviewed: Repo, env: dict[str, str]) -
         assert "reviewer apply" not in reviewer("review", *args, cwd=reviewed.root, env=env | more).stdout
     patch = reviewed.git("diff", "--cached").decode()
     done = reviewer("review", "-", cwd=reviewed.root, env=env, data=patch.encode())
-    assert f"[{DOUBLE}]" in done.stdout
+    assert f"[{AVERAGE}]" in done.stdout
     assert "reviewer apply" not in done.stdout
     # Its ids are those of the last report, and no file goes with them.
-    done = reviewer("apply", DOUBLE, cwd=reviewed.root)
+    done = reviewer("apply", AVERAGE, cwd=reviewed.root)
     assert "patch" in done.stderr
     assert done.returncode == ExitCode.FINDINGS
 
