@@ -38,6 +38,7 @@ def _findings(review: Review) -> Iterator[str]:
 
 def _totals(review: Review, options: RenderOptions) -> Iterator[str]:
     unread = {(unit.path, unit.reason or "not read") for unit in view.units(review) if not unit.is_read}
+    unread |= set(summary.unread_files(review))
     yield from (without_commands(f"{path}: not reviewed: {reason}") for path, reason in sorted(unread))
     parts = [summary.counts(review), summary.read_share(review), summary.timing(review, options)]
     yield without_commands(" · ".join(parts) if review.units else f"nothing to review in {view.safe(review.subject)}")
