@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from reviewer.git import Repository
 
 # The base revision is trusted, and so are the analyzers that its configuration names.
-_DEFAULTS = {"fail_on": "error", "require": True, "trust_repository": True}
+# The author of the change is not: comments in it suppress nothing unless that configuration allows it.
+_DEFAULTS = {"fail_on": "error", "require": True, "trust_repository": True, "trust_comments": False}
 _SUMMARY_LIMIT = 1_000_000  # GitHub refuses a step summary over 1 MiB
 _ADVICE = "fetch the whole history: fetch-depth: 0 in GitHub Actions, GIT_DEPTH: 0 in GitLab CI"
 

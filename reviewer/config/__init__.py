@@ -56,6 +56,7 @@ class Settings:
         rules: Run the packaged rules.
         analyzers: Content of ``[reviewer.analyzers]`` by name; see ``evidence.analyzers.parse_config``.
         trust_repository: Run the commands that the repository's configuration names for analyzers.
+        trust_comments: Let comments that the change adds suppress findings.
         url: Comma-separated endpoints; ``api_key`` belongs to them.
         keyring: Read the key from the system's keyring if ``api_key`` is not set.
         ca_file: Certificates to trust for https instead of the system's.
@@ -92,6 +93,7 @@ class Settings:
     rules: bool = True
     analyzers: Mapping[str, object] = field(default_factory=dict)
     trust_repository: bool = False
+    trust_comments: bool = True
     explanations: bool = True
     summary: Summary = "auto"
     url: str | None = None

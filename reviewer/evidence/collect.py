@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reviewer import syntax
 from reviewer.checking import suggestion as suggestions
 from reviewer.diff import printable
-from reviewer.evidence import merging, novelty, rules, sarif, statements, textual
+from reviewer.evidence import escapes, merging, novelty, rules, sarif, statements, textual
 from reviewer.evidence.analyzers import DEFAULTS, Setting, Spec, analyze
 from reviewer.evidence.analyzers.workspace import changed_path
 from reviewer.evidence.diagnostic import Diagnostic, suggestion
@@ -39,6 +39,7 @@ class Options:
         untrusted: Whether the change is a stranger's, so that no analyzer may run code of its tree.
         timeout: Seconds for each analyzer that sets no limit of its own.
         rules_folder: Folder of the rules; the packaged one by default.
+        allowed: By path, the lines whose comments may silence an analyzer; None allows all.
     """
 
     analyzers: tuple[Spec, ...] = DEFAULTS
@@ -48,6 +49,7 @@ class Options:
     untrusted: bool = False
     timeout: float = 30.0
     rules_folder: Path | None = None
+    allowed: Mapping[str, Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def _detect(
     broken: list[str] = []
     setting = Setting(options.root, options.timeout, options.untrusted)
     with ThreadPoolExecutor(1, thread_name_prefix="analyzers") as pool:
-        running = pool.submit(analyze, options.analyzers, files, _tree(side), setting)
+        running = pool.submit(analyze, options.analyzers, _exposed(files, options), _tree(side), setting)
         try:
             found = [one for file in files for one in _in_process(file, options, broken, with_text=with_text)]
             analyzed, notes = running.result()
@@ -140,6 +142,15 @@ def _detect(
             setting.cancelled.set()
             raise
     return found + analyzed, notes, broken
+
+
+def _exposed(files: Sequence[ReviewedFile], options: Options) -> list[ReviewedFile]:
+    """The files as analyzers are given them: no comment of a stranger silences one."""
+    if options.allowed is None:
+        return list(files)
+    return [
+        dataclasses.replace(file, text=escapes.exposed(file.text, options.allowed.get(file.path, ()))) for file in files
+    ]
 
 
 def _in_process(file: ReviewedFile, options: Options, broken: list[str], *, with_text: bool) -> Iterable[Diagnostic]:

@@ -21,7 +21,7 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 
 
 def render(review: Review, options: RenderOptions) -> str:
-    """Render one command per shown finding, one per file and reason of its unread units, and a notice of the totals."""
+    """Render one command per shown finding, one per file and reason of what was not read, and one of the totals."""
     commands: list[str] = []
     unread: set[tuple[str, str]] = set()
     for unit in view.units(review):
@@ -32,6 +32,11 @@ def render(review: Review, options: RenderOptions) -> str:
             unread.add((unit.path, unit.reason))  # one for all units of a file with the same reason
             place = {"file": unit.path, "line": str(unit.start), "endLine": str(unit.end), "title": "not reviewed"}
             commands.append(_command("notice", unit.reason or "not read", **place))
+    commands.extend(
+        _command("notice", view.safe(one.reason), file=view.safe(one.path), title="not reviewed")
+        for one in review.skimmed
+        if one.unread
+    )
     commands.append(_command("notice", _summary(review, options), title="reviewer"))
     return "\n".join(commands) + "\n"
 
@@ -46,7 +51,7 @@ def _where(path: str, finding: FindingView) -> dict[str, str]:
 
 def _summary(review: Review, options: RenderOptions) -> str:
     if not review.units:
-        return f"nothing to review in {view.safe(review.subject)}"
+        return f"{'nothing read' if review.is_incomplete else 'nothing to review'} in {view.safe(review.subject)}"
     parts = [summary.counts(review), summary.read_share(review), summary.timing(review, options)]
     sentence = summary.verdict_sentence(review, options)
     lines = [" · ".join(parts), *([sentence] if sentence else []), *map(view.safe, review.notes)]
