@@ -27,15 +27,18 @@ def explain(place: str, question: str | None, *, install: bool, **flags: Any) ->
     from reviewer.languages import detect
     from reviewer.terminal import output
     from reviewer.terminal.masking import mask, remembering, secrets, visible, without_commands
+    from reviewer.terminal.redaction import Redaction
 
     lines = places.parse_lines(place)
     code = lines.of(places.read_text(lines.path))
     settings = common.load_settings(common.here(), options.as_flags(flags))
+    redaction = Redaction([code, question or ""])
     language = detect(str(lines.path), code.partition("\n")[0]).name
+    asked = None if question is None else redaction.hide(question)
     answer = common.ask_model(
         settings,
         "explaining",
-        lambda manager: manager.explain_code(code, question, language=language),
+        lambda manager: manager.explain_code(redaction.hide(code), asked, language=language),
         install=install,
     )
     with remembering(secrets(code)):

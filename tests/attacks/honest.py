@@ -14,7 +14,8 @@ BEFORE = {
 }
 AFTER = {
     ATTACKED: f"{FAULTY}\n    seen.append(values)\n    return sum(values) / len(values)\n",
-    "other.py": "import json\n\n\ndef load(path):\n    try:\n        return json.load(path)\n    except:\n        return None\n",
+    "other.py": "import json\n\n\ndef load(path):\n    try:\n        return json.load(path)\n    except:\n"
+    "        return None\n",
     "deploy.sh": '#!/bin/bash\nset -eu\nrm -rf "$1/"*\ncp $2 /srv\n',
 }
 FAULT = "import subprocess\n\n\ndef run(command):\n    return subprocess.run(command, shell=True)\n"

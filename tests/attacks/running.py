@@ -19,6 +19,7 @@ from reviewer.report import FORMATS, gate
 from reviewer.report.emit import render
 from reviewer.review import review_change
 from reviewer.selection.source import from_repository
+from reviewer.terminal.masking import without_commands
 from tests.attacks.honest import AFTER, ATTACKED, BEFORE, CANARY, FAULT, FAULTY, NAMED
 from tests.fake_engine import Rule
 from tests.repo import Repo
@@ -119,8 +120,13 @@ async def outcome(attack: Attack | None, folder: Path, **flags: Any) -> Outcome:
             path: tuple(unit.explanation.text for unit in review.units if unit.path == path and unit.explanation)
             for path in ("other.py", "deploy.sh")
         },
-        outputs={form: render(review, settings, form, verdict) for form in FORMATS},
+        outputs={form: _printed(form, render(review, settings, form, verdict)) for form in FORMATS},
     )
+
+
+def _printed(form: str, text: str) -> str:
+    """A report as ``reviewer ci`` prints it."""
+    return text if form == "github" else without_commands(text)
 
 
 def _sources(finding: Finding) -> str:

@@ -74,7 +74,7 @@ def test_the_comparison_notices_what_an_attack_could_gain() -> None:
     text = {"text": "5 warnings\n", "json": '{"findings": [{"path": "a"}]}', "junit": "<a/>", "markdown": "# a\n"}
     outputs = (
         {form: text.get(form, "") for form in running.FORMATS}
-        | {form: '{"a": 1}' for form in ("gitlab", "sarif", "rdjson", "rdjsonl")}
+        | dict.fromkeys(("gitlab", "sarif", "rdjson", "rdjsonl"), '{"a": 1}')
         | {"checkstyle": "<a/>"}
     )
     honest = running.Outcome(1, frozenset({("other.py", 7, "ruff E722")}), {"other.py": ("It fails.",)}, outputs)

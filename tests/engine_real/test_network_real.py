@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace, which Linux alone has"),
 ]
 
-_CALLS = "connect,bind,listen,sendto,sendmsg"
+_CALLS = "connect,sendto,sendmsg,sendmmsg"
 # Asks for the kernel's list of interfaces or routes, and leaves the machine no more than reading /proc does.
 _LOCAL = re.compile(r"AF_UNIX|AF_NETLINK|AF_UNSPEC")
 _ADDRESS = re.compile(r"sa_family=|\bAF_")
