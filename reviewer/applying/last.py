@@ -1,7 +1,7 @@
 """The last review of a working tree, kept in its git folder, so that the next command knows what ``r1`` is.
 
-Unlike the JSON report it is not masked: a suggestion must be written as the model gave it. It quotes only code whose
-blobs are in the same folder, and only its owner can read it.
+It is masked, as the JSON report is. A suggestion must be written as it was proven, so one that has a secret is kept for
+display only. Only its owner can read the file.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from reviewer.finding import Review
     from reviewer.git import Repository, Target
 
-_VERSION = 1
+_VERSION = 2
 _NAME = "last.json"
 _AGAIN = "reviewer review"
 _ID = re.compile(r"r\d{1,9}")
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -42,7 +43,8 @@ class KeptFinding:
 
     Attributes:
         id: As the report shows it: ``r1``, ``r2``, …
-        finding: As it was shown; without a suggestion where that was not shown.
+        finding: As it was shown, masked; without a suggestion where that was not shown.
+        fingerprint: That of the finding before it was masked.
         language: Name of the file's language.
         blob: Object id of the reviewed text; empty where there is no such text or no suggestion.
         masked: Whether a secret was masked in the suggestion, so that it must not be written.
@@ -50,6 +52,7 @@ class KeptFinding:
 
     id: str
     finding: Finding
+    fingerprint: str
     language: str
     blob: str = ""
     masked: bool = False
@@ -85,7 +88,7 @@ class LastReview:
         Raises:
             UsageError: One is unknown.
         """
-        names = {one.finding.fingerprint: one for one in reversed(self.findings)}
+        names = {one.fingerprint: one for one in reversed(self.findings)}
         names |= {one.id: one for one in self.findings}
         found: dict[str, KeptFinding] = {}
         for name in ids:
@@ -190,8 +193,12 @@ def _findings(
         yield {
             **_record(number, finding, suggestion, languages[path]),
             "blob": known[path] if suggestion else "",
-            "masked": number in masked,
+            "masked": number in masked or (suggestion is not None and _has_secret(suggestion)),
         }
+
+
+def _has_secret(suggestion: Suggestion) -> bool:
+    return any(mask(text) != text for text in (suggestion.original, suggestion.replacement))
 
 
 def _record(number: str, finding: Finding, suggestion: Suggestion | None, language: str) -> dict[str, Any]:
@@ -199,7 +206,8 @@ def _record(number: str, finding: Finding, suggestion: Suggestion | None, langua
         "id": number,
         "path": finding.path,
         "line": finding.line,
-        "line_text": finding.line_text,
+        "line_text": mask(finding.line_text),
+        "fingerprint": finding.fingerprint,
         "scope": finding.scope,
         "severity": finding.severity.value,
         "category": finding.category.value,
@@ -210,8 +218,8 @@ def _record(number: str, finding: Finding, suggestion: Suggestion | None, langua
             "kind": suggestion.kind.value,
             "start": suggestion.start,
             "end": suggestion.end,
-            "original": suggestion.original,
-            "replacement": suggestion.replacement,
+            "original": mask(suggestion.original),
+            "replacement": mask(suggestion.replacement),
         },
     }
 
@@ -242,7 +250,16 @@ def _kept(one: dict[str, Any]) -> KeptFinding:
         scope=str(one["scope"]),
         suggestion=suggestion,
     )
-    return KeptFinding(one["id"], finding, one["language"], one["blob"] and _object(one["blob"]), bool(one["masked"]))
+    if not _FINGERPRINT.fullmatch(one["fingerprint"]):
+        raise ValueError(one["fingerprint"])
+    return KeptFinding(
+        one["id"],
+        finding,
+        one["fingerprint"],
+        one["language"],
+        one["blob"] and _object(one["blob"]),
+        bool(one["masked"]),
+    )
 
 
 def _object(name: str) -> str:

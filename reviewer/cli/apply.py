@@ -108,9 +108,7 @@ def _everything(repository: Repository, review: LastReview) -> tuple[KeptFinding
 
     dismissed = Dismissals(repository.common_dir).silences()
     return tuple(
-        one
-        for one in review.findings
-        if one.finding.suggestion is not None and one.finding.fingerprint not in dismissed
+        one for one in review.findings if one.finding.suggestion is not None and one.fingerprint not in dismissed
     )
 
 
@@ -129,7 +127,7 @@ def _list(repository: Repository, review: LastReview, planner: Planner) -> int:
         finding = one.finding
         if number:
             output.say()
-        tags = f"{finding.severity}, {finding.category}" + (", dismissed" if finding.fingerprint in dismissed else "")
+        tags = f"{finding.severity}, {finding.category}" + (", dismissed" if one.fingerprint in dismissed else "")
         place = f"{view.safe_path(finding.path)}:{finding.line}"
         output.say(f"{one.id}  {place}  {tags}: {view.safe(finding.message)}")
         output.say(patch.render(plan.patch, color=output.colour_wanted()))

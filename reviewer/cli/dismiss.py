@@ -64,7 +64,7 @@ def _dismiss(repository: Repository, ids: Sequence[str], reason: str) -> None:
 
     review = last.load(repository.git_dir)
     chosen = review.find(ids)
-    made = [Dismissal.of(one.finding, model=review.model, reason=reason) for one in chosen]
+    made = [Dismissal.of(one.finding, model=review.model, reason=reason, fingerprint=one.fingerprint) for one in chosen]
     Dismissals(repository.common_dir).add(made)
     for one, dismissal in zip(chosen, made, strict=True):
         output.note(f"{one.id} dismissed: {_about(dismissal)}\nundo: reviewer dismiss --undo {one.id}")
@@ -87,7 +87,7 @@ def _find(repository: Repository, known: Sequence[Dismissal], name: str) -> Dism
     fingerprint = name
     if not any(one.fingerprint == name for one in known):
         (found,) = last.load(repository.git_dir).find([name])
-        fingerprint = found.finding.fingerprint
+        fingerprint = found.fingerprint
     for one in known:
         if one.fingerprint == fingerprint:
             return one

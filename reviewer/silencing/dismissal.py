@@ -14,6 +14,7 @@ from reviewer import files, untrusted
 from reviewer.errors import UsageError
 from reviewer.finding import Silence, SilencedBy
 from reviewer.paths import GIT_FOLDER
+from reviewer.terminal.masking import mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,17 +49,17 @@ class Dismissal:
     made: str
 
     @classmethod
-    def of(cls, finding: Finding, *, model: str, reason: str) -> Dismissal:
-        """Dismiss a finding now."""
+    def of(cls, finding: Finding, *, model: str, reason: str, fingerprint: str | None = None) -> Dismissal:
+        """Dismiss a finding now; ``fingerprint`` is that of the finding before it was masked."""
         return cls(
-            fingerprint=finding.fingerprint,
+            fingerprint=fingerprint or finding.fingerprint,
             path=finding.path,
-            line_text=finding.line_text,
+            line_text=mask(finding.line_text),
             category=finding.category.value,
             severity=finding.severity.value,
-            message=finding.message,
+            message=mask(finding.message),
             model=model,
-            reason=" ".join(reason.split()),
+            reason=mask(" ".join(reason.split())),
             made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         )
 

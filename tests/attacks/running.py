@@ -25,9 +25,13 @@ from tests.fake_engine import Rule
 from tests.repo import Repo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewer.errors import ExitCode
     from reviewer.finding import Finding, Review
     from tests.attacks.catalog import Attack
 
+_FLAGS = {"fail_on": "warning", "cache": False, "model_findings": "auto"}
 HONEST_REPLY = {"explanation": "Returns None where `load` fails.", "findings": []}
 
 # Controls other than newline and tab, what reorders or hides text, and surrogates.
@@ -77,13 +81,14 @@ def commit(attack: Attack | None, folder: Path) -> tuple[Repo, str]:
         if attack.same_line:
             files[ATTACKED] = files[ATTACKED].replace(FAULTY, f"{FAULTY}  # {attack.same_line}")
         files |= attack.files
-    _write(folder, files)
+    write(folder, files)
     repo.git("add", "-A", "-f")
     repo.git("commit", "-q", "--no-verify", "-F", "-", data=(attack.message if attack else "Add checks").encode())
     return repo, base
 
 
-def _write(folder: Path, files: dict[str, str | bytes]) -> None:
+def write(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files whose names may be anything that git can store."""
     for name, content in files.items():
         path = os.path.join(os.fsencode(folder), os.fsencode(name))  # noqa: PTH118 - names that are not UTF-8
         os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
@@ -108,28 +113,30 @@ async def outcome(attack: Attack | None, folder: Path, **flags: Any) -> Outcome:
     _, base = commit(attack, folder)
     # Four samples of a fix for each fault take most of the time; here they matter where the reply is forged.
     fixes = attack is not None and attack.kind == "forged reply"
-    review, settings = await reviewed(folder, base, {"fail_on": "warning", "cache": False, "fixes": fixes, **flags})
+    review, settings = await reviewed(folder, base, {**_FLAGS, "fixes": fixes, **flags})
     verdict = gate.judge(review, settings)
     named = NAMED if attack is None else attack.named
     return Outcome(
         verdict=int(verdict),
         findings=frozenset(
-            (NAMED if one.path == named else one.path, one.line, _sources(one)) for one in review.shown if one.sources
+            (NAMED if one.path == named else one.path, one.line, sources(one)) for one in review.shown if one.sources
         ),
         explanations={
             path: tuple(unit.explanation.text for unit in review.units if unit.path == path and unit.explanation)
             for path in ("other.py", "deploy.sh")
         },
-        outputs={form: _printed(form, render(review, settings, form, verdict)) for form in FORMATS},
+        outputs={form: printed(form, review, settings, verdict) for form in FORMATS},
     )
 
 
-def _printed(form: str, text: str) -> str:
+def printed(form: str, review: Review, settings: config.Settings, verdict: ExitCode) -> str:
     """A report as ``reviewer ci`` prints it."""
+    text = render(review, settings, form, verdict)
     return text if form == "github" else without_commands(text)
 
 
-def _sources(finding: Finding) -> str:
+def sources(finding: Finding) -> str:
+    """What reports a finding."""
     return ", ".join(sorted(f"{source.name} {source.rule}" for source in finding.sources))
 
 
