@@ -24,6 +24,7 @@ Examples:
 def explain(place: str, question: str | None, *, install: bool, **flags: Any) -> None:
     """Explain a file, or some of its lines, in a few sentences."""
     from reviewer.cli import common, places
+    from reviewer.evidence.collect import detected_secrets
     from reviewer.languages import detect
     from reviewer.terminal import output
     from reviewer.terminal.masking import mask, remembering, secrets, visible, without_commands
@@ -32,7 +33,9 @@ def explain(place: str, question: str | None, *, install: bool, **flags: Any) ->
     lines = places.parse_lines(place)
     code = lines.of(places.read_text(lines.path))
     settings = common.load_settings(common.here(), options.as_flags(flags))
-    redaction = Redaction([code, question or ""])
+    known = secrets(code) | detected_secrets(str(lines.path), code)
+    with remembering(known):
+        redaction = Redaction([code, question or ""])
     language = detect(str(lines.path), code.partition("\n")[0]).name
     asked = None if question is None else redaction.hide(question)
     answer = common.ask_model(
@@ -41,5 +44,5 @@ def explain(place: str, question: str | None, *, install: bool, **flags: Any) ->
         lambda manager: manager.explain_code(redaction.hide(code), asked, language=language),
         install=install,
     )
-    with remembering(secrets(code)):
+    with remembering(known):
         output.say(without_commands(visible(mask(answer))))

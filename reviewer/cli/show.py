@@ -12,11 +12,12 @@ from reviewer.cli import options
 from reviewer.errors import ExitCode, ReviewerError, ReviewIncompleteError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from reviewer.deferred.notes import StoredReview
     from reviewer.deferred.pending import Pending
+    from reviewer.finding import Review
     from reviewer.git import Repository
 
 _STARTING = 30.0  # seconds that a worker may take to start
@@ -64,6 +65,7 @@ def _show(repository: Repository, commit: str, stored: StoredReview, settings: A
     from reviewer.report.emit import emit
     from reviewer.selection.source import from_repository
     from reviewer.terminal import output
+    from reviewer.terminal.masking import remembering
 
     if stored.commit != commit:
         output.note(f"this is the review of {stored.commit[:10]}; its note was copied to {commit[:10]}")
@@ -75,9 +77,19 @@ def _show(repository: Repository, commit: str, stored: StoredReview, settings: A
     target = repository.target(commit, staged=False)
     source = from_repository(repository, target)
     review = json_reader.read(stored.report, source.change)
-    kept = common.keep(repository, target, source, review, _masked(stored.report))
     note = f"Stored {stored.made} for {stored.commit[:10]}."
-    emit(dataclasses.replace(review, notes=(note, *review.notes)), settings, offers=kept)
+    # The note names no secret, but the code is that of the commit.
+    with remembering(_detected(review, source.read)):
+        kept = common.keep(repository, target, source, review, _masked(stored.report))
+        emit(dataclasses.replace(review, notes=(note, *review.notes)), settings, offers=kept)
+
+
+def _detected(review: Review, read: Callable[[str], str | None]) -> frozenset[str]:
+    from reviewer.evidence.collect import detected_secrets
+    from reviewer.finding import Category
+
+    paths = {one.path for one in review.findings if one.category is Category.SECURITY}
+    return frozenset[str]().union(*(detected_secrets(path, read(path) or "") for path in paths))
 
 
 def _masked(report: Mapping[str, Any]) -> frozenset[str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reviewer.diff import Change
 
 _HIDDEN = "…"
+_DETECTOR = "betterleaks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,12 @@ def recheck(
     if failed:
         return None
     return tuple(_finding(one, (one.source,), file) for one in sorted(found, key=lambda one: (one.line, one.message)))
+
+
+def detected_secrets(path: str, text: str) -> frozenset[str]:
+    """Return the secrets that the detector finds in one file, as far as each lies within one line."""
+    found = recheck(path, text, (Source(SourceKind.TOOL, _DETECTOR),)) or ()
+    return frozenset(one.secret for one in found if one.secret)
 
 
 def _detect(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reviewer.finding import Mark
 from reviewer.report import FORMATS, gate
 from tests.attacks import running
 from tests.attacks.catalog import ATTACKS
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewer.engine.server.state import ServerState
+    from reviewer.finding import Finding
 
 pytestmark = [
     pytest.mark.real_engine,
@@ -54,6 +56,11 @@ def batches() -> Iterator[str]:
     yield batch
 
 
+def _counts(finding: Finding) -> bool:
+    """Whether evidence is reported; which of two equal findings represents both depends on the names of their files."""
+    return bool(finding.sources) and finding.marks <= {Mark.DUPLICATE}
+
+
 async def review(folder: Path, files: dict[str, str]) -> Reviewed:
     repo = Repo.init(folder)
     base = repo.commit("first", dict(BEFORE))
@@ -66,7 +73,7 @@ async def review(folder: Path, files: dict[str, str]) -> Reviewed:
     verdict = gate.judge(found, settings)
     return Reviewed(
         int(verdict),
-        frozenset((one.path, one.line, running.sources(one)) for one in found.shown if one.sources),
+        frozenset((one.path, one.line, running.sources(one)) for one in found.findings if _counts(one)),
         {form: running.printed(form, found, settings, verdict) for form in FORMATS},
     )
 

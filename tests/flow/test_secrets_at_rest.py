@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.repo import Repo
 
-_RANDOM = random.Random(7)  # noqa: S311 - keys that look real and are none
+_RANDOM = random.Random(7)
 
 
 def _key(length: int, letters: str = string.ascii_letters + string.digits) -> str:
