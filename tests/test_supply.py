@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from reviewer.engine.models import embedded
-
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((PROJECT / "reviewer").rglob("*.py"))
 
@@ -29,7 +27,8 @@ def test_what_the_engine_is_made_of_is_exact() -> None:
 
 
 def test_every_wheel_of_a_model_has_a_hash_and_a_size() -> None:
-    text = Path(embedded.__file__).read_text(encoding="utf-8")
-    hashes = re.findall(r"\"([0-9a-f]{64})\"", text)
-    assert len(hashes) >= 3
-    assert len(set(hashes)) == len(hashes)
+    models = tomllib.loads((PROJECT / "reviewer/engine/models/embedded.toml").read_text(encoding="utf-8"))["model"]
+    parts = [*models, *(wheel for model in models for wheel in model["wheels"])]
+    assert len(models) >= 3
+    assert [part for part in parts if not re.fullmatch(r"[0-9a-f]{64}", part["sha256"]) or part["bytes"] < 1] == []
+    assert all(wheel["member_bytes"] > 0 for model in models for wheel in model["wheels"])

@@ -12,6 +12,7 @@ from reviewer.errors import UsageError
 from reviewer.finding import Category, Finding, Mark, Review, Severity, Suggestion, UnitReview, UnitStatus
 from reviewer.git import Repository, Target, TargetKind
 from reviewer.report import view
+from reviewer.terminal.masking import mask
 from tests.applying.samples import Fix, review
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def test_a_review_comes_back_as_it_was_shown(staged: Repo) -> None:
     assert [one.id for one in kept.findings] == ["r1", "r2", "r3"]
     assert [one.finding.path for one in kept.findings] == ["a.py", "a.py", "caf\u00e9 b.py"]
     first, second, third = kept.findings
-    assert first.finding.suggestion == Suggestion(1, 1, SECRET + "  # old", SECRET)  # not masked: it is to be written
+    assert first.finding.suggestion == Suggestion(1, 1, mask(SECRET) + "  # old", mask(SECRET))
+    assert (first.masked, third.masked) == (True, False), "a suggestion with a secret is for display only"
     assert (first.language, kept.model) == ("python", "fake")
     assert first.blob == staged.git("rev-parse", ":a.py").decode().strip()
     assert third.blob == staged.git("rev-parse", ":caf\u00e9 b.py").decode().strip()
@@ -152,7 +154,7 @@ def test_what_is_kept_is_json_in_ascii(staged: Repo) -> None:
     review(staged, Fix("caf\u00e9 b.py", 1, 1, "z = 2\u202e  # caf\udce9"))
     data = (staged.root / ".git" / "reviewer" / "last.json").read_bytes()
     assert data.isascii()
-    assert json.loads(data)["version"] == 1
+    assert json.loads(data)["version"] == 2
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def _short_path(run: Path, name: str, *, room: int = 0) -> Path:
     # The folders in /tmp are shared by all run folders of this user, so the name must tell them apart.
     short = hashlib.sha256(os.fsencode(path)).hexdigest()[:16] + path.suffix
     shared = f"reviewer-{os.getuid()}"
-    temporary = (Path(tempfile.gettempdir()) / shared, Path("/tmp") / shared)  # noqa: S108 - made private below
+    temporary = (Path(tempfile.gettempdir()) / shared, Path("/tmp") / shared)  # noqa: S108 - made private below  # nosec B108
     found = next(
         (one for one in (path, run / short, *(folder / short for folder in temporary))
          if len(os.fsencode(one)) + room <= _MAX_SOCKET_PATH),
