@@ -80,6 +80,39 @@ def write_at(folder: int | None, path: Path, content: bytes, *, mode: int | None
         os.fsync(folder)
 
 
+def append(path: Path, lines: bytes, *, private: bool = True, sync: bool = False) -> None:
+    """Append whole lines to a file; they begin on a line of their own even where the last one was cut.
+
+    A link at ``path`` is not followed, and a pipe does not block.
+
+    Args:
+        path: The file; created where it is missing.
+        lines: What to append, ending with a newline.
+        private: Whether only its owner may read it; otherwise a new file gets the umask's permissions.
+        sync: Whether to flush it to the disk.
+
+    Raises:
+        OSError: It cannot be written, or is a link or not a regular file.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_LINK
+    handle = os.open(
+        path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0), PRIVATE if private else 0o666
+    )
+    with os.fdopen(handle, "rb+", buffering=0) as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if private and hasattr(os, "fchmod"):
+            with suppress(OSError):
+                os.fchmod(handle, PRIVATE)
+        if status.st_size:
+            file.seek(-1, os.SEEK_END)
+            lines = lines if file.read(1) == b"\n" else b"\n" + lines
+        file.write(lines)
+        if sync:
+            os.fsync(handle)
+
+
 def read_private(path: Path, limit: int = 1 << 20) -> bytes:
     """Read a small file that only this user can have written.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 MARKER = "REVIEWER_ENGINE_KEY"
-_SHARED = Path("/dev/shm")  # noqa: S108 - only segments that our processes map are removed there
+_SHARED = Path("/dev/shm")  # noqa: S108 - only segments that our processes map are removed there  # nosec B108
 _SEGMENT = re.compile(rb" /dev/shm/([^/\n]+?)(?: \(deleted\))?$")
 # Creation times are relative to the system's boot time, which shifts when the clock is set.
 _CLOCK_TOLERANCE = 2.0

@@ -25,15 +25,18 @@ from reviewer.prompting import borrowed, rules
 from reviewer.prompting.prompts import Prompts
 from reviewer.selection import select
 from reviewer.selection.units import fitted
+from reviewer.terminal.masking import remembering, secrets
 from reviewer.terminal.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from reviewer.config import Settings
     from reviewer.engine.manager import AIModelManager
+    from reviewer.finding import Finding
     from reviewer.selection.source import ChangeSource
+    from reviewer.selection.units import ReviewUnit
 
 _TOO_SMALL_NOTE = "{model} is too small to review code (for testing only)"
 _NO_FILES = RepositoryFiles()
@@ -110,30 +113,31 @@ async def review_change(
         answerer = Answerer(manager, profile, cache=cache, progress=progress, wait=wait, deadline=deadline)
         around = Surroundings(prompts.extent if settings.context == "auto" else settings.context, source.read)
         faults = facts.unfixed if settings.fixes else ()
-        replies = await ask(
-            selection.units,
-            source.read,
-            prompts,
-            answerer,
-            around,
-            completions=settings.completions,
-            faults=faults,
-        )
-        findings = await _in_thread(cancelled, facts.with_fixes, faults, replies.fixes)
-        units, remarks = check(
-            replies,
-            findings,
-            source.read,
-            examples=prompts.examples,
-            bounds=profile.bounds,
-            settings=settings,
-            silences=silences,
-        )
-        summary = summarise.NOTHING
-        if summarise.wanted(settings.summary, profile, units, message=message):
-            # A hook whose answers all come from the cache does not start an engine for the summary alone.
-            only_known = wait is not None and not answerer.usage.requests and not message
-            summary = await summarise.summarise(units, selection.skimmed, prompts, answerer, only_known=only_known)
+        with remembering(_secrets(whole.units, facts.findings)):
+            replies = await ask(
+                selection.units,
+                source.read,
+                prompts,
+                answerer,
+                around,
+                completions=settings.completions,
+                faults=faults,
+            )
+            findings = await _in_thread(cancelled, facts.with_fixes, faults, replies.fixes)
+            units, remarks = check(
+                replies,
+                findings,
+                source.read,
+                examples=prompts.examples,
+                bounds=profile.bounds,
+                settings=settings,
+                silences=silences,
+            )
+            summary = summarise.NOTHING
+            if summarise.wanted(settings.summary, profile, units, message=message):
+                # A hook whose answers all come from the cache does not start an engine for the summary alone.
+                only_known = wait is not None and not answerer.usage.requests and not message
+                summary = await summarise.summarise(units, selection.skimmed, prompts, answerer, only_known=only_known)
         usage = dataclasses.replace(answerer.usage, seconds=time.perf_counter() - began, model=profile.id)
         notes = (*summary.notes, *manager.notes, *facts.notes, *unread, *remarks)
         if profile.embedded and profile.few_shot:
@@ -161,6 +165,14 @@ async def _in_thread(cancelled: threading.Event, work: Callable[_P, _R], *args: 
     except asyncio.CancelledError:
         cancelled.set()
         raise
+
+
+def _secrets(units: Sequence[ReviewUnit], findings: Sequence[Finding]) -> frozenset[str]:
+    """The secrets in a change; what recognises one in its place keeps it out of every request."""
+    found = {one.secret for one in findings}.union(
+        *(secrets("\n".join(line.text for line in unit.lines)) for unit in units)
+    )
+    return frozenset(found)
 
 
 def review(

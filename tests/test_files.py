@@ -173,3 +173,27 @@ def test_a_linked_folder_is_not_made_private(tmp_path):
     with pytest.raises(PermissionError):
         files.make_private(tmp_path / "run")
     assert _mode(tmp_path / "real") == 0o755
+
+
+@pytest.mark.parametrize("odd_umask", [0o000], indirect=True)
+def test_lines_are_appended_whole_to_a_private_file(tmp_path, odd_umask):
+    log = tmp_path / "log"
+    files.append(log, b"one\n")
+    with log.open("ab") as cut:
+        cut.write(b"tw")
+    files.append(log, b"three\n", sync=True)
+    assert log.read_bytes() == b"one\ntw\nthree\n"
+    assert _mode(log) == 0o600
+    files.append(tmp_path / "open", b"one\n", private=False)
+    assert _mode(tmp_path / "open") == 0o666
+
+
+def test_nothing_is_appended_through_a_link_or_to_a_pipe(tmp_path):
+    victim, link, pipe = tmp_path / "victim", tmp_path / "link", tmp_path / "pipe"
+    victim.write_text("as it was\n")
+    link.symlink_to(victim)
+    os.mkfifo(pipe)
+    for place in (link, pipe):
+        with pytest.raises(OSError):
+            files.append(place, b"more\n")
+    assert victim.read_text() == "as it was\n"

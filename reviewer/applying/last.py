@@ -1,7 +1,7 @@
 """The last review of a working tree, kept in its git folder, so that the next command knows its findings by their ids.
 
-Unlike the JSON report it is not masked: a suggestion must be written as the model gave it. It quotes only code whose
-blobs are in the same folder, and only its owner can read it.
+It is masked, as the JSON report is. A suggestion must be written as it was proven, so one that has a secret is kept for
+display only. Only its owner can read the file.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class KeptFinding:
     Attributes:
         id: As the report shows it.
         name: What every id of it is a prefix of (``report.ids.full_names``).
-        finding: As it was shown; without a suggestion where that was not shown.
+        finding: As it was shown, masked; without a suggestion where that was not shown.
         language: Name of the file's language.
         blob: Object id of the reviewed text; empty where there is no such text or no suggestion.
         masked: Whether a secret was masked in the suggestion, so that it must not be written.
@@ -195,15 +195,19 @@ def _findings(
         yield {
             **_record(finding, suggestion, languages[path]),
             "blob": known[path] if suggestion else "",
-            "masked": number in masked,
+            "masked": number in masked or (suggestion is not None and _has_secret(suggestion)),
         }
+
+
+def _has_secret(suggestion: Suggestion) -> bool:
+    return any(mask(text) != text for text in (suggestion.original, suggestion.replacement))
 
 
 def _record(finding: Finding, suggestion: Suggestion | None, language: str) -> dict[str, Any]:
     return {
         "path": finding.path,
         "line": finding.line,
-        "line_text": finding.line_text,
+        "line_text": mask(finding.line_text),
         "scope": finding.scope,
         "severity": finding.severity.value,
         "category": finding.category.value,
@@ -215,8 +219,8 @@ def _record(finding: Finding, suggestion: Suggestion | None, language: str) -> d
             "kind": suggestion.kind.value,
             "start": suggestion.start,
             "end": suggestion.end,
-            "original": suggestion.original,
-            "replacement": suggestion.replacement,
+            "original": mask(suggestion.original),
+            "replacement": mask(suggestion.replacement),
         },
     }
 

@@ -253,7 +253,7 @@ def _unable(one: KeptFinding) -> tuple[str, str] | None:
     if one.finding.suggestion is None:
         return "it has no suggestion", ""
     if one.masked:
-        return "its exact text was not stored: it has a secret, or bytes that are not UTF-8", "review the commit again"
+        return "its exact text was not stored: it has a secret, or bytes that are not UTF-8", ""
     if not one.blob:
         return "a patch was reviewed, not a file", ""
     return None

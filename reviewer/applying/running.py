@@ -68,7 +68,7 @@ def run(command: str, folder: Path, log: Path, env: Mapping[str, str], timeout: 
     with log.open("wb") as output:
         # It is the user's own command line, typed for a shell.
         child = subprocess.Popen(  # noqa: S602
-            command, shell=True,
+            command, shell=True,  # nosec B602
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder,
             env={**env, processes.MARKER: marker}, start_new_session=os.name != "nt",
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),

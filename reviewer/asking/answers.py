@@ -1,7 +1,7 @@
 """Requests in, answers out: from the cache where they are known, else from the engine, all at once.
 
 An unreadable answer is asked for once more, and an engine that dies is restarted once. After that the request fails
-with its reason; the other requests are not affected.
+with its reason; the other requests are not affected. Secrets are sent and stored as placeholders (``Redaction``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from reviewer.errors import (
 )
 from reviewer.finding import Usage
 from reviewer.prompting.reply import FORMAT_VERSION, InvalidReplyError
+from reviewer.terminal.redaction import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +124,7 @@ class Answerer:
         if text is None:
             return None
         try:
-            answer = Answer(request.read(text, truncated=False), cached=True)
+            answer = Answer(request.read(_redaction(request).restore(text), truncated=False), cached=True)
         except InvalidReplyError:
             return None
         self._count(cached=1)
@@ -183,12 +184,13 @@ class Answerer:
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
         )
-        text = completion.text
+        redaction = _redaction(request)
         try:
-            value = request.read(text, truncated=completion.finish_reason == "length")
+            value = request.read(redaction.restore(completion.text), truncated=completion.finish_reason == "length")
         except InvalidReplyError as error:
             return Answer(reason=str(error))
-        if self._cache is not None:
+        text = redaction.stored(completion.text)
+        if self._cache is not None and text is not None:
             self._cache.put(self._key(request), text)
         return Answer(value)
 
@@ -196,12 +198,13 @@ class Answerer:
         # No seed: vLLM 0.32.0 on a CPU crashes on a seeded sample whose prompt is prefilled in pieces ("CPU Generator
         # does not use offset", gpu_model_runner.py), and at temperature 0 a seed has no effect.
         temperature = _RETRY_TEMPERATURE if again else request.temperature
+        redaction = _redaction(request)
         if request.raw is not None:
             return await self._manager.complete(
-                request.raw, max_tokens=request.max_tokens, temperature=temperature, stop=request.stop
+                redaction.hide(request.raw), max_tokens=request.max_tokens, temperature=temperature, stop=request.stop
             )
         return await self._manager.chat(
-            request.messages,
+            [{**message, "content": redaction.hide(message["content"])} for message in request.messages],
             max_tokens=request.max_tokens,
             temperature=temperature,
             schema=request.schema,
@@ -229,6 +232,11 @@ class Answerer:
     def _count(self, **counts: int) -> None:
         new = {name: getattr(self.usage, name) + count for name, count in counts.items()}
         self.usage = dataclasses.replace(self.usage, **new)
+
+
+def _redaction(request: Request) -> Redaction:
+    texts = (message["content"] for message in request.messages) if request.raw is None else (request.raw,)
+    return Redaction(texts)
 
 
 def _settled(result: Answer | BaseException, reason: str) -> Answer:

@@ -95,7 +95,7 @@ def _settle(
 
     The order matters: a finding that is silenced or below the threshold must not represent its duplicates.
     """
-    silenced, remarks = silencing.silence(units, read, silences)
+    silenced, remarks = silencing.silence(units, read, silences, trust_comments=settings.trust_comments)
     severe = mark_below(silenced, Severity(settings.min_severity))
     limited = mark_over_limit(duplicates.mark(severe), settings.max_findings_per_file)
     return tuple(_headed(unit, read) for unit in limited), remarks

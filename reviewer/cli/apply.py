@@ -130,7 +130,9 @@ def _list(repository: Repository, review: LastReview, planner: Planner) -> int:
         finding = one.finding
         if number:
             output.say()
-        tags = f"{finding.severity}, {finding.category}" + (", dismissed" if finding.fingerprint in dismissed else "")
+        tags = f"{finding.severity}, {finding.category}" + (
+            ", dismissed" if one.finding.fingerprint in dismissed else ""
+        )
         place = f"{view.safe_path(finding.path)}:{finding.line}"
         output.say(f"{one.id}  {place}  {tags}: {view.safe(finding.message)}")
         output.say(patch.render(plan.patch, color=output.colour_wanted()))

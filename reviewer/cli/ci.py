@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from reviewer.git import Repository
 
 # The base revision is trusted, and so are the analyzers that its configuration names.
-_DEFAULTS = {"fail_on": "error", "require": True, "trust_repository": True}
+# The author of the change is not: comments in it suppress nothing unless that configuration allows it.
+_DEFAULTS = {"fail_on": "error", "require": True, "trust_repository": True, "trust_comments": False}
 _SUMMARY_LIMIT = 1_000_000  # GitHub refuses a step summary over 1 MiB
 
 

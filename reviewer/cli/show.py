@@ -12,7 +12,7 @@ from reviewer.cli import completing, options
 from reviewer.errors import ExitCode, ReviewerError, ReviewIncompleteError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from reviewer.deferred.notes import StoredReview
@@ -67,6 +67,7 @@ def _show(repository: Repository, commit: str, stored: StoredReview, settings: A
     from reviewer.report.emit import emit
     from reviewer.selection.source import from_repository
     from reviewer.terminal import output
+    from reviewer.terminal.masking import remembering
 
     if stat and settings.format != "text":
         raise click.UsageError("--stat cannot be combined with --format")
@@ -80,10 +81,20 @@ def _show(repository: Repository, commit: str, stored: StoredReview, settings: A
     target = repository.target(commit, staged=False)
     source = from_repository(repository, target)
     review = json_reader.read(stored.report, source.change)
-    kept = common.keep(repository, target, source, review, _masked(review, stored.report))
     note = f"Stored {stored.made} for {stored.commit[:10]}."
-    noted = dataclasses.replace(review, notes=(note, *review.notes))
-    emit(noted, settings, root=repository.root, offers=kept, paged=True, stat=stat)
+    # The note names no secret, but the code is that of the commit.
+    with remembering(_detected(review, source.read)):
+        kept = common.keep(repository, target, source, review, _masked(review, stored.report))
+        noted = dataclasses.replace(review, notes=(note, *review.notes))
+        emit(noted, settings, root=repository.root, offers=kept, paged=True, stat=stat)
+
+
+def _detected(review: Review, read: Callable[[str], str | None]) -> frozenset[str]:
+    from reviewer.evidence.collect import detected_secrets
+    from reviewer.finding import Category
+
+    paths = {one.path for one in review.findings if one.category is Category.SECURITY}
+    return frozenset[str]().union(*(detected_secrets(path, read(path) or "") for path in paths))
 
 
 def _masked(review: Review, report: Mapping[str, Any]) -> frozenset[str]:

@@ -58,6 +58,7 @@ class Settings:
         analyzers: Content of ``[reviewer.analyzers]`` by name; see ``evidence.analyzers.parse_config``.
         trust_repository: Run the commands that the repository's configuration names for analyzers.
         start_engine: Let the language server start an engine.
+        trust_comments: Let comments that the change adds suppress findings.
         url: Comma-separated endpoints; ``api_key`` belongs to them.
         keyring: Read the key from the system's keyring if ``api_key`` is not set.
         ca_file: Certificates to trust for https instead of the system's.
@@ -95,6 +96,7 @@ class Settings:
     rule_files: tuple[str, ...] = ()
     analyzers: Mapping[str, object] = field(default_factory=dict)
     trust_repository: bool = False
+    trust_comments: bool = True
     explanations: bool = True
     summary: Summary = "auto"
     start_engine: bool = False

@@ -388,6 +388,12 @@ OPTIONS: tuple[Option, ...] = (
         "Run the analyzer commands that a repository's own configuration names.",
         Trust.USER,
     ),
+    Option(
+        "trust_comments",
+        "trust_comments",
+        Switch(),
+        "Let comments that a change adds suppress findings (reviewer: ignore, noqa and the like).",
+    ),
     Option("explanations", "explanations", Switch(), "Explain each part of the change."),
     Option(
         "summary",

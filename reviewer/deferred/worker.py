@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reviewer import files
 from reviewer.deferred.pending import Pending, PendingReviews, State, git_dir_around
 
 if TYPE_CHECKING:
@@ -143,7 +144,9 @@ def _start(reviews: PendingReviews, root: Path) -> None:
             env[name] = str(reviews.home.parent if name == "GIT_DIR" else root)
     # -P: never import from the repository under review.
     argv = [sys.executable, "-P", "-m", "reviewer", "hook", "work"]
-    with (reviews.home / "worker.log").open("ab") as log:
+    # Created for its owner only, whatever the umask: errors of git quote names.
+    handle = os.open(reviews.home / "worker.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, files.PRIVATE)
+    with os.fdopen(handle, "ab") as log:
         log.truncate(0)
         processes.start_detached(argv, env=env, cwd=root, output=log)
 

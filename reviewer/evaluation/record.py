@@ -10,8 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reviewer import untrusted
+from reviewer import files, untrusted
 from reviewer.asking.answers import NO_PROGRESS
+from reviewer.errors import UsageError
 from reviewer.finding import Mark, SuggestionKind
 
 if TYPE_CHECKING:
@@ -143,15 +144,17 @@ def read_log(path: Path) -> tuple[Record, ...]:
 
 
 def append(path: Path, record: Record) -> None:
-    """Append one record, on a line of its own even where the last one was cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        whole = file.seek(0, 2) == 0
-        if not whole:
-            file.seek(-1, 2)
-            whole = file.read(1) == b"\n"
-        line = json.dumps(dataclasses.asdict(record), ensure_ascii=True) + "\n"
-        file.write((b"" if whole else b"\n") + line.encode())
+    """Append one record, on a line of its own even where the last one was cut.
+
+    Raises:
+        UsageError: The log cannot be written, or is a link, which a repository could bring.
+    """
+    line = json.dumps(dataclasses.asdict(record), ensure_ascii=True).encode() + b"\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.append(path, line, private=False)
+    except OSError as problem:
+        raise UsageError(f"cannot write {path}: {problem.strerror}") from problem
 
 
 def _names(marks: frozenset[Mark]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reviewer import syntax
 from reviewer.checking import suggestion as suggestions
 from reviewer.diff import printable
-from reviewer.evidence import merging, novelty, rules, sarif, statements, textual
+from reviewer.evidence import escapes, merging, novelty, rules, sarif, statements, textual
 from reviewer.evidence.analyzers import DEFAULTS, Setting, Spec, analyze
 from reviewer.evidence.analyzers.workspace import changed_path
 from reviewer.evidence.diagnostic import Diagnostic, suggestion
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reviewer.diff import Change
 
 _HIDDEN = "…"
+_DETECTOR = "betterleaks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Options:
         timeout: Seconds for each analyzer that sets no limit of its own.
         rules_folder: Folder of the rules; the packaged one by default.
         cancelled: Ends every analyzer when set; what they would have reported is missing then.
+        allowed: By path, the lines whose comments may silence an analyzer; None allows all.
     """
 
     analyzers: tuple[Spec, ...] = DEFAULTS
@@ -51,6 +53,7 @@ class Options:
     timeout: float = 30.0
     rules_folder: Path | None = None
     cancelled: threading.Event = dataclasses.field(default_factory=threading.Event)
+    allowed: Mapping[str, Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,12 @@ def recheck(
     return tuple(_finding(one, (one.source,), file) for one in sorted(found, key=lambda one: (one.line, one.message)))
 
 
+def detected_secrets(path: str, text: str) -> frozenset[str]:
+    """Return the secrets that the detector finds in one file, as far as each lies within one line."""
+    found = recheck(path, text, (Source(SourceKind.TOOL, _DETECTOR),)) or ()
+    return frozenset(one.secret for one in found if one.secret)
+
+
 def _detect(
     files: Sequence[ReviewedFile], side: Side | None, options: Options, *, with_text: bool = True
 ) -> tuple[list[Diagnostic], list[str], list[str]]:
@@ -135,7 +144,7 @@ def _detect(
     broken: list[str] = []
     setting = Setting(options.root, options.timeout, options.untrusted, options.cancelled)
     with ThreadPoolExecutor(1, thread_name_prefix="analyzers") as pool:
-        running = pool.submit(analyze, options.analyzers, files, _tree(side), setting)
+        running = pool.submit(analyze, options.analyzers, _exposed(files, options), _tree(side), setting)
         try:
             found = [one for file in files for one in _in_process(file, options, broken, with_text=with_text)]
             analyzed, notes = running.result()
@@ -143,6 +152,15 @@ def _detect(
             setting.cancelled.set()
             raise
     return found + analyzed, notes, broken
+
+
+def _exposed(files: Sequence[ReviewedFile], options: Options) -> list[ReviewedFile]:
+    """The files as analyzers are given them: no comment of a stranger silences one."""
+    if options.allowed is None:
+        return list(files)
+    return [
+        dataclasses.replace(file, text=escapes.exposed(file.text, options.allowed.get(file.path, ()))) for file in files
+    ]
 
 
 def _in_process(file: ReviewedFile, options: Options, broken: list[str], *, with_text: bool) -> Iterable[Diagnostic]:

@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING
 from reviewer.languages import LANGUAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reviewer.finding import Source
 
-_COMMENTS = re.compile(
-    r"(?i)\bnoqa\b|\btype:\s*ignore|\bpyright:\s*ignore|\bpylint:\s*disable|\bnosec\b|\bmypy:\s*ignore|\bruff:\s*(?:noqa|ignore|disable)"
+_COMMENTS = (
+    r"\bnoqa\b|\btype:\s*ignore|\bpyright:\s*ignore|\bpylint:\s*disable|\bnosec\b|\bmypy:\s*ignore|\bruff:\s*(?:noqa|ignore|disable)"
     r"|\bpragma:\s*no\s*cover|\bshellcheck\s+disable|\b(?:es|ts|js|oxc|oxlint|biome|ox)lint-(?:disable|ignore)|\bbiome-ignore"
-    r"|@ts-(?:ignore|expect-error|nocheck)|\bnolint\b|\bNOLINT\w*|#!?\[(?:allow|expect)\(|@SuppressWarnings\b|@Suppress\("
-    r"|\brubocop:disable|\bphpcs:(?:ignore|disable)|@phpstan-ignore|@psalm-suppress|#pragma\s+warning\s+disable"
-    r"|#pragma\s+(?:GCC|clang)\s+diagnostic|\bswiftlint:disable|\bktlint-disable|\bhadolint\s+ignore|\bnosemgrep\b"
-    r"|\b(?:git|better)leaks:allow|\bNOSONAR\b|\b(?:tfsec|trivy|kics):ignore|\bcheckov:skip|\breviewer:\s*ignore|@Generated\b"
+    r"|@ts-(?:ignore|expect-error|nocheck)|\bnolint\b|\bNOLINT\w*"
+    r"|\brubocop:disable|\bphpcs:(?:ignore|disable)|@phpstan-ignore|@psalm-suppress"
+    r"|\bswiftlint:disable|\bktlint-disable|\bhadolint\s+ignore|\bnosemgrep\b"
+    r"|\b(?:git|better)leaks:allow|\bNOSONAR\b|\b(?:tfsec|trivy|kics):ignore|\bcheckov:skip|\breviewer:\s*ignore"
 )
+_ANNOTATIONS = (
+    r"#!?\[(?:allow|expect)\(|@SuppressWarnings\b|@Suppress\(|#pragma\s+warning\s+disable"
+    r"|#pragma\s+(?:GCC|clang)\s+diagnostic|@Generated\b"
+)
+_SILENCING = re.compile(f"(?i){_COMMENTS}|{_ANNOTATIONS}")
+# What may hide a line from an analyzer; a directive of shellcheck may also change the shell or the source.
+_HIDING = re.compile(rf"(?i){_COMMENTS}|\bflake8:\s*noqa|\bshellcheck\s+[a-z-]+(?==)")
 
 # What hides a fault at run time, by language.
 _CODE: dict[str, str] = {
@@ -54,7 +63,7 @@ _SIDESTEPS = {
 
 def silences(sources: tuple[Source, ...], language: str, original: str, replacement: str) -> str | None:
     """Return why a replacement silences a rule, as a clause; None where it does not."""
-    if _more(_COMMENTS, original, replacement):
+    if _more(_SILENCING, original, replacement):
         return "it adds a comment that silences a checker"
     pattern = _CODE.get(_SHARED.get(language, language))
     if pattern and _more(re.compile(pattern, re.MULTILINE), original, replacement):
@@ -64,6 +73,35 @@ def silences(sources: tuple[Source, ...], language: str, original: str, replacem
         if sidestep is not None and _more(sidestep, original, replacement):
             return "it calls another function that the rule does not know"
     return None
+
+
+def hides(line: str) -> bool:
+    """Return whether a line has a comment that silences a checker."""
+    return _HIDING.search(line) is not None
+
+
+def exposed(text: str, allowed: Iterable[str]) -> str:
+    """Disable the comments that silence a checker, except on lines that are allowed to have them.
+
+    Args:
+        text: A file's text.
+        allowed: Such lines of an earlier version, each as often as it occurs there.
+
+    Returns:
+        The text with each such comment overwritten, so that lines and columns stay.
+    """
+    if not hides(text):
+        return text
+    left = Counter(line.strip() for line in allowed)
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if not hides(line):
+            continue
+        if left[line.strip()] > 0:
+            left[line.strip()] -= 1
+        else:
+            lines[number] = _HIDING.sub(lambda match: "x" * len(match[0]), line)
+    return "\n".join(lines)
 
 
 def _more(pattern: re.Pattern[str], before: str, after: str) -> bool:

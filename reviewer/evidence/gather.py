@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reviewer.diff import FileStatus
+from reviewer.evidence import escapes
 from reviewer.evidence.analyzers import parse_config
 from reviewer.evidence.collect import Options, collect
 from reviewer.evidence.fixing import with_model_fix, with_own_fix
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewer.config import Settings
+    from reviewer.diff import Change
     from reviewer.finding import Finding
     from reviewer.prompting.fix import Fix
     from reviewer.selection.source import ChangeSource
@@ -85,12 +88,21 @@ def gather(
     options, notes = _options(settings, sarif)
     options = dataclasses.replace(options, cancelled=cancelled or threading.Event())
     new, old = Side(source.new, source.paths), Side(source.old)
+    if not settings.trust_comments:
+        options = dataclasses.replace(options, allowed=_silencing_lines(change, source))
     found = collect(change, new, old, options)
     proven = tuple(
         with_own_fix(one, text, detect(one.path, text).name, options, new) if (text := source.read(one.path)) else one
         for one in found.findings
     )
     return Facts(proven, (*notes, *found.notes), source.read, options, new)
+
+
+def _silencing_lines(change: Change, source: ChangeSource) -> dict[str, tuple[str, ...]]:
+    """The lines of the old side that silence a checker, by the path of the new side."""
+    before = {file.path: file.old_path or file.path for file in change.files if file.status is not FileStatus.ADDED}
+    texts = {path: source.read_old(old) or "" for path, old in before.items() if escapes.hides(source.read(path) or "")}
+    return {path: tuple(line for line in text.split("\n") if escapes.hides(line)) for path, text in texts.items()}
 
 
 def _options(settings: Settings, sarif: tuple[Path, ...]) -> tuple[Options, tuple[str, ...]]:

@@ -40,10 +40,28 @@ def scan(file: ReviewedFile) -> Iterator[Diagnostic]:
     """Report what is found anywhere in a file."""
     if not file.text.isascii():
         yield from _unicode(file)
+    if "\r" in file.text and "\n" in file.text:
+        yield from _returns(file)
     if "<<<<<<<" in file.text or ">>>>>>>" in file.text:
         yield from _conflicts(file)
     if "PRIVATE KEY" in file.text:
         yield from _keys(file)
+
+
+def _returns(file: ReviewedFile) -> Iterator[Diagnostic]:
+    """Report code behind a carriage return: for Python, for instance, it is a line of its own, outside the comment."""
+    if file.language.name in _PROSE:
+        return
+    for number, line in enumerate(file.lines, 1):
+        if line.rstrip("\r").find("\r") >= 0:
+            yield _diagnostic(
+                file,
+                number,
+                "carriage-return",
+                "Line contains U+000D CARRIAGE RETURN, so what follows may be compiled as a line of its own.",
+                Severity.ERROR,
+                Category.SECURITY,
+            )
 
 
 def _unicode(file: ReviewedFile) -> Iterator[Diagnostic]:

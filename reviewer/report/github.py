@@ -47,8 +47,8 @@ def _where(path: str, finding: FindingView) -> dict[str, str]:
 
 
 def _summary(review: Review, options: RenderOptions) -> str:
-    if not review.units and not review.is_incomplete:
-        return f"nothing to review in {view.safe(review.subject)}"
+    if not review.units:
+        return f"{'nothing read' if review.is_incomplete else 'nothing to review'} in {view.safe(review.subject)}"
     parts = [summary.counts(review), summary.read_share(review), summary.timing(review, options)]
     sentence = summary.verdict_sentence(review, options)
     lines = [" · ".join(parts), *([sentence] if sentence else []), *map(view.safe, review.notes)]

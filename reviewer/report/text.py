@@ -47,7 +47,7 @@ def render(review: Review, options: RenderOptions) -> str:
 def _head(review: Review, options: RenderOptions, *, is_clean: bool) -> Iterator[Line]:
     name = ("reviewer", "bold")
     if not review.units:
-        text = f"nothing to review in {view.safe(review.subject)}"
+        text = f"{'nothing read' if review.is_incomplete else 'nothing to review'} in {view.safe(review.subject)}"
         yield from _wrapped((name, ("  ", "")), text, _prose_width(options), "")
     elif is_clean:
         text = f"{summary.extent(review)}: {summary.counts(review)} · {summary.timing(review, options)}"

@@ -18,7 +18,10 @@ def select(source: ChangeSource, settings: Settings) -> Selection:
     """Select what the settings allow, as units of any length; ``units.fitted`` cuts them to a model's context."""
 
     def why_skipped(file: FileChange) -> str:
-        return skipping.why(file, source.read, source.attributes.get(file.path, {})) if settings.skip_generated else ""
+        if not settings.skip_generated:
+            return ""
+        read_base = source.read_old if source.strange else None
+        return skipping.why(file, source.read, source.attributes.get(file.path, {}), read_base)
 
     return units.select(
         source.change,

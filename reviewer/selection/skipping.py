@@ -3,16 +3,21 @@
 They are recognised by git attributes first, which can also say the opposite (``-linguist-generated``), then by name, by
 a header, and by very long lines. Every file that is left out is listed with its reason.
 
+The author of a change chooses names and headers. Where that author is not trusted (``reviewer ci``), they count only
+if the base has them too: a new file in ``vendor/`` is read, and so is one to which ``@generated`` was added. Lock files
+and Git LFS pointers are not code, and are recognised everywhere.
+
 Names come from github-linguist/linguist (``lib/linguist/generated.rb``, and the lock files in
 ``lib/linguist/languages.yml``), as of August 2026, and from the manuals of package managers that it lacks.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
-from reviewer.diff import ContentKind, LineKind
+from reviewer.diff import ContentKind, FileStatus, LineKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,6 +106,9 @@ _PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".tex", ".adoc", ".org")
 
 _ON, _OFF = ("set", "true"), ("unset", "false")
 
+_LOCK, _LFS = "lock file", "Git LFS pointer"
+_NO_CODE = (_LOCK, _LFS)
+
 
 # The whole file, so that nothing can follow it. The second address is the specification's former one.
 _LFS_POINTER = re.compile(
@@ -115,13 +123,20 @@ def is_data(path: str) -> bool:
     return path.lower().endswith(_DATA)
 
 
-def why(file: FileChange, read: Callable[[str], str | None], attributes: Mapping[str, str]) -> str:
+def why(
+    file: FileChange,
+    read: Callable[[str], str | None],
+    attributes: Mapping[str, str],
+    read_base: Callable[[str], str | None] | None = None,
+) -> str:
     """Return why a file is skipped; empty if it is not.
 
     Args:
         file: The changed file.
         read: Returns the new side's text of a path; None if there is none.
         attributes: The file's git attributes of ``ATTRIBUTES``: ``set``, ``unset`` or a value.
+        read_base: Returns the old side's text of a path. Given if the author of the change is not trusted: what the
+            change itself says of a file then counts only if the old side says it too.
     """
     generated = attributes.get("linguist-generated")
     vendored = attributes.get("linguist-vendored")
@@ -133,8 +148,15 @@ def why(file: FileChange, read: Callable[[str], str | None], attributes: Mapping
         return "vendored, by .gitattributes"
     if generated in _OFF or file.kind is not ContentKind.TEXT:
         return ""
-    reason = by_path(file.path, vendored=vendored not in _OFF)
-    return reason if reason or file.unread else _by_text(file.path, _text(file, read))
+    by_name = functools.partial(by_path, vendored=vendored not in _OFF)
+    named = by_name(file.path)
+    reason = named if named or file.unread else _by_text(file.path, _text(file, read))
+    if not reason or reason in _NO_CODE or read_base is None:
+        return reason
+    path = file.old_path or file.path
+    existed = file.status not in (FileStatus.ADDED, FileStatus.COPIED)
+    before = existed and (by_name(path) if named else _by_text(path, (read_base(path) or "").split("\n")))
+    return reason if before else ""
 
 
 def by_path(path: str, *, vendored: bool = True) -> str:
@@ -146,7 +168,7 @@ def by_path(path: str, *, vendored: bool = True) -> str:
     """
     *folders, name = path.lower().split("/")
     if name in _LOCK_FILES or _LOCK_NAME.fullmatch(name) or _JULIA_MANIFEST.fullmatch(path.rpartition("/")[2]):
-        return "lock file"
+        return _LOCK
     if vendored and _VENDORED & set(folders):
         return "in a vendored tree"
     if name.endswith(_MINIFIED) or ("dist" in folders and name.endswith(_BUILT)):
@@ -158,7 +180,7 @@ def by_path(path: str, *, vendored: bool = True) -> str:
 
 def _by_text(path: str, lines: Sequence[str]) -> str:
     if len(lines) <= _LFS_LINES and _LFS_POINTER.fullmatch("\n".join(line[:300] for line in lines)):
-        return "Git LFS pointer"
+        return _LFS
     if _HEADER.search("\n".join(line[:500] for line in lines[:_HEADER_LINES])):
         return "generated, by its header"
     if path.lower().endswith(_PROSE):

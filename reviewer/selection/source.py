@@ -42,6 +42,7 @@ class ChangeSource:
         new, old: Return the bytes of several paths on either side; None if a side has no such file.
         paths: Returns the path of every file on the new side, changed or not.
         until: When to stop reading, in seconds of ``time.monotonic``; None for never.
+        strange: Whether the author of the change is not trusted to say which files need no review.
     """
 
     change: Change
@@ -51,6 +52,12 @@ class ChangeSource:
     old: Contents = dict.fromkeys
     paths: Callable[[], Iterable[str]] = tuple
     until: float | None = None
+    strange: bool = False
+
+    def read_old(self, path: str) -> str | None:
+        """Return the old side's text of a path; None if there is none."""
+        data = self.old([path]).get(path)
+        return None if data is None else diff.decode(data)
 
 
 def from_repository(
@@ -64,7 +71,8 @@ def from_repository(
     Args:
         repository: The repository.
         target: What is reviewed.
-        attributes_from: A revision whose ``.gitattributes`` are used instead of those under review.
+        attributes_from: A revision whose ``.gitattributes`` are used instead of those under review, because the author
+            of the change is not trusted.
         deadline: Longest time for reading and cutting the change, in seconds.
 
     Raises:
@@ -89,6 +97,7 @@ def from_repository(
         old=functools.partial(repository.old_contents, target),
         paths=functools.partial(repository.paths, target),
         until=until,
+        strange=attributes_from is not None,
     )
 
 

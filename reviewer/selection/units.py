@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from reviewer import syntax
 from reviewer.diff import Change, ContentKind, FileChange, FileStatus, Hunk, LineKind, SourceLine
 from reviewer.finding import Skipped
-from reviewer.languages import Language, detect
+from reviewer.languages import GENERIC, Language, detect
 from reviewer.selection.globs import matches
 from reviewer.selection.skipping import is_data
 
@@ -24,6 +24,7 @@ _OVERLAP = 3
 _LINE_OVERHEAD = 8
 
 OUT_OF_TIME = "not read in time"
+_BINARY_CODE = "binary, although its name is that of source code"
 
 ReadText = Callable[[str], str | None]
 
@@ -106,8 +107,9 @@ def select(
         if not reason:
             reason = _why_filtered(file.path, include, exclude) or (OUT_OF_TIME if late else skip(file))
         elif file.kind is ContentKind.BINARY and file.status is not FileStatus.DELETED:
-            reason = skip(file) or reason  # .gitattributes may be why git calls it binary
-        unread = reason == OUT_OF_TIME or (not reason and bool(file.unread))
+            # .gitattributes may be why git calls it binary, or a zero byte, which most interpreters accept.
+            reason = skip(file) or (_BINARY_CODE if detect(file.path) is not GENERIC else reason)
+        unread = reason in (OUT_OF_TIME, _BINARY_CODE) or (not reason and bool(file.unread))
         reason = reason or file.unread
         if reason:
             lines = file.unread_lines or sum(len(hunk.added) for hunk in file.hunks)

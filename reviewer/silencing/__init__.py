@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from reviewer.diff import LineKind
 from reviewer.errors import UsageError
 from reviewer.finding import Silence, SilencedBy
 from reviewer.languages import LANGUAGES
@@ -16,11 +17,14 @@ from reviewer.silencing import baseline, ignores
 from reviewer.silencing.dismissal import Dismissals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reviewer.config.repository import RepositoryFiles
     from reviewer.finding import Finding, UnitReview
     from reviewer.silencing.ignores import Ignore
+
+
+_NOT_TRUSTED = "the change adds this ignore comment, so it suppresses nothing (trust_comments allows it)"
 
 
 def known(files: RepositoryFiles) -> tuple[dict[str, Silence], tuple[str, ...]]:
@@ -42,7 +46,11 @@ def known(files: RepositoryFiles) -> tuple[dict[str, Silence], tuple[str, ...]]:
 
 
 def silence(
-    units: Sequence[UnitReview], read: Callable[[str], str | None], known: Mapping[str, Silence]
+    units: Sequence[UnitReview],
+    read: Callable[[str], str | None],
+    known: Mapping[str, Silence],
+    *,
+    trust_comments: bool = True,
 ) -> tuple[tuple[UnitReview, ...], tuple[str, ...]]:
     """Mark what is silenced.
 
@@ -50,11 +58,14 @@ def silence(
         units: The reviewed units.
         read: Returns the new side's text of a path; None where it is not known, as for a patch.
         known: What is silenced, by fingerprint.
+        trust_comments: Whether comments on lines that the change adds count.
 
     Returns:
         The units, and remarks about ignore comments that have no effect.
     """
     comments = {path: _comments(path, units, read) for path in dict.fromkeys(unit.path for unit in units)}
+    if not trust_comments:
+        comments = {path: tuple(_distrusted(path, found, units)) for path, found in comments.items()}
     marked = tuple(
         dataclasses.replace(unit, findings=tuple(_marked(one, comments[unit.path], known) for one in unit.findings))
         for unit in units
@@ -63,6 +74,14 @@ def silence(
         f"{path}:{one.line}: {one.problem}" for path, found in comments.items() for one in found if one.problem
     )
     return marked, remarks
+
+
+def _distrusted(path: str, comments: Sequence[Ignore], units: Sequence[UnitReview]) -> Iterator[Ignore]:
+    """Take the effect from the comments that the change adds, and say so."""
+    added = {line.new for unit in units if unit.path == path for line in unit.lines if line.kind is LineKind.ADDED}
+    for one in comments:
+        new = one.line in added
+        yield dataclasses.replace(one, first=1, last=0, problem=one.problem or _NOT_TRUSTED) if new else one
 
 
 def _marked(finding: Finding, comments: Sequence[Ignore], known: Mapping[str, Silence]) -> Finding:

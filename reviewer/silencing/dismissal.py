@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
-import os
 from dataclasses import asdict, dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from reviewer import untrusted
+from reviewer import files, untrusted
 from reviewer.errors import UsageError
-from reviewer.files import PRIVATE
 from reviewer.finding import Silence, SilencedBy
 from reviewer.paths import GIT_FOLDER
+from reviewer.terminal.masking import mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,12 +54,12 @@ class Dismissal:
         return cls(
             fingerprint=finding.fingerprint,
             path=finding.path,
-            line_text=finding.line_text,
+            line_text=mask(finding.line_text),
             category=finding.category.value,
             severity=finding.severity.value,
-            message=finding.message,
+            message=mask(finding.message),
             model=model,
-            reason=" ".join(reason.split()),
+            reason=mask(" ".join(reason.split())),
             made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         )
 
@@ -130,28 +128,12 @@ class Dismissals:
         data = b"".join(json.dumps(entry).encode("ascii") + b"\n" for entry in entries)
         try:
             self._path.parent.mkdir(exist_ok=True)
-            with FileLock(self._path.with_suffix(".lock"), timeout=_WAIT), self._open() as file:
-                if file.tell() and not self._ends_whole():
-                    data = b"\n" + data  # after a line that a crash cut
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            with FileLock(self._path.with_suffix(".lock"), timeout=_WAIT):
+                files.append(self._path, data, sync=True)  # for its owner only: it quotes code
         except Timeout:
             raise UsageError(f"another process holds {self._path.with_suffix('.lock')}") from None
         except OSError as problem:
             raise UsageError(f"cannot write {self._path}: {problem.strerror}") from problem
-
-    def _open(self) -> IO[bytes]:
-        """Open the log for its owner only: it quotes code."""
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), PRIVATE)
-        with contextlib.suppress(OSError):
-            self._path.chmod(PRIVATE)
-        return os.fdopen(handle, "ab")
-
-    def _ends_whole(self) -> bool:
-        with self._path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) == b"\n"
 
 
 _FIELDS = frozenset(Dismissal.__dataclass_fields__)

@@ -65,6 +65,7 @@ class _Span(NamedTuple):
     kept: int
 
 
+_values: ContextVar[frozenset[str]] = ContextVar("values of known secrets", default=frozenset())
 _known: ContextVar[re.Pattern[str] | None] = ContextVar("known secrets", default=None)
 
 
@@ -87,14 +88,16 @@ def secrets(text: str) -> frozenset[str]:
 
 @contextlib.contextmanager
 def remembering(values: Iterable[str]) -> Iterator[None]:
-    """Mask these values, as ``secrets`` returns them, wherever they occur while the block runs."""
-    longest_first = sorted({one for one in values if len(one) >= _KNOWN_CHARS}, key=len, reverse=True)[:_MAX_KNOWN]
+    """Mask these values, as ``secrets`` returns them, wherever they occur while the block runs; blocks nest."""
+    known = _values.get().union(one for one in values if len(one) >= _KNOWN_CHARS)
+    longest_first = sorted(known, key=len, reverse=True)[:_MAX_KNOWN]
     pattern = "|".join(map(re.escape, longest_first))
-    token = _known.set(re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") if pattern else None)
+    outer = _values.set(known), _known.set(re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") if pattern else None)
     try:
         yield
     finally:
-        _known.reset(token)
+        _values.reset(outer[0])
+        _known.reset(outer[1])
 
 
 def _find(text: str) -> list[_Span]:
@@ -161,7 +164,7 @@ _TOKEN_FORMATS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("dop_v1_", "dckr_pat_", "glsa_"), r"((?:dop_v1|dckr_pat|glsa)_[\w-]{20,80})"),
     (("eyJ",), r"(eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{5,})"),  # JSON web tokens
     (("earer ",), r"[Bb]earer (?!eyJ)([\w.~+/=-]{20,1024})"),
-    (("uthorization",), r"[Aa]uthorization[\"']?[ ]?[:=,]?[ ]?[\"']?[Bb]asic ([A-Za-z0-9+/]{6,1024}={0,2})"),
+    (("uthorization",), r"[Aa]uthorization[\"'\]]{0,2}[ ]?[:=,]?[ ]?[\"']?[Bb]asic ([A-Za-z0-9+/]{6,1024}={0,2})"),
     (("curl ",), r"curl [^\n]{0,200}?(?:-u|--user)[ =][\"']?[\w.@+-]{1,64}:([^\s\"']{3,256})"),
     (("login ",), r"login \S{1,128}[ \t\n]{1,8}password (\S{3,256})"),  # .netrc
     (("SK",), r"(SK[0-9a-f]{32})(?!\w)"),  # Twilio

@@ -23,6 +23,7 @@ from reviewer.finding import (
 )
 from reviewer.git import Repository, Target, TargetKind
 from reviewer.report import view
+from reviewer.terminal.masking import mask
 from tests.applying.samples import Fix, review
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def test_a_review_comes_back_as_it_was_shown(staged: Repo) -> None:
     assert [one.name.startswith(one.id) for one in kept.findings] == [True] * 3
     assert [one.finding.path for one in kept.findings] == ["a.py", "a.py", "caf\u00e9 b.py"]
     first, second, third = kept.findings
-    assert first.finding.suggestion == Suggestion(1, 1, SECRET + "  # old", SECRET)  # not masked: it is to be written
+    assert first.finding.suggestion == Suggestion(1, 1, mask(SECRET) + "  # old", mask(SECRET))
+    assert (first.masked, third.masked) == (True, False), "a suggestion with a secret is for display only"
     assert (first.language, kept.model) == ("python", "fake")
     assert first.blob == staged.git("rev-parse", ":a.py").decode().strip()
     assert third.blob == staged.git("rev-parse", ":caf\u00e9 b.py").decode().strip()

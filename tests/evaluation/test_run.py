@@ -15,7 +15,7 @@ import pytest
 
 from reviewer.config import Settings
 from reviewer.engine.manager import AIModelManager
-from reviewer.errors import EngineUnreachableError, ExitCode
+from reviewer.errors import EngineUnreachableError, ExitCode, UsageError
 from reviewer.evaluation.record import append, read_log
 from reviewer.evaluation.run import evaluate
 from tests.command import reviewer
@@ -239,3 +239,13 @@ def test_models_of_one_log_stand_side_by_side(tmp_path: Path) -> None:
     models = json.loads(outputs[-1].stdout)["models"]
     assert [model["measures"]["recall"]["value"] for model in models] == [0, 1]
     assert PATH in outputs[-1].stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_the_log_is_not_written_through_a_link(tmp_path: Path) -> None:
+    victim, log = tmp_path / "victim", tmp_path / "log.jsonl"
+    victim.write_text("as it was\n", encoding="utf-8")
+    log.symlink_to(victim)
+    with pytest.raises(UsageError, match="cannot write"):
+        append(log, record(bug()))
+    assert victim.read_text(encoding="utf-8") == "as it was\n"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewer.evidence.escapes import only_deletes, silences
+from reviewer.evidence.escapes import exposed, hides, only_deletes, silences
 from reviewer.finding import Source, SourceKind
 
 
@@ -95,3 +95,23 @@ def test_another_function_that_the_rule_does_not_know(rule: str, replacement: st
 )
 def test_only_deletes(original: str, replacement: str, expected: bool) -> None:
     assert only_deletes(original, replacement, "python") is expected
+
+
+def test_a_strangers_comment_does_not_hide_a_line_from_analyzers() -> None:
+    text = "a = 1  # noqa: E722\nb = 2  # type: ignore\nc = 3\n# shellcheck shell=sh\nd = 4  # é NOSEC\n"
+    shown = exposed(text, ())
+    assert not any(map(hides, shown.split("\n")))
+    assert [len(line) for line in shown.split("\n")] == [len(line) for line in text.split("\n")]
+    assert shown.split("\n")[2] == "c = 3"
+
+
+def test_comments_that_the_base_has_count_as_often_as_it_has_them() -> None:
+    line = "x = eval(y)  # noqa: S307"
+    assert exposed(f"{line}\n    {line}\n", [line]) == f"{line}\n    x = eval(y)  # xxxx: S307\n"
+    assert exposed(f"{line}\n", [line]) == f"{line}\n"
+
+
+def test_code_that_only_looks_like_a_comment_stays() -> None:
+    assert (
+        exposed('#[allow(dead_code)]\n@SuppressWarnings("x")\n', ()) == '#[allow(dead_code)]\n@SuppressWarnings("x")\n'
+    )

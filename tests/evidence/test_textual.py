@@ -63,3 +63,11 @@ def test_a_conflict_is_reported_on_its_first_changed_line() -> None:
 def test_time_is_linear_in_a_hostile_text() -> None:
     text = "-----BEGIN PRIVATE KEY-----\n" * 20_000 + "<<<<<<< a\n" * 20_000 + "\u200b" * 100_000
     assert sum(1 for _ in textual.scan(reviewed("a.py", text))) == 1
+
+
+def test_code_behind_a_carriage_return_is_reported() -> None:
+    text = "a = 1\r\n# approved\rimport os\r\nb = 2\r\n"
+    found = list(textual.scan(reviewed("a.py", text)))
+    assert [(one.line, one.source.rule) for one in found] == [(2, "carriage-return")]
+    assert not list(textual.scan(reviewed("a.md", text)))
+    assert not list(textual.scan(reviewed("old_mac.py", "a = 1\rb = 2\r")))

@@ -10,7 +10,7 @@ from reviewer.evidence.analyzers.workspace import Workspace, changed_path
 
 @pytest.mark.parametrize(
     "path",
-    ["../x", "/etc/x", "a/../../x", ".git/config", "a/.GIT/hooks/pre-commit", "a//b", "", "a\0b", "./a", "x" * 300],
+    ["../x", "/etc/x", "a/../../x", ".git/config", "a/.GIT/hooks/pre-commit", "a//b", "", "a\0b", "./a"],
 )
 def test_a_path_that_leaves_the_folder_or_cannot_be_is_refused(path: str) -> None:
     with Workspace() as workspace:
@@ -83,3 +83,18 @@ def test_temporary_folders_behind_a_link(tmp_path: Path, monkeypatch: pytest.Mon
     with Workspace() as workspace:
         workspace.write({"a.py": b""})
         assert workspace.path_of(os.path.realpath(workspace.root / "a.py")) == "a.py"
+
+
+@pytest.mark.parametrize(
+    "path", ["a\nb.py", "caf\udce9.py", "deep/\x1b[31m.py", "x" * 300 + ".py", "y/" * 1000 + "z.py"]
+)
+def test_a_path_that_analyzers_cannot_print_gets_another_name(path: str) -> None:
+    with Workspace() as workspace:
+        assert workspace.write({path: b"x = 1\n", "plain.py": b""}) == []
+        name = workspace.name_of(path)
+        assert (workspace.root / name).read_bytes() == b"x = 1\n"
+        assert name.isascii()
+        assert name.isprintable()
+        assert name.endswith(".py")
+        assert workspace.path_of(f"./{name}") == path
+        assert workspace.name_of("plain.py") == "plain.py"

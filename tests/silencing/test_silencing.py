@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 from reviewer.diff import LineKind, SourceLine
 from reviewer.finding import Category, Finding, Mark, Severity, Silence, SilencedBy, UnitReview, UnitStatus
 from reviewer.silencing import silence
@@ -59,3 +61,16 @@ def test_a_comment_that_does_nothing_is_told_once() -> None:
     assert done[0].findings[0].shown
     assert [remark.partition(" ")[0] for remark in remarks] == ["a.py:2:"]
     assert "bugs" in remarks[0]
+
+
+def test_a_stranger_silences_nothing() -> None:
+    ((done,), remarks) = silence([unit(3)], {"a.py": TEXT}.get, {}, trust_comments=False)
+    assert done.findings[0].shown
+    assert [remark.partition(" ")[0] for remark in remarks] == ["a.py:2:"]
+    assert "trust_comments" in remarks[0]
+    kept = dataclasses.replace(
+        done, lines=tuple(dataclasses.replace(line, kind=LineKind.CONTEXT) for line in done.lines)
+    )
+    ((known,), remarks) = silence([kept], {"a.py": TEXT}.get, {}, trust_comments=False)
+    assert not known.findings[0].shown, "the base has the comment"
+    assert remarks == ()

@@ -50,6 +50,7 @@ def test_tokens_keep_their_first_four_characters(secret: str, kept: str, text: s
         ('password = "c0rrect-horse!9"', 'password = "c0rr…"'),
         ("password = 'x7#Kp2$q'", "password = '…'"),
         ('DB_PASSWORD: str = "c0rrect-horse!9"', 'DB_PASSWORD: str = "c0rr…"'),
+        ('h["Authorization"] = "Basic dTE6cGFzczEyMzQ="', 'h["Authorization"] = "Basic dTE6…"'),
         ('"client_secret": "8f3a9c1e77b04d2f"', '"client_secret": "8f3a…"'),
         ('config["api_key"] = "8f3a9c1e77b04d2f"', 'config["api_key"] = "8f3a…"'),
         ("API_KEY=8f3a9c1e77b04d2f", "API_KEY=8f3a…"),

@@ -206,7 +206,7 @@ def command(target: Target, spread: Spread) -> list[str]:
     if target.revision and not target.folder:
         args += ["--revision", target.revision]
     args = _with_parallelism(args, spread)
-    args += ["--host", "0.0.0.0" if spread.elsewhere else "127.0.0.1", "--port", str(PORT)]  # noqa: S104 - with a key
+    args += ["--host", "0.0.0.0" if spread.elsewhere else "127.0.0.1", "--port", str(PORT)]  # noqa: S104 - with a key  # nosec B104
     env = {name: value for name, value in target.env.items() if target.folder or name not in _OFFLINE}
     if spread.ray:
         env.pop("CUDA_VISIBLE_DEVICES", None)

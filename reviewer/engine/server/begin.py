@@ -119,8 +119,17 @@ def _environment(additions: Mapping[str, str]) -> dict[str, str]:
         "SPT_NOENV": "1",  # vLLM's workers change their titles, and would overwrite the marker
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
+        # Torch and vLLM otherwise listen on the address of the host's name, which others may reach.
+        "VLLM_HOST_IP": "127.0.0.1",
+        "GLOO_SOCKET_IFNAME": _loopback(),
     }
     return kept | ours | dict(additions)
+
+
+def _loopback() -> str:
+    """The name of the interface with the address 127.0.0.1."""
+    interfaces = psutil.net_if_addrs().items()
+    return next((name for name, found in interfaces if any(one.address == "127.0.0.1" for one in found)), "lo")
 
 
 def _rotated(log: Path) -> IO[bytes]:
@@ -174,7 +183,7 @@ def _short_path(run: Path, name: str, *, room: int = 0) -> Path:
     # The folders in /tmp are shared by all run folders of this user, so the name must tell them apart.
     short = hashlib.sha256(os.fsencode(path)).hexdigest()[:16] + path.suffix
     shared = f"reviewer-{os.getuid()}"
-    temporary = (Path(tempfile.gettempdir()) / shared, Path("/tmp") / shared)  # noqa: S108 - made private below
+    temporary = (Path(tempfile.gettempdir()) / shared, Path("/tmp") / shared)  # noqa: S108 - made private below  # nosec B108
     found = next(
         (one for one in (path, run / short, *(folder / short for folder in temporary))
          if len(os.fsencode(one)) + room <= _MAX_SOCKET_PATH),

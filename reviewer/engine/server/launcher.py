@@ -9,6 +9,7 @@ which share the imported pages. It is composed of vLLM's parts as vLLM 0.32's ow
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import importlib
 import json
@@ -18,7 +19,7 @@ from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Only the scheduler needs these; importing them before the fork shares their pages.
 _SCHEDULER_MODULES = ("vllm.v1.engine.core", "vllm.v1.executor.uniproc_executor", "vllm.v1.worker.cpu_worker")
@@ -88,6 +89,8 @@ def _forking(config: Any) -> Iterator[None]:
     threads = _part("vllm.utils.ompmultiprocessing").OMPProcessManager(config)
     for name in _SCHEDULER_MODULES:
         _part(name)
+    if config.parallel_config.world_size == 1:
+        _without_network()
     # The CPU configuration has just set it to "spawn".
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
     # A signal to the child would also reach the parent's event loop.
@@ -96,6 +99,22 @@ def _forking(config: Any) -> Iterator[None]:
     gc.enable()
     with threads.configure_omp_envs(rank=0, local_rank=0):
         yield
+
+
+def _without_network() -> None:
+    """Let process groups use torch's backend without communication instead of gloo.
+
+    Each gloo group listens on a TCP port, and vLLM makes thirteen. In a world of one process a collective operation
+    returns what it was given, and vLLM skips most of them.
+    """
+    _part("torch.testing._internal.distributed.fake_pg")  # registers the backend
+    distributed = _part("torch.distributed")
+    for name in ("init_process_group", "new_group"):
+        setattr(distributed, name, functools.partial(_without_gloo, getattr(distributed, name)))
+
+
+def _without_gloo(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    return make(*args, **options | {"backend": "fake"})
 
 
 def _interrupted(*_: object) -> NoReturn:

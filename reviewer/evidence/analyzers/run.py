@@ -116,7 +116,7 @@ def _run(spec: Spec, files: Sequence[ReviewedFile], tree: Tree | None, setting: 
         if spec.tree:
             workspace.write(_whole(tree))
         refused = workspace.write({file.path: _bytes(file) for file in files})
-        names = [native(f"./{file.path}") for file in files if file.path not in refused]
+        names = [native(f"./{workspace.name_of(file.path)}") for file in files if file.path not in refused]
         for batch in _batches(names) if FILES in spec.command else [()] if names else []:
             argv = [part for word in spec.command[1:] for part in (batch if word == FILES else (word,))]
             found += _located(_checked(spec, [program, *argv], workspace, setting), workspace)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+# Bytes; file systems allow 255 in a name.
+_MAX_PATH, _MAX_NAME = 1_000, 230
+_KEPT = 40  # characters of a longer name, with its ending
 _RESERVED = frozenset('<>:"\\|?*')  # in names on Windows
 
 
@@ -33,7 +39,7 @@ class Workspace:
         self._folder = tempfile.TemporaryDirectory(prefix="reviewer-", ignore_cleanup_errors=True)
         # macOS' temporary folder lies behind a link, which analyzers resolve.
         self.root = Path(self._folder.name).resolve()
-        self._written: set[str] = set()
+        self._written: dict[str, str] = {}  # paths by the names that they have here
 
     def __enter__(self) -> Workspace:
         return self
@@ -48,16 +54,32 @@ class Workspace:
             try:
                 if not _safe(path):
                     raise ValueError
-                target = self.root / native(path)
+                name = self.name_of(path)
+                target = self.root / native(name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 # Exclusive: where names differ in case only, a file system may take them for one.
-                with target.open("wb" if path in self._written else "xb") as file:
+                with target.open("wb" if name in self._written else "xb") as file:
                     file.write(data)
             except (OSError, ValueError):
                 refused.append(path)
             else:
-                self._written.add(path)
+                self._written[name] = path
         return refused
+
+    def name_of(self, path: str) -> str:
+        """Return the name that a path has here: another one where an analyzer could not print its own.
+
+        A new line would end a line of its output, and most print bytes that are not UTF-8 as U+FFFD. Git also stores
+        names that are too long for a file.
+        """
+        stored = path.encode("utf-8", "surrogateescape")
+        if len(stored) <= _MAX_PATH and max(map(len, stored.split(b"/"))) <= _MAX_NAME:
+            if _UNPRINTABLE.search(path) is None:
+                return path
+            folder, slash, name = _UNPRINTABLE.sub("_", path).rpartition("/")
+        else:
+            folder, slash, name = "", "", _UNPRINTABLE.sub("_", path.rpartition("/")[2])[-_KEPT:]
+        return f"{folder}{slash}{hashlib.sha256(stored).hexdigest()[:12]}_{name}"
 
     def path_of(self, reported: str) -> str | None:
         """Return the path of a copied file that an analyzer names; None for any other file."""
@@ -72,7 +94,7 @@ class Workspace:
                 return None
             name = name[len(root) + 1 :]
         path = os.path.normpath(name).replace(os.sep, "/")
-        return path if path in self._written else None
+        return self._written.get(path)
 
 
 def changed_path(reported: str, root: Path | None, paths: Iterable[str]) -> str | None:

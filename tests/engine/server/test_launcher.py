@@ -57,7 +57,10 @@ _FAKES = {
     "vllm.engine.arg_utils": """
         import os
         from notes import note
-        class Config: shutdown_timeout = 0
+        class Parallel: world_size = int(os.environ.get("FAKE_WORLD", "1"))
+        class Config:
+            shutdown_timeout = 0
+            parallel_config = Parallel
         class AsyncEngineArgs:
             enable_log_requests = aggregate_engine_logging = disable_log_stats = False
             @classmethod
@@ -78,6 +81,11 @@ _FAKES = {
                 yield
                 del os.environ["OMP_NUM_THREADS"]
         """,
+    "torch.distributed": """
+        def init_process_group(backend, rank): return "world", backend, rank
+        def new_group(ranks, backend): return ranks, backend
+        """,
+    "torch.testing._internal.distributed.fake_pg": "",
     "vllm.v1.engine.core": "",
     "vllm.v1.executor.uniproc_executor": "",
     "vllm.v1.worker.cpu_worker": "",
@@ -89,6 +97,9 @@ _FAKES = {
             wakeup = signal.set_wakeup_fd(-1)
             signal.set_wakeup_fd(wakeup)
             note("scheduler", wakeup=wakeup, imported="vllm.v1.worker.cpu_worker" in sys.modules)
+            from torch import distributed
+            note("groups", world=distributed.init_process_group(backend="gloo", rank=0),
+                 one=distributed.new_group([0], backend="gloo"))
             time.sleep(60)
         class AsyncLLM:
             @classmethod
@@ -197,12 +208,21 @@ def test_scheduler_is_forked_with_a_workers_threads(launched: Callable[..., Laun
     assert noted["engine"]["gc"]
 
 
+@pytest.mark.parametrize(("world", "backend"), [("1", "fake"), ("2", "gloo")])
+def test_only_a_world_of_several_processes_has_a_network(
+    launched: Callable[..., Launched], world: str, backend: str
+) -> None:
+    groups = launched(FAKE_WORLD=world).wait_for("groups")["groups"]
+    assert groups["world"] == ["world", backend, 0]
+    assert groups["one"] == [[0], backend]
+
+
 def test_socket_is_opened_after_the_fork_and_a_signal_ends_both(launched: Callable[..., Launched]) -> None:
     bounds = ReplyBounds(explanation_chars=70, message_chars=50, fix_chars=0)
     server = launched(**launch.warm_up_env(bounds))
     server.wait_for("scheduler")
     noted = server.wait_for("serving")
-    order = [name for name in noted if name != "scheduler"]
+    order = [name for name in noted if name not in ("scheduler", "groups")]
     assert order == ["configuration", "engine", "socket", "warm-up", "left", "serving"]
     warmed = noted["warm-up"]["structured_outputs"]["json"]["properties"].values()
     wanted = review_schema((1, 2, 3), bounds)["properties"]
