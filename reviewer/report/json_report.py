@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reviewer.finding import ChangeSummary, Finding, Mark, Review, Suggestion, UnitReview
     from reviewer.report import RenderOptions
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 _OUTCOMES = {ExitCode.PASSED: "passed", ExitCode.FINDINGS: "findings", ExitCode.INCOMPLETE: "incomplete"}
 
@@ -164,6 +164,8 @@ def _usage(review: Review, options: RenderOptions) -> dict[str, Any]:
         "completion_tokens": usage.completion_tokens,
         "model": _text(usage.model),
         "engine": _text(usage.engine),
+        **({"memory_bytes": usage.memory} if usage.memory else {}),
+        **({"memory_limit_bytes": usage.memory_limit} if usage.memory_limit else {}),
     }
 
 
