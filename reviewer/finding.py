@@ -363,6 +363,7 @@ class Usage:
         retried: How many of ``requests`` repeated one whose answer was invalid.
         seconds: Wall time from the first request to the last answer.
         engine: Where the answers came from, for display; empty when nothing was asked.
+        memory, memory_limit: The engine's memory after the last answer, and what it may use, in bytes; 0 where unknown.
     """
 
     requests: int = 0
@@ -373,6 +374,8 @@ class Usage:
     model: str = ""
     engine: str = ""
     retried: int = 0
+    memory: int = 0
+    memory_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from reviewer.prompting.prompts import Prompts
 from reviewer.selection import select
 from reviewer.selection.units import fitted
 from reviewer.terminal.masking import remembering, secrets
-from reviewer.terminal.progress import SILENT, Progress
+from reviewer.terminal.progress import SILENT, Both, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -139,6 +139,8 @@ async def review_change(
                 only_known = wait is not None and not answerer.usage.requests and not message
                 summary = await summarise.summarise(units, selection.skimmed, prompts, answerer, only_known=only_known)
         usage = dataclasses.replace(answerer.usage, seconds=time.perf_counter() - began, model=profile.id)
+        if usage.requests:
+            usage = await asyncio.to_thread(_with_memory, usage, manager)
         notes = (*summary.notes, *manager.notes, *facts.notes, *unread, *remarks)
         if profile.embedded and profile.few_shot:
             notes = (_TOO_SMALL_NOTE.format(model=profile.id), *notes)
@@ -175,6 +177,12 @@ def _secrets(units: Sequence[ReviewUnit], findings: Sequence[Finding]) -> frozen
     return frozenset(found)
 
 
+def _with_memory(usage: Usage, manager: AIModelManager) -> Usage:
+    """Add the engine's memory, where it runs on this machine."""
+    memory = manager.get_model_status()["memory"]
+    return dataclasses.replace(usage, memory=memory["measured_bytes"] or 0, memory_limit=memory["limit_bytes"] or 0)
+
+
 def review(
     source: ChangeSource,
     settings: Settings,
@@ -185,10 +193,11 @@ def review(
     install: bool = False,
     message: bool = False,
     sarif: tuple[Path, ...] = (),
+    observer: Progress = SILENT,
 ) -> Review:
     """Review a change with progress on standard error; ``review_change`` describes the arguments.
 
-    ``install`` first installs the engine and the model where they are missing.
+    ``install`` first installs the engine and the model where they are missing. ``observer`` receives the steps, too.
 
     Raises:
         EngineError: Answers are needed and no engine can give any.
@@ -208,7 +217,7 @@ def review(
                 source,
                 settings,
                 files=files,
-                progress=progress,
+                progress=Both(progress, observer),
                 wait=wait,
                 deadline=deadline,
                 message=message,

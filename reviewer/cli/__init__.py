@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "message": ("reviewer.cli.message:message", "Suggest a commit message for the staged changes.", "Review"),
     "watch": ("reviewer.cli.watch:watch", "Review staged changes in the background, before the commit.", "Review"),
     "show": ("reviewer.cli.show:show", "Show the stored review of a commit.", "Review"),
+    "serve": ("reviewer.cli.serve:serve", "Show past reviews in a browser, and follow those being made.", "Review"),
     "apply": ("reviewer.cli.apply:apply", "Apply suggestions to the working tree, or undo that.", "Review"),
     "dismiss": ("reviewer.cli.dismiss:dismiss", "Suppress a finding in this repository.", "Review"),
     "rules": ("reviewer.cli.rules:rules", "Show which of the repository's rules apply to which files.", "Review"),

@@ -75,6 +75,7 @@ def review_target(
         how: See ``review.review``; ``deadline`` also covers reading the change, and leaves half for the answers.
     """
     from reviewer.config.repository import from_worktree
+    from reviewer.deferred.history import History
     from reviewer.review import review
     from reviewer.selection.source import from_repository
 
@@ -84,20 +85,32 @@ def review_target(
     if only is not None:
         files = tuple(file for file in source.change.files if file.path in only or file.old_path in only)
         source = dataclasses.replace(source, change=dataclasses.replace(source.change, files=files))
-    return source, review(source, settings, from_worktree(repository, settings.rule_files), deadline=left, **how)
+    files_of = from_worktree(repository, settings.rule_files)
+    with History(repository.git_dir).running(target.subject) as observer:
+        return source, review(source, settings, files_of, deadline=left, observer=observer, **how)
 
 
 def keep(
-    repository: Repository, target: Target, source: ChangeSource, review: Review, masked: Collection[str] = ()
+    repository: Repository, target: Target, source: ChangeSource, review: Review, masked: Collection[str] | None = None
 ) -> bool:
-    """Store a review for ``reviewer apply`` and ``reviewer dismiss``.
+    """Store a review for ``reviewer apply``, ``reviewer dismiss`` and ``reviewer serve``.
+
+    Args:
+        repository: Where it was made.
+        target: What was reviewed.
+        source: The reviewed change.
+        review: The review.
+        masked: For a review that was stored already: the findings whose suggestion had a secret masked.
 
     Returns:
         Whether the report should offer those commands; the log of a CI job is read on another machine.
     """
     from reviewer.applying import last
+    from reviewer.deferred.history import History
 
-    kept = last.keep(repository, target, review, source.read, masked=masked)
+    kept = last.keep(repository, target, review, source.read, masked=masked or ())
+    if masked is None:
+        History(repository.git_dir).record(review)
     return kept and not os.environ.get("CI")
 
 

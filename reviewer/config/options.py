@@ -26,6 +26,7 @@ FORMATS = (
     "junit",
     "lines",
     "agent",
+    "html",
 )
 SEVERITIES = ("error", "warning", "info")
 

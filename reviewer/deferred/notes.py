@@ -75,6 +75,22 @@ class ReviewNotes:
             )
         return found
 
+    def all(self, most: int) -> dict[str, str]:
+        """The commits with a note and the object ids of these notes; the ``most`` that were written last, newest first.
+
+        Raises:
+            GitError: Git failed.
+        """
+        if self._git.attempt("rev-parse", "--quiet", "--verify", REF).status:
+            return {}
+        pairs = (line.split() for line in text(self._git.run("notes", f"--ref={REF}", "list")).splitlines())
+        notes = {commit: note for note, commit in pairs}
+        # Each note is written by a commit of its own; git may put slashes into the names of the files.
+        log = self._git.run("log", "--format=", "--name-only", "--no-renames", "--diff-filter=AM", REF)
+        written = [name.replace("/", "") for name in text(log).splitlines()]
+        order = dict.fromkeys([*(name for name in written if name in notes), *notes])
+        return {commit: notes[commit] for commit in list(order)[:most]}
+
     def write(self, commit: str, report: str) -> None:
         """Store the review of a commit; an earlier review is replaced.
 

@@ -192,6 +192,7 @@ def _review(repository: Repository, pending: Pending) -> str:
     """Review one commit, store the note and return the counts of findings."""
     from reviewer import config
     from reviewer.config.repository import from_worktree
+    from reviewer.deferred.history import History
     from reviewer.deferred.notes import ReviewNotes
     from reviewer.report import summary
     from reviewer.report.emit import render
@@ -201,7 +202,8 @@ def _review(repository: Repository, pending: Pending) -> str:
 
     settings = config.load(repository.root, os.environ, _as_given(pending.flags))
     source = from_repository(repository, repository.target(pending.commit, staged=False))
-    review = make_review(source, settings, from_worktree(repository, settings.rule_files))
+    with History(repository.git_dir).running(source.change.subject) as observer:
+        review = make_review(source, settings, from_worktree(repository, settings.rule_files), observer=observer)
     report = render(review, settings, "json", judge(review, settings), advisory=True)
     ReviewNotes(repository).write(pending.commit, report)
     return summary.counts(review)

@@ -77,4 +77,5 @@ FORMATS: Mapping[str, Callable[[Review, RenderOptions], str]] = {
     "junit": _in("junit"),
     "lines": _in("lines"),
     "agent": _in("agent"),
+    "html": _in("html_report"),
 }

@@ -180,6 +180,8 @@ def _usage(one: _Json) -> Usage:
         seconds=float(one["seconds"]),
         model=_get(one, "model", str),
         engine=_get(one, "engine", str),
+        memory=_get({"memory_bytes": 0, **one}, "memory_bytes", int),  # new in 1.2
+        memory_limit=_get({"memory_limit_bytes": 0, **one}, "memory_limit_bytes", int),
     )
 
 

@@ -165,6 +165,8 @@ def _usage(review: Review, options: RenderOptions) -> dict[str, Any]:
         "completion_tokens": usage.completion_tokens,
         "model": _text(usage.model),
         "engine": _text(usage.engine),
+        **({"memory_bytes": usage.memory} if usage.memory else {}),
+        **({"memory_limit_bytes": usage.memory_limit} if usage.memory_limit else {}),
     }
 
 

@@ -85,15 +85,20 @@ def _places(path: str, units: Sequence[UnitReview]) -> str:
     return f"{safe_path(path)} ({plural(len(units), 'hunk')})"
 
 
-def skipped(review: Review) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
-    """Files that were not reviewed: each reason, its first paths, and ``("5 more",)`` if there are more."""
+def skipped_paths(review: Review) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Files that were not reviewed: each reason and its paths."""
     grouped: dict[str, list[str]] = {}
     for one in review.skimmed:
         grouped.setdefault(safe(one.reason), []).append(safe_path(one.path))
+    return tuple((reason, tuple(paths)) for reason, paths in grouped.items())
+
+
+def skipped(review: Review) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    """The same for formats with little room: the first paths, and ``("5 more",)`` if there are more."""
     found = []
-    for reason, paths in grouped.items():
+    for reason, paths in skipped_paths(review):
         left = len(paths) - _PATHS_PER_REASON
-        found.append((reason, tuple(paths[:_PATHS_PER_REASON]), (f"{left} more",) if left > 0 else ()))
+        found.append((reason, paths[:_PATHS_PER_REASON], (f"{left} more",) if left > 0 else ()))
     return tuple(found)
 
 

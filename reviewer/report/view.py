@@ -45,6 +45,7 @@ class FindingView:
         also: Other lines with the same finding.
         rule: ``tool/RULE``, the id of a rule, or ``model/category``.
         source: What reported it, for display; never empty.
+        sources: The sources, masked and on one line each.
         is_named: Whether the finding names its source; otherwise the model that was asked is assumed.
         changed: Whether masking or making visible changed the suggestion, which then must not be applied as it is.
     """
@@ -59,6 +60,7 @@ class FindingView:
     suggestion: Suggestion | None
     changed: bool
     source: str
+    sources: tuple[Source, ...]
     is_named: bool
     rule: str
     url: str
@@ -101,11 +103,18 @@ class UnitView:
     end: int
     line: int
     scope: str
+    language: str
     lines: tuple[SourceLine, ...]
     explanation: str
     findings: tuple[FindingView, ...]
-    is_read: bool
+    status: UnitStatus
+    cached: bool
     reason: str
+
+    @property
+    def is_read(self) -> bool:
+        """Whether everything that was to read it did."""
+        return self.status is not UnitStatus.NOT_READ
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +240,12 @@ def _unit(unit: UnitReview, numbers: Mapping[int, str], model: str) -> UnitView:
         end=unit.end,
         line=unit.first_line,
         scope=safe(unit.scope),
+        language=unit.language,
         lines=tuple(dataclasses.replace(line, text=text) for line, text in zip(unit.lines, texts, strict=True)),
         explanation=safe(unit.explanation.text) if unit.explanation and unit.explanation.shown else "",
         findings=tuple(_finding(finding, numbers[id(finding)], model) for finding in shown),
-        is_read=unit.status is not UnitStatus.NOT_READ,
+        status=unit.status,
+        cached=unit.cached,
         reason=safe(unit.reason),
     )
 
@@ -257,6 +268,10 @@ def _finding(finding: Finding, number: str, model: str) -> FindingView:
         suggestion=suggestion,
         changed=suggestion is not None and suggestion != finding.suggestion,
         source=", ".join(named(source) for source in finding.sources) or safe(model) or "model",
+        sources=tuple(
+            dataclasses.replace(one, name=safe(one.name), rule=safe(one.rule), url=safe(one.url))
+            for one in finding.sources
+        ),
         is_named=bool(finding.sources),
         rule=_rule(finding),
         url=safe(next((source.url for source in finding.sources if source.url), "")),

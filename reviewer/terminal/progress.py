@@ -27,3 +27,20 @@ class _Silent:
 
 
 SILENT: Progress = _Silent()
+
+
+class Both:
+    """Passes everything on to two receivers."""
+
+    def __init__(self, first: Progress, second: Progress) -> None:
+        self._both = (first, second)
+
+    def step(self, message: str) -> None:
+        """Begin a step."""
+        for one in self._both:
+            one.step(message)
+
+    def advance(self, done: float, total: float | None, unit: str = "") -> None:
+        """Report progress of the step."""
+        for one in self._both:
+            one.advance(done, total, unit)

@@ -52,7 +52,7 @@ def test_what_the_change_holds_is_in_no_report(form: str, leaking: Repo, engine:
     env = {"REVIEWER_ENGINE_URL": engine.endpoint.url, **CI}
     done = reviewer("review", "--format", form, cwd=leaking.root, env=env)
     assert "settings.yml" in done.stdout or form in ("github", "gitlab")
-    assert ("Connects with" in done.stdout) == (form in ("text", "markdown", "json"))
+    assert ("Connects with" in done.stdout) == (form in ("text", "markdown", "json", "html"))
     assert_safe(done.stdout + done.stderr)
 
 

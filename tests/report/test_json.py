@@ -9,7 +9,7 @@ import pytest
 
 from reviewer.errors import ExitCode
 from reviewer.finding import Category, Mark, Severity, SilencedBy, SuggestionKind, UnitStatus
-from reviewer.report import RenderOptions
+from reviewer.report import RenderOptions, json_reader
 from reviewer.report.json_report import SCHEMA_VERSION, render, schema
 from tests.report.samples import FINDINGS, HOSTILE, MARKED, SAMPLES
 
@@ -126,4 +126,13 @@ def test_usage_counts_what_it_cost() -> None:
     usage = json.loads(render(MARKED, RenderOptions(seconds=2.5)))["usage"]
     cost = dataclasses.asdict(MARKED.usage)
     cost.pop("retried")  # for evaluations; not part of the published format
+    assert (cost.pop("memory"), cost.pop("memory_limit")) == (0, 0)  # absent where unknown
     assert usage == {**cost, "seconds": 2.5}
+
+
+def test_usage_has_the_memory_of_a_local_engine() -> None:
+    cost = dataclasses.replace(MARKED.usage, memory=5_000_000_000, memory_limit=6_000_000_000)
+    document = json.loads(render(dataclasses.replace(MARKED, usage=cost), RenderOptions()))
+    VALIDATOR.validate(document)
+    assert document["usage"]["memory_bytes"] == 5_000_000_000
+    assert json_reader.read(document).usage == cost

@@ -1,0 +1,1 @@
+"""``reviewer serve``: the past reviews of a repository as pages, on loopback."""
