@@ -288,7 +288,8 @@ def _temporary_folder() -> Iterator[Path]:
     try:
         folder = tempfile.TemporaryDirectory(prefix="reviewer-")
     except OSError as error:
-        raise GitError(f"cannot create a temporary folder: {error.strerror}") from error
+        hint = "set TMPDIR to a folder that you can write to"
+        raise GitError(f"cannot create a temporary folder: {error.strerror}", hint=hint) from error
     with folder as name:
         yield Path(name)
 
