@@ -295,7 +295,9 @@ def _ended_badly(done: Run, shots: Sequence[Shot]) -> list[str]:
         problems.append(f"exit status {done.code}")
     elif shots and done.code not in (*_CODES, 130, 143, *(-shot.number for shot in shots)):
         problems.append(f"exit status {done.code} after a signal")
-    if "internal error" in done.err or "Traceback" in done.err:
+    # Python reports so what an interrupt kept from being tidied up in its own library; it changes nothing.
+    ignored = bool(shots) and "Exception ignored in" in done.err
+    if "internal error" in done.err or ("Traceback" in done.err and not ignored):
         problems.append("internal error")
     return problems
 
