@@ -61,7 +61,8 @@ _PIECES = [
     b"\n", b"\r\n", b"\r", b"\0", b"\x0c", b"\x1b[31m", b"\xff\xfe", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"\xed\xa0\x80",
     b"+", b"-", b" ", b"\\ No newline at end of file\n", b"@@ -1 +1 @@\n", b"@@ -0,0 +1,3 @@\n", b"@@@ -1 -1 +1 @@@\n",
     b"@@ -1,99999999999999999999 +1 @@\n", b"@@ -4294967296,2 +18446744073709551615,2 @@ f\n", b"--- a/x\n",
-    b"+++ b/x\n", b"--- /dev/null\n", b"+++ /dev/null\n", b"diff --git a/x b/x\n", b'diff --git "a/\\303\\251 \\t" "b/\\377"\n',
+    b"+++ b/x\n", b"--- /dev/null\n", b"+++ /dev/null\n", b"diff --git a/x b/x\n",
+    b'diff --git "a/\\303\\251 \\t" "b/\\377"\n',
     b"diff --cc x\n", b"diff --combined x\n", b"* Unmerged path x\n", b"rename from a b\n", b"rename to c\n",
     b"copy from a\n", b"similarity index 100%\n", b"new file mode 120000\n", b"deleted file mode 160000\n",
     b"old mode 100644\n", b"new mode 100755\n", b"index 1234567..7654321 100644\n",
@@ -328,9 +329,7 @@ def _compare(repository: Repository, commit: str, found: Compared) -> None:
     files = [file for file in source.change.files if file.kind is ContentKind.TEXT and file.hunks]
     for file in source.change.files:
         if file not in files:
-            found.listed[
-                file.unread or (file.kind.value if file.kind is not ContentKind.TEXT else file.status.value)
-            ] += 1
+            found.count(file.unread or (file.status if file.kind is ContentKind.TEXT else file.kind).value)
     old = repository.old_contents(target, [file.old_path or file.path for file in files])
     new = source.new([file.path for file in files])
     for file in files:
