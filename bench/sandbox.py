@@ -207,8 +207,10 @@ def _wait(pid: int, began: float, shots: Sequence[Shot], timeout: float) -> int 
         for shot in shots:
             if _ended(handle, began + shot.after - time.monotonic()):
                 break
-            with contextlib.suppress(ProcessLookupError):
+            try:
                 (os.killpg if shot.group else os.kill)(pid, shot.number)
+            except ProcessLookupError:  # it has not made its group yet
+                os.kill(pid, shot.number)
         hung = not _ended(handle, began + timeout - time.monotonic())
         if hung:
             with contextlib.suppress(ProcessLookupError):

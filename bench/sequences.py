@@ -240,7 +240,14 @@ class Bench:
         env = env | self._behave(engine)
         before = sandbox.snapshot(scene.top)
         done = sandbox.run(
-            args, cwd=scene.repo.root, env=env, data=command.data, shots=shots, prepare=prepare, timeout=60
+            args,
+            cwd=scene.repo.root,
+            env=env,
+            data=command.data,
+            shots=shots,
+            prepare=prepare,
+            timeout=60,
+            grace=90 if name == "hook post-commit" else 10,  # its review goes on in the background
         )
         with contextlib.suppress(OSError):
             scene.repo.root.chmod(0o755) if not self.mounts else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import tempfile
 from contextlib import contextmanager
 from functools import cached_property
@@ -286,12 +288,16 @@ def _environment(root: Path, git_dir: Path, common_dir: Path) -> dict[str, str]:
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
     try:
-        folder = tempfile.TemporaryDirectory(prefix="reviewer-")
+        folder = tempfile.mkdtemp(prefix="reviewer-")
     except OSError as error:
         hint = "set TMPDIR to a folder that you can write to"
         raise GitError(f"cannot create a temporary folder: {error.strerror}", hint=hint) from error
-    with folder as name:
-        yield Path(name)
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if os.path.lexists(folder):  # no file handle was left to list it
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _no_working_tree(command: Command, folder: Path, lines: list[str], result: Result) -> GitError:
