@@ -58,6 +58,7 @@ STAGES = {
     "importing": "INFO [api_server.py:1] vLLM API server version 0.32.0",
     "loading": "INFO [core.py:1] Loading safetensors checkpoint shards: 50% Completed",
 }
+_BEGAN = "began"
 _TYPED = (1, 2, 3, 5, 130)
 _PATIENCE = {"REVIEWER_TIMEOUT": "3"}
 
@@ -113,6 +114,7 @@ def review_here(folder: Path) -> int:
         return 5 if review.not_read else 0
 
     interrupt_on_signals()
+    (folder / _BEGAN).touch()
     return flushed(guarded(run))
 
 
@@ -185,6 +187,10 @@ class Scene:
     def logged(self, text: str) -> None:
         """Wait until the engine's log holds a text."""
         self.until(lambda: self.server.log.exists() and text in self.server.log.read_text(errors="replace"))
+
+    def began(self) -> None:
+        """Wait until a review has imported what it needs."""
+        self.until((self.folder / _BEGAN).exists)
 
     def asked(self, times: int = 1) -> None:
         """Wait until the engine has received requests."""
@@ -308,7 +314,7 @@ def _slow(scene: Scene) -> None:
     scene.review()
 
 
-@fault("server of another kind (no such routes)", expects="model")
+@fault("server of another kind (no such routes)", expects="HTTP 404")
 def _other(scene: Scene) -> None:
     with FakeEngine(Script(rules=[Rule(path="/v1/models", status=404, raw="{}")]), tcp=True) as engine:
         scene.attached(engine.endpoint.url)
@@ -378,11 +384,13 @@ def _run_full(scene: Scene) -> None:
 
 
 def _signalled(number: signal.Signals) -> None:
-    @fault(f"{number.name} to the review at a random moment", times=10, within=20.0, expects=".*")
+    @fault(f"{number.name} to the review at a random moment", times=10, expects="^$|interrupted|complete")
     def _bring(scene: Scene) -> None:
         scene.script(Rule(path=CHAT, match="def average", delay=0.5, json=SAID.json), ready_after=0.5, log=["INFO"] * 4)
         review = scene.review()
-        review.ended(scene.random.uniform(0.1, 3.0))
+        moments: list[Callable[[], object]] = [scene.began, lambda: scene.logged("INFO"), scene.asked]
+        scene.random.choice(moments)()
+        review.ended(scene.random.uniform(0.0, 0.6))
         review.process.send_signal(number)
 
 

@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 import traceback
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -167,6 +168,8 @@ def _child(
     args: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[int], prepare: Callable[[], None]
 ) -> None:
     code = 70
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]  # noqa: SLF001
+        finalizer.detach()  # the parent's temporary folders are not this process's to remove
     try:
         os.setsid()
         for wanted, handle in enumerate(streams):
