@@ -1,6 +1,6 @@
 """What becomes of a review when the engine, the disk or the process itself fails: a table of faults and outcomes.
 
-    python -m bench.faults [--only TEXT] [--table docs/reliability.md]
+    python -m bench.faults [--only PATTERN] [--table docs/reliability.md]
 
 Each fault runs a review as a process of its own, whose engine is a fake one (``tests/fake_engine.py``) under the real
 supervisor, started, joined and asked as a real one is. The review must end within its time with a complete review, with
@@ -556,7 +556,7 @@ def _short(text: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--only", default="", help="faults whose name contains this")
+    parser.add_argument("--only", default="", help="faults whose name this regular expression finds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--table", type=Path, help="write the table into this document")
     parser.add_argument("--review", type=Path, help=argparse.SUPPRESS)
@@ -566,7 +566,7 @@ def main() -> int:
     sandbox.own_mounts()
     outcomes = []
     for one in FAULTS:
-        if arguments.only in one.name:
+        if re.search(arguments.only, one.name):
             outcomes.append(run_fault(one, arguments.seed))
             print(json.dumps(dataclasses.asdict(outcomes[-1])), flush=True)
     if arguments.table:

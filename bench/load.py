@@ -1,7 +1,8 @@
 """Many reviews, long runs and large changes: everything is accounted for, and nothing grows.
 
-    python -m bench.load [--only TEXT] [--reviews 100] [--commits 1000] [--lines 100000] [--rounds 300]
-                         [--table docs/reliability.md]
+    python -m bench.load [--only TEXT] [--reviews 100] [--commits 1000] [--lines 100000] [--rounds 1000]
+                         [--results FILE]
+    python -m bench.load --results FILE --table docs/reliability.md
 
 * concurrent: reviews of different commits at the same time, against one model server.
 * commits: commits one after the other, each through the hook's command.
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from reviewer.engine.engines import OwnEngine
 
 CHAT = "/v1/chat/completions"
-_FLAT_KIB = 20.0  # per round
+_MOST = {"KiB": 4096, "handles": 3}  # growth in the second half of a soak
 _KILL_EVERY = 50
 
 
@@ -201,12 +202,13 @@ def soak(folder: Path, rounds: int) -> Load:
     load.seconds = time.monotonic() - began
     registry.stop_all(folder / "run")
     for name in ("client", "supervisor"):
-        for unit, limit in (("KiB", _FLAT_KIB), ("handles", 0.05)):
+        for unit, most in _MOST.items():
             values = sizes[f"{name} {unit}"]
-            growth = _slope(values[len(values) // 2 :])
+            half = values[len(values) // 2 :]
+            growth = _slope(half)
             load.notes.append(f"{name}: {growth:+.2f} {unit} a round")
-            if growth > limit:
-                load.problems.append(f"{name} grows by {growth:.1f} {unit} a round")
+            if growth * len(half) > most:
+                load.problems.append(f"{name} grew by {growth * len(half):.0f} {unit}")
     load.peak_mib = max(sizes["client KiB"]) / 1024
     return load
 
@@ -293,7 +295,7 @@ def main() -> int:
     parser.add_argument("--reviews", type=int, default=100)
     parser.add_argument("--commits", type=int, default=1000)
     parser.add_argument("--lines", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--results", type=Path, help="append the outcomes to this file, one JSON object a line")
     parser.add_argument("--table", type=Path, help="write the table of --results into this document, and run nothing")
     arguments = parser.parse_args()

@@ -15,6 +15,7 @@ import ctypes
 import hashlib
 import importlib
 import os
+import pkgutil
 import resource
 import select
 import shutil
@@ -36,17 +37,31 @@ if TYPE_CHECKING:
 MARK = "REVIEWER_TEST_RUN"
 _NEW_NAMESPACE = 0x00020000
 _READ_ONLY, _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = 1, 32, 4096, 16384, 1 << 18
+_LIBRARIES = (
+    *(
+        "anyio._backends._asyncio",
+        "ast_grep_py",
+        "git",
+        "httpcore",
+        "httpx",
+        "jinja2.ext",
+        "rich.live",
+        "rich.progress",
+    ),
+    *("tree_sitter_javascript", "tree_sitter_python", "unidiff", "yaml"),
+)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def import_commands() -> None:
     """Import what a command imports, so that children need not."""
-    from reviewer.cli import VERBS
+    import reviewer
 
-    for location, _, _ in VERBS.values():
-        importlib.import_module(location.partition(":")[0])
-    for name in ("reviewer.review", "reviewer.report.emit", "reviewer.cli.common", "reviewer.engine.manager", "git"):
-        importlib.import_module(name)
+    names = [module.name for module in pkgutil.walk_packages(reviewer.__path__, "reviewer.")]
+    for name in (*names, *_LIBRARIES):
+        if not name.endswith("__main__"):
+            with contextlib.suppress(ImportError):  # an extra that is not installed
+                importlib.import_module(name)
 
 
 def own_mounts() -> bool:

@@ -1,27 +1,25 @@
-"""Tables in documents that commands write: each stands between ``<!-- table: NAME -->`` and ``<!-- end -->``."""
+"""Tables in documents that commands write: between ``<!-- table: NAME -->`` and ``<!-- end -->``."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+_END = "<!-- end -->"
+
 
 def write_table(path: Path, name: str, markdown: str) -> None:
-    """Replace one table of a document.
-
-    Raises:
-        ValueError: The document does not have exactly one table of this name.
-    """
-    text = path.read_text(encoding="utf-8")
-    place = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    written, count = place.subn(lambda found: f"{found[1]}\n{markdown.strip()}\n\n{found[2]}", text)
-    if count != 1:
-        raise ValueError(f"{path} has {count} tables named {name}")
-    path.write_text(written, encoding="utf-8")
+    """Replace a table of a Markdown file, or append it where the file has none of that name."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    begin = f"<!-- table: {name} -->"
+    before, found, rest = text.partition(begin)
+    after = rest.partition(_END)[2] if found else "\n"
+    if not found and before:
+        before = before.rstrip("\n") + "\n\n"
+    path.write_text(f"{before}{begin}\n{markdown.strip()}\n{_END}{after}", encoding="utf-8")
 
 
 def rows(head: Sequence[str], body: Sequence[Sequence[object]]) -> str:
