@@ -87,7 +87,7 @@ def concurrent(folder: Path, count: int) -> Load:
     load = Load(f"{count} reviews at once", asked=count)
     repo = Repo.init(folder / "repo")
     commits = [repo.commit(f"{number}", {f"part_{number}.py": _function(number)}) for number in range(count + 1)][1:]
-    with FakeEngine(Script(rules=[Rule(path=CHAT, delay=0.5)]), tcp=True) as engine:
+    with FakeEngine(Script(rules=[Rule(path=CHAT, delay=15.0)]), tcp=True) as engine:
         env = _environment(folder, engine)
         began = time.monotonic()
         drivers = [_driver(folder / f"{number}.json", repo, env, commit) for number, commit in enumerate(commits)]

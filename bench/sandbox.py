@@ -165,10 +165,15 @@ def run(
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         source.write(data)
         source.seek(0)
-        began = time.monotonic()
+        ready, tell = os.pipe()
         pid = os.fork()
         if pid == 0:
-            _child(args, cwd, {**env, MARK: mark}, (source.fileno(), out.fileno(), err.fileno()), prepare)
+            os.close(ready)
+            _child(args, cwd, {**env, MARK: mark}, (source.fileno(), out.fileno(), err.fileno(), tell), prepare)
+        os.close(tell)
+        os.read(ready, 1)  # Python drops signals that come while it forks
+        os.close(ready)
+        began = time.monotonic()
         code = _wait(pid, began, shots, timeout)
         seconds = time.monotonic() - began
         strays = _strays(mark, grace)
@@ -187,7 +192,8 @@ def _child(
         finalizer.detach()  # the parent's temporary folders are not this process's to remove
     try:
         os.setsid()
-        for wanted, handle in enumerate(streams):
+        *standard, tell = streams
+        for wanted, handle in enumerate(standard):
             os.dup2(handle, wanted)
         sys.stdin, sys.stdout, sys.stderr = (
             os.fdopen(number, mode, encoding="utf-8", errors="surrogateescape" if number == 0 else "backslashreplace")
@@ -200,6 +206,7 @@ def _child(
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.argv = ["reviewer", *args]
         prepare()
+        os.close(tell)
         from reviewer.cli import run as run_command
         from reviewer.cli.boundary import interrupt_on_signals
 
@@ -225,10 +232,7 @@ def _wait(pid: int, began: float, shots: Sequence[Shot], timeout: float) -> int 
         for shot in shots:
             if _ended(handle, began + shot.after - time.monotonic()):
                 break
-            try:
-                (os.killpg if shot.group else os.kill)(pid, shot.number)
-            except ProcessLookupError:  # it has not made its group yet
-                os.kill(pid, shot.number)
+            (os.killpg if shot.group else os.kill)(pid, shot.number)
         hung = not _ended(handle, began + timeout - time.monotonic())
         if hung:
             with contextlib.suppress(ProcessLookupError):

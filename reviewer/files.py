@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
+import shutil
 import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import tempfile
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -78,6 +81,13 @@ def write_at(folder: int | None, path: Path, content: bytes, *, mode: int | None
         raise
     if sync and folder is not None:
         os.fsync(folder)
+
+
+def remove_folder(folder: tempfile.TemporaryDirectory[str]) -> None:
+    """Remove a temporary folder that ignores errors; what stays, as without a free file handle, is removed at exit."""
+    folder.cleanup()
+    if os.path.lexists(folder.name):
+        atexit.register(shutil.rmtree, folder.name, ignore_errors=True)
 
 
 def read_private(path: Path, limit: int = 1 << 20) -> bytes:

@@ -35,7 +35,11 @@ def test_sequences_of_states_commands_and_faults() -> None:
 
 @linux
 def test_faults_end_in_a_review_or_a_typed_error() -> None:
-    run("faults", "--only", "killed while (importing|idle)|garbage on|while loading$|while answers are cached|^2 reviews")
+    run(
+        "faults",
+        "--only",
+        "killed while (importing|idle)|garbage on|while loading$|while answers are cached|^2 reviews",
+    )
 
 
 @linux
@@ -81,18 +85,21 @@ def test_wrong_lines_are_noticed() -> None:
     assert list(diffs.wrong_lines(change, patch)) == []
     (file,) = change.files
     (hunk,) = file.hunks
-    shifted = dataclasses.replace(hunk, lines=tuple(dataclasses.replace(line, new=line.new and line.new + 1) for line in hunk.lines))
-    shifted = dataclasses.replace(change, files=(dataclasses.replace(file, hunks=(shifted,)),))
+    lines = tuple(dataclasses.replace(line, new=line.new and line.new + 1) for line in hunk.lines)
+    damaged = dataclasses.replace(file, hunks=(dataclasses.replace(hunk, lines=lines),))
+    shifted = dataclasses.replace(change, files=(damaged,))
     assert "new lines of a hunk are not numbered as its header says" in set(diffs.wrong_lines(shifted, patch))
     assert list(diffs.wrong_lines(change, patch.replace(b"+c", b"+d")))
 
 
 def test_hunks_of_history_give_the_new_blobs(repo: Repo) -> None:
-    repo.commit("first", {"a.py": "1\n2\n3\n" * 9, "b c.py": "x\r\ny", "gone.py": "z\n", "caf\xe9.py": "1\n"})
+    repo.commit("first", {"a.py": "1\n2\n3\n" * 9, "b c.py": "x\r\ny", "gone.py": "z\n", "caf\xe9.py": "1\n" * 9})
     repo.commit("edit", {"a.py": "1\n2\n3\n" * 4 + "new\n" + "1\n2\n3\n" * 5, "b c.py": "x\r\ny\r\nz"})
     (repo.root / "caf\xe9.py").rename(repo.root / "tea.py")
     (repo.root / "gone.py").unlink()
-    repo.commit("move", {"tea.py": "1\n2", "new.py": b"\xff\x00"[:1] + b"\n"})
+    repo.write({"tea.py": "1\n" * 9 + "2", "new.py": b"\xff\n"})
+    repo.stage()
+    repo.commit("move")
     found = diffs.compare(repo.root / ".git", 50)
     assert found.failures == []
-    assert (found.commits, found.files) == (2, 5)
+    assert (found.commits, found.files, found.listed) == (2, 5, {})

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
-import shutil
 import tempfile
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reviewer import files
 from reviewer.errors import GitError
 from reviewer.git.command import Command, Result, path_text, text
 from reviewer.git.content import Blobs
@@ -288,16 +287,14 @@ def _environment(root: Path, git_dir: Path, common_dir: Path) -> dict[str, str]:
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
     try:
-        folder = tempfile.mkdtemp(prefix="reviewer-")
+        folder = tempfile.TemporaryDirectory(prefix="reviewer-", ignore_cleanup_errors=True)
     except OSError as error:
         hint = "set TMPDIR to a folder that you can write to"
         raise GitError(f"cannot create a temporary folder: {error.strerror}", hint=hint) from error
     try:
-        yield Path(folder)
+        yield Path(folder.name)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if os.path.lexists(folder):  # no file handle was left to list it
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        files.remove_folder(folder)
 
 
 def _no_working_tree(command: Command, folder: Path, lines: list[str], result: Result) -> GitError:
