@@ -84,10 +84,15 @@ def write_at(folder: int | None, path: Path, content: bytes, *, mode: int | None
 
 
 def remove_folder(folder: tempfile.TemporaryDirectory[str]) -> None:
-    """Remove a temporary folder that ignores errors; what stays, as without a free file handle, is removed at exit."""
-    folder.cleanup()
-    if os.path.lexists(folder.name):
-        atexit.register(shutil.rmtree, folder.name, ignore_errors=True)
+    """Remove a temporary folder that ignores errors.
+
+    What stays, without a free file handle or after an interrupt, is removed at exit.
+    """
+    try:
+        folder.cleanup()
+    finally:
+        if os.path.lexists(folder.name):
+            atexit.register(shutil.rmtree, folder.name, ignore_errors=True)
 
 
 def read_private(path: Path, limit: int = 1 << 20) -> bytes:
