@@ -544,13 +544,14 @@ def table(outcomes: list[Outcome]) -> str:
     """One line for each fault."""
     body = []
     for one in outcomes:
-        said = "; ".join(_short(text) or "(killed)" for text in sorted(one.said, key=lambda key: -one.said[key])[:2])
+        ordered = sorted(one.said, key=lambda key: -one.said[key])
+        said = "; ".join(list(dict.fromkeys(_short(text) or "(killed)" for text in ordered))[:2])
         body.append((one.name, one.runs, said, f"{one.slowest:.1f} s", "; ".join(one.problems)[:80] or "nothing"))
     return rows(("fault", "runs", "outcome", "slowest", "left over or wrong"), body)
 
 
 def _short(text: str) -> str:
-    text = re.sub(r"/\S+/", "…/", text)
+    text = re.sub(r":\d{4,5}\b", ":PORT", re.sub(r"(?<![:/])/\S+/", "…/", text))
     return text if len(text) <= 90 else text[:89] + "…"
 
 
@@ -564,6 +565,7 @@ def main() -> int:
     if arguments.review is not None:
         return review_here(arguments.review)
     sandbox.own_mounts()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background, and so by children
     outcomes = []
     for one in FAULTS:
         if re.search(arguments.only, one.name):
