@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _END = "<!-- end -->"
@@ -19,3 +20,13 @@ def write_table(path: Path, name: str, markdown: str) -> None:
     if not found and before:
         before = before.rstrip("\n") + "\n\n"
     path.write_text(f"{before}{begin}\n{markdown.strip()}\n{_END}{after}", encoding="utf-8")
+
+
+def rows(head: Sequence[str], body: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; numbers of four digits and more get commas."""
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")

@@ -7,9 +7,14 @@ import sys
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    from reviewer.cli import run
+    try:
+        from reviewer.cli import run
+        from reviewer.cli.boundary import interrupt_on_signals
 
-    sys.exit(run(sys.argv[1:]))
+        interrupt_on_signals()
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:  # before the command line's own boundary, or after it
+        sys.exit(130)
 
 
 if __name__ == "__main__":

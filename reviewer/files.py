@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
+import shutil
 import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import tempfile
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -111,6 +114,18 @@ def append(path: Path, lines: bytes, *, private: bool = True, sync: bool = False
         file.write(lines)
         if sync:
             os.fsync(handle)
+
+
+def remove_folder(folder: tempfile.TemporaryDirectory[str]) -> None:
+    """Remove a temporary folder that ignores errors.
+
+    What stays, without a free file handle or after an interrupt, is removed at exit.
+    """
+    try:
+        folder.cleanup()
+    finally:
+        if os.path.lexists(folder.name):
+            atexit.register(shutil.rmtree, folder.name, ignore_errors=True)
 
 
 def read_private(path: Path, limit: int = 1 << 20) -> bytes:

@@ -620,6 +620,7 @@ DAMAGED = {
         "line 5: this line does not fit the hunk of line 3",
     ),
     "too many removed": (plain("@@ -1 +1 @@", "-1", "-2", "+2"), "line 5: this line does not fit"),
+    "no sign": (plain("@@ -1 +1 @@", "\rx"), "line 4: this line does not fit"),
     "line too many": (plain("@@ -1 +1 @@", "-1", "+2", "+3"), "line 6: the hunk before is longer"),
     "removed dashes too many": (plain("@@ -1 +1 @@", "-1", "+2", "--- x"), "line 6: the hunk before is longer"),
     "no hunk": (plain(), "line 3: no hunk follows"),

@@ -197,3 +197,21 @@ def test_nothing_is_appended_through_a_link_or_to_a_pipe(tmp_path):
         with pytest.raises(OSError):
             files.append(place, b"more\n")
     assert victim.read_text() == "as it was\n"
+
+
+def test_a_temporary_folder_that_cannot_be_listed_is_removed_at_exit(tmp_path):
+    code = """
+import os, resource, sys, tempfile
+from pathlib import Path
+from reviewer import files
+folder = tempfile.TemporaryDirectory(dir=sys.argv[1], ignore_cleanup_errors=True)
+(Path(folder.name) / "inner").mkdir()
+few, many = 3, resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+resource.setrlimit(resource.RLIMIT_NOFILE, (few, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+files.remove_folder(folder)
+resource.setrlimit(resource.RLIMIT_NOFILE, (many, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+print(os.path.exists(folder.name))
+"""
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    assert list(tmp_path.iterdir()) == []

@@ -119,9 +119,9 @@ def cli(ctx: click.Context) -> None:
 
 def run(args: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
-    from reviewer.cli.boundary import guarded
+    from reviewer.cli.boundary import flushed, guarded
 
-    return guarded(lambda: cli.main(args=_completed(args), prog_name="reviewer", standalone_mode=False))
+    return flushed(guarded(lambda: cli.main(args=_completed(args), prog_name="reviewer", standalone_mode=False)))
 
 
 def _completed(args: Sequence[str]) -> list[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -14,8 +16,26 @@ from reviewer.errors import ExitCode, ReviewerError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import FrameType
+    from typing import TextIO
 
-_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM)
+_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM)
+
+
+def interrupt_on_signals() -> None:
+    """Treat SIGTERM and SIGHUP as Ctrl-C, so that temporary files are removed; an ignored signal stays ignored."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, frame: FrameType | None) -> None:
+    # While asyncio runs, its handler of SIGINT cancels the main task instead of raising in the middle of the loop.
+    on_ctrl_c = signal.getsignal(signal.SIGINT)
+    if not callable(on_ctrl_c):  # ignored, as in a shell's background
+        raise KeyboardInterrupt
+    on_ctrl_c(signal.SIGINT, frame)
 
 
 def guarded(run: Callable[[], object]) -> int:
@@ -28,11 +48,28 @@ def guarded(run: Callable[[], object]) -> int:
         result = run()
     except (KeyboardInterrupt, click.Abort) as left:
         # Click has already ended the terminal's "^C" line if it caught the interrupt itself.
-        click.echo(("" if isinstance(left, click.Abort) else "\n") + "reviewer: interrupted", err=True)
+        _echo(("" if isinstance(left, click.Abort) else "\n") + "reviewer: interrupted")
         return ExitCode.INTERRUPTED
     except Exception as problem:  # noqa: BLE001 - the boundary: anything unexpected is a bug
         return _tell(problem)
     return result if isinstance(result, int) else ExitCode.PASSED
+
+
+def flushed(code: int) -> int:
+    """Write what standard output still holds, and return the exit code of the whole run.
+
+    A report that was not written whole, as on a full disk, must not pass for one.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # closed by the caller
+                stream.flush()
+        except OSError as problem:
+            _drop(stream)
+            if stream is sys.stdout and code == ExitCode.PASSED and not isinstance(problem, BrokenPipeError):
+                _echo(f"reviewer: cannot write the output: {problem.strerror}")
+                code = ExitCode.USAGE
+    return code
 
 
 def _tell(problem: Exception) -> int:
@@ -48,10 +85,10 @@ def _tell(problem: Exception) -> int:
             output.error(problem)
             return problem.exit_code
         case BrokenPipeError():
-            _drop_stdout()
+            _drop(sys.stdout)
             return ExitCode.PASSED
         case OSError() if message := _of_the_machine(problem):
-            click.echo(f"reviewer: {message}", err=True)
+            _echo(f"reviewer: {message}")
             return ExitCode.USAGE
     return _report_bug(problem)
 
@@ -73,13 +110,19 @@ def _show(problem: click.ClickException) -> None:
 
     shown = io.StringIO()
     problem.show(file=shown)
-    click.echo(without_commands(visible(shown.getvalue())), nl=False, err=True)
+    _echo(without_commands(visible(shown.getvalue())).removesuffix("\n"))
 
 
-def _drop_stdout() -> None:
-    """Keep Python from flushing into the closed pipe at exit."""
+def _echo(message: str) -> None:
+    """Write to standard error, which may be on a full disk: the exit code stands even so."""
+    with suppress(OSError):
+        click.echo(message, err=True)
+
+
+def _drop(stream: TextIO) -> None:
+    """Keep Python from flushing into a closed pipe or a full disk at exit."""
     nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
+    os.dup2(nothing, stream.fileno())
     os.close(nothing)
 
 
@@ -91,7 +134,7 @@ def _report_bug(bug: Exception) -> int:
         where = f"; the traceback is in {_save(text)}"
     except OSError:
         where = "; the traceback could not be saved:\n" + text
-    click.echo(f"reviewer: internal error: {type(bug).__name__}: {_first_line(bug)}{where}", err=True)
+    _echo(f"reviewer: internal error: {type(bug).__name__}: {_first_line(bug)}{where}")
     return ExitCode.BUG
 
 

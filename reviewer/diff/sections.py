@@ -240,7 +240,7 @@ class _Scanner:
                 raise damaged(self._at, f"it ends inside the hunk of line {header}")
             line = self._lines[self._at]
             sign = line[:1]
-            if sign in ("", "\r"):  # a tool removed the blank of an empty line
+            if line in ("", "\r"):  # a tool removed the blank of an empty line
                 sign, line = " ", f" {line}"
             if sign == "\\":
                 line = NO_NEWLINE  # its wording depends on the language

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-from contextlib import ExitStack
+import subprocess
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reviewer.errors import GitError
@@ -18,7 +17,6 @@ from reviewer.errors import GitError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from subprocess import Popen
 
 # Neither hooks (post-index-change, reference-transaction) nor a file system monitor may start.
 NO_PROGRAMS = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
@@ -64,26 +62,13 @@ class Command:
             stdin: Its standard input.
             config: Settings for this command, as ``-c NAME=VALUE``.
         """
-        from git import GitCommandNotFound
-
-        with ExitStack() as stack:
-            source = None
-            if stdin is not None:
-                source = stack.enter_context(tempfile.TemporaryFile())
-                source.write(stdin)
-                source.seek(0)
-            try:
-                status, out, err = self._git.execute(
-                    ["git", *config, *args],
-                    istream=source,
-                    with_extended_output=True,
-                    with_exceptions=False,
-                    stdout_as_string=False,
-                    strip_newline_in_stdout=False,
-                )
-            except GitCommandNotFound as error:
-                raise _missing() from error
-        return Result(status, bytes(out), str(err))
+        process = self._start((*config, *args), None if stdin is None else subprocess.PIPE)
+        try:
+            out, err = process.communicate(stdin)
+        except BaseException:  # Ctrl-C; git removes its lock files when it is terminated
+            process.terminate()
+            raise
+        return Result(process.returncode, out, err.decode("utf-8", "replace").removesuffix("\n"))
 
     def run(self, *args: str, stdin: bytes | None = None, config: Sequence[str] = NO_PROGRAMS) -> bytes:
         """Run git and return its output.
@@ -96,15 +81,18 @@ class Command:
             raise self.refusal(result)
         return result.out
 
-    def start(self, *args: str, stdin: int | None = None) -> Popen[bytes]:
+    def start(self, *args: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
         """Start git with pipes for its output and errors, to be read while it runs; the caller ends the process."""
+        return self._start((*NO_PROGRAMS, *args), stdin)
+
+    def _start(self, args: Sequence[str], stdin: int | None) -> subprocess.Popen[bytes]:
         from git import GitCommandNotFound
 
         try:
-            started: Any = self._git.execute(["git", *NO_PROGRAMS, *args], as_process=True, istream=stdin)
+            started: Any = self._git.execute(["git", *args], as_process=True, istream=stdin)
         except GitCommandNotFound as error:
             raise _missing() from error
-        process: Popen[bytes] = started.proc
+        process: subprocess.Popen[bytes] = started.proc
         started.proc = None  # GitPython's wrapper would end the process when it is collected
         return process
 

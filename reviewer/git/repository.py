@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reviewer import files
 from reviewer.errors import GitError
 from reviewer.git.command import Command, Result, path_text, text
 from reviewer.git.content import Blobs
@@ -299,11 +300,14 @@ def _environment(root: Path, git_dir: Path, common_dir: Path) -> dict[str, str]:
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
     try:
-        folder = tempfile.TemporaryDirectory(prefix="reviewer-")
+        folder = tempfile.TemporaryDirectory(prefix="reviewer-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise GitError(f"cannot create a temporary folder: {error.strerror}") from error
-    with folder as name:
-        yield Path(name)
+        hint = "set TMPDIR to a folder that you can write to"
+        raise GitError(f"cannot create a temporary folder: {error.strerror}", hint=hint) from error
+    try:
+        yield Path(folder.name)
+    finally:
+        files.remove_folder(folder)
 
 
 def _no_working_tree(command: Command, folder: Path, lines: list[str], result: Result) -> GitError:

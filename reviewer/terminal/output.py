@@ -326,12 +326,14 @@ def _write(stream: TextIO | None, text: str, *, over_live: bool = False, command
 
 
 def _failed(stream: TextIO, problem: OSError) -> bool:
-    """Return False for a closed pipe, which is not an error.
+    """Return False for a closed pipe, which is not an error, and for standard error, where no error could be shown.
 
     Raises:
         UsageError: Any other failure.
     """
     _redirect_to_null(stream)
+    if stream is sys.stderr:
+        return False
     # Windows reports EINVAL for a closed pipe.
     if isinstance(problem, BrokenPipeError) or (os.name == "nt" and problem.errno == errno.EINVAL):
         return False

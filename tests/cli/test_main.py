@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -181,6 +182,25 @@ def test_a_full_disk_is_a_fault_of_the_machine(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == "reviewer: No space left on device\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+@pytest.mark.parametrize(
+    ("line", "code", "err"),
+    [
+        ("--version >/dev/full", ExitCode.USAGE, "reviewer: No space left on device\n"),
+        ("config show >/dev/full", ExitCode.USAGE, "reviewer: cannot write the output: No space left on device.\n"),
+        ("--version >/dev/full 2>/dev/full", ExitCode.USAGE, ""),
+        ("review NO-SUCH-REVISION 2>/dev/full", ExitCode.USAGE, ""),
+        ("no-such-command 2>/dev/full", ExitCode.USAGE, ""),
+        ("config show 2>/dev/full", ExitCode.PASSED, ""),
+        ("--version >&- 2>&-", ExitCode.PASSED, ""),
+    ],
+)
+def test_standard_streams_that_cannot_be_written(line: str, code: ExitCode, err: str, changed: Repo) -> None:
+    command = f'exec "{sys.executable}" -P -m reviewer {line}'
+    done = subprocess.run(["sh", "-c", command], cwd=changed.root, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, err)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="runtime folders of POSIX")
 def test_without_a_runtime_folder_of_the_session(tmp_path: Path) -> None:
     env = {"REVIEWER_HOME": "", "XDG_RUNTIME_DIR": "", "TMPDIR": str(tmp_path)}
@@ -197,3 +217,33 @@ def test_a_runtime_folder_that_is_not_private_is_named(tmp_path: Path) -> None:
     assert "internal error" not in done.stderr
     if done.returncode:  # platformdirs checks the folder from 4.11 on; older versions take it as it is
         assert "set XDG_RUNTIME_DIR" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_no_temporary_file(number: signal.Signals, changed: Repo, tmp_path: Path) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    # Git reads its attributes from here, so it waits until the pipe is opened for writing.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    changed.git("config", "core.attributesFile", str(pipe))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "reviewer", "review", "--no-model", "HEAD"],
+        cwd=changed.root,
+        env={**os.environ, "TMPDIR": str(place)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        deadline = time.monotonic() + 60
+        while not list(place.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(0.3)
+        running.send_signal(number)
+        _, errors = running.communicate(timeout=30)
+    assert (running.returncode, errors.strip()) == (ExitCode.INTERRUPTED, "reviewer: interrupted")
+    assert list(place.iterdir()) == []
+    with pytest.raises(OSError, match="No such device"):  # git does not wait any more
+        os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from reviewer import files
 from reviewer.git.command import native
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Workspace:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._folder.cleanup()
+        files.remove_folder(self._folder)
 
     def write(self, files: Mapping[str, bytes]) -> list[str]:
         """Write files and return the paths that no file can have here; nothing is written outside of the folder."""
