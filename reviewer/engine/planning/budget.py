@@ -56,7 +56,9 @@ _MARGIN_FLOOR = 100 * MB
 
 TYPICAL_TOKENS = 1024  # prompt and reply of one review unit; the common prefix is stored once
 FEW_SEQUENCES = 4  # concurrent requests to keep room for before the context is reduced
-_BLOCK_TOKENS = {"cpu": 128, "cuda": 16, "metal": 16}  # vLLM's default KV block on each device
+# Tokens of a KV block: vLLM's default on GPUs. On a CPU the default is 128, more than the part of a prompt that all
+# units share, and only whole blocks are reused.
+BLOCK_TOKENS = {"cpu": 32, "cuda": 16, "metal": 16}
 _SPARE_BLOCKS = 2  # vLLM keeps one block empty and rounds sequences up to whole blocks
 
 
@@ -117,7 +119,7 @@ class Workload:
         return self._kv(min(self.max_model_len, TYPICAL_TOKENS))
 
     def _kv(self, tokens: int) -> int:
-        block = _BLOCK_TOKENS[self.device]
+        block = BLOCK_TOKENS[self.device]
         whole = (-(-tokens // block) + _SPARE_BLOCKS) * block
         return self.shape.kv_bytes(whole, self.dtype_bytes, chunk=self.max_num_batched_tokens)
 
@@ -153,15 +155,16 @@ class Workload:
         """Memory of the CPU's matrix kernels in addition to the weights.
 
         vLLM packs every matrix and frees the original, except for those of the embedding and of the output, which it
-        packs, tied or not, and keeps; an output matrix of integers is packed like any other. After the last layer the
-        allocator still holds one layer.
+        packs, tied or not, and keeps; an output matrix of integers is packed like any other. The launcher leaves an
+        embedding that is not tied unpacked. After the last layer the allocator still holds one layer.
         """
         elements = self.shape.vocab * self.shape.hidden
         matrix = elements * self.dtype_bytes
         integer_head = self.weights.integer_head
         stored = matrix + elements if integer_head else self.shape.embedding_elements * self.dtype_bytes
         layer = max(0, self.weights.resident_bytes(self.dtype_bytes) - stored) // self.shape.layers
-        return (1 if integer_head else 2) * matrix + layer
+        unpacked = self.forked and (integer_head or not self.shape.tied)
+        return ((1 if integer_head else 2) - unpacked) * matrix + layer
 
     @property
     def _activation_bytes(self) -> int:

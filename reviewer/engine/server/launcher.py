@@ -9,9 +9,9 @@ which share the imported pages. It is composed of vLLM's parts as vLLM 0.32's ow
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import importlib
-import json
 import os
 import signal
 from contextlib import aclosing, contextmanager
@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 # Only the scheduler needs these; importing them before the fork shares their pages.
 _SCHEDULER_MODULES = ("vllm.v1.engine.core", "vllm.v1.executor.uniproc_executor", "vllm.v1.worker.cpu_worker")
 
-_WARM_UP_VARIABLE = "REVIEWER_WARM_UP_SCHEMA"  # launch.py sets it
+# Like that of an explanation, which most requests of a review ask for.
+_WARM_UP_SCHEMA = {
+    "type": "object",
+    "properties": {"explanation": {"type": "string"}},
+    "required": ["explanation"],
+    "additionalProperties": False,
+}
 
 
 def main() -> None:
@@ -71,11 +77,11 @@ async def _serve(args: Any) -> None:
 async def _warm_up(engine: Any) -> None:
     """Decode one token under a schema like those of reviews.
 
-    The first such request loads libraries, reads the vocabulary and compiles what all grammars share. It is aborted
+    The first such request loads libraries and reads the vocabulary. It is aborted
     after one token so that it does not count as a request. A failure is logged and otherwise ignored.
     """
     sampling = _part("vllm.sampling_params")
-    schema = sampling.StructuredOutputsParams(json=json.loads(os.environ.get(_WARM_UP_VARIABLE, '{"type": "object"}')))
+    schema = sampling.StructuredOutputsParams(json=_WARM_UP_SCHEMA)
     asked = sampling.SamplingParams(max_tokens=8, structured_outputs=schema)
     async with aclosing(engine.generate("{", asked, "warm-up")) as pieces:
         async for _ in pieces:
@@ -88,6 +94,7 @@ def _forking(config: Any) -> Iterator[None]:
     threads = _part("vllm.utils.ompmultiprocessing").OMPProcessManager(config)
     for name in _SCHEDULER_MODULES:
         _part(name)
+    _save_memory(config)
     # The CPU configuration has just set it to "spawn".
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
     # A signal to the child would also reach the parent's event loop.
@@ -96,6 +103,39 @@ def _forking(config: Any) -> Iterator[None]:
     gc.enable()
     with threads.configure_omp_envs(rank=0, local_rank=0):
         yield
+
+
+def _save_memory(config: Any) -> None:
+    """Make the scheduler keep less memory than vLLM would.
+
+    vLLM packs the embedding for matrix products, which only an output layer computes, and keeps the original beside it.
+    The allocator keeps what the packing of the weights freed.
+    """
+    module = _part("vllm.model_executor.layers.vocab_parallel_embedding")
+    pack = module.UnquantizedEmbeddingMethod.process_weights_after_loading
+
+    def pack_output(method: Any, layer: Any) -> None:
+        if type(layer) is not module.VocabParallelEmbedding:
+            pack(method, layer)
+
+    if not getattr(config.model_config.hf_text_config, "tie_word_embeddings", True):
+        module.UnquantizedEmbeddingMethod.process_weights_after_loading = pack_output
+    worker = _part("vllm.v1.worker.cpu_worker").CPUWorker
+    finish = worker.compile_or_warm_up_model
+
+    def finish_and_trim(self: Any) -> Any:
+        done = finish(self)
+        _trim()
+        return done
+
+    worker.compile_or_warm_up_model = finish_and_trim
+
+
+def _trim() -> None:
+    """Give free memory back to the system, where glibc is the allocator."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _interrupted(*_: object) -> NoReturn:
