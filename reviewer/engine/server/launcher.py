@@ -9,7 +9,6 @@ which share the imported pages. It is composed of vLLM's parts as vLLM 0.32's ow
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import importlib
 import os
@@ -94,7 +93,6 @@ def _forking(config: Any) -> Iterator[None]:
     threads = _part("vllm.utils.ompmultiprocessing").OMPProcessManager(config)
     for name in _SCHEDULER_MODULES:
         _part(name)
-    _save_memory(config)
     # The CPU configuration has just set it to "spawn".
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
     # A signal to the child would also reach the parent's event loop.
@@ -103,39 +101,6 @@ def _forking(config: Any) -> Iterator[None]:
     gc.enable()
     with threads.configure_omp_envs(rank=0, local_rank=0):
         yield
-
-
-def _save_memory(config: Any) -> None:
-    """Make the scheduler keep less memory than vLLM would.
-
-    vLLM packs the embedding for matrix products, which only an output layer computes, and keeps the original beside it.
-    The allocator keeps what the packing of the weights freed.
-    """
-    module = _part("vllm.model_executor.layers.vocab_parallel_embedding")
-    pack = module.UnquantizedEmbeddingMethod.process_weights_after_loading
-
-    def pack_output(method: Any, layer: Any) -> None:
-        if type(layer) is not module.VocabParallelEmbedding:
-            pack(method, layer)
-
-    if not getattr(config.model_config.hf_text_config, "tie_word_embeddings", True):
-        module.UnquantizedEmbeddingMethod.process_weights_after_loading = pack_output
-    worker = _part("vllm.v1.worker.cpu_worker").CPUWorker
-    finish = worker.compile_or_warm_up_model
-
-    def finish_and_trim(self: Any) -> Any:
-        done = finish(self)
-        _trim()
-        return done
-
-    worker.compile_or_warm_up_model = finish_and_trim
-
-
-def _trim() -> None:
-    """Give free memory back to the system, where glibc is the allocator."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def _interrupted(*_: object) -> NoReturn:

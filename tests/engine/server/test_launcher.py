@@ -57,10 +57,7 @@ _FAKES = {
     "vllm.engine.arg_utils": """
         import os
         from notes import note
-        class Config:
-            shutdown_timeout = 0
-            class model_config:
-                class hf_text_config: tie_word_embeddings = os.environ.get("FAKE_TIED") == "1"
+        class Config: shutdown_timeout = 0
         class AsyncEngineArgs:
             enable_log_requests = aggregate_engine_logging = disable_log_stats = False
             @classmethod
@@ -83,33 +80,15 @@ _FAKES = {
         """,
     "vllm.v1.engine.core": "",
     "vllm.v1.executor.uniproc_executor": "",
-    "vllm.v1.worker.cpu_worker": """
-        class CPUWorker:
-            def compile_or_warm_up_model(self): return "compiled"
-        """,
-    "vllm.model_executor.layers.vocab_parallel_embedding": """
-        class VocabParallelEmbedding: packed = False
-        class ParallelLMHead(VocabParallelEmbedding): pass
-        class UnquantizedEmbeddingMethod:
-            def process_weights_after_loading(self, layer): layer.packed = True
-        """,
+    "vllm.v1.worker.cpu_worker": "",
     "vllm.v1.engine.async_llm": """
         import gc, multiprocessing, os, signal, sys, time
         from notes import note
-        from vllm.model_executor.layers import vocab_parallel_embedding as embeddings
-        from vllm.v1.worker import cpu_worker
-        def packed(layer):
-            embeddings.UnquantizedEmbeddingMethod().process_weights_after_loading(layer)
-            return layer.packed
         def schedule():
             signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
             wakeup = signal.set_wakeup_fd(-1)
             signal.set_wakeup_fd(wakeup)
-            note(
-                "scheduler", wakeup=wakeup, imported="vllm.v1.worker.cpu_worker" in sys.modules,
-                packed=[packed(embeddings.VocabParallelEmbedding()), packed(embeddings.ParallelLMHead())],
-                finished=cpu_worker.CPUWorker().compile_or_warm_up_model(),
-            )
+            note("scheduler", wakeup=wakeup, imported="vllm.v1.worker.cpu_worker" in sys.modules)
             time.sleep(60)
         class AsyncLLM:
             @classmethod
@@ -216,15 +195,6 @@ def test_scheduler_is_forked_with_a_workers_threads(launched: Callable[..., Laun
     assert noted["serving"]["OMP_NUM_THREADS"] is None, "the API server computes nothing"
     assert scheduler["wakeup"] == -1, "its signals would reach the event loop of its parent"
     assert noted["engine"]["gc"]
-
-
-@pytest.mark.parametrize("tied", [True, False])
-def test_embedding_is_packed_only_where_it_is_the_output_layer_too(
-    launched: Callable[..., Launched], tied: bool
-) -> None:
-    scheduler = launched(FAKE_TIED=str(int(tied))).wait_for("serving")["scheduler"]
-    assert scheduler["packed"] == [tied, True]
-    assert scheduler["finished"] == "compiled"
 
 
 def test_socket_is_opened_after_the_fork_and_a_signal_ends_both(launched: Callable[..., Launched]) -> None:
