@@ -76,8 +76,8 @@ async def _serve(args: Any) -> None:
 async def _warm_up(engine: Any) -> None:
     """Decode one token under a schema like those of reviews.
 
-    The first such request loads libraries and reads the vocabulary. It is aborted
-    after one token so that it does not count as a request. A failure is logged and otherwise ignored.
+    The first such request loads libraries and reads the vocabulary. It is aborted after one token so that it does not
+    count as a request. A failure is logged and otherwise ignored.
     """
     sampling = _part("vllm.sampling_params")
     schema = sampling.StructuredOutputsParams(json=_WARM_UP_SCHEMA)
