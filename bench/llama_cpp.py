@@ -95,7 +95,7 @@ def compare(engine: Engine, peer: Peer, requests: dict[str, list[dict[str, Any]]
 
     rows, pairs = [], {}
     for name, other in (("one", "many"), ("many", "one")):
-        pairs[name] = alternate(lambda n=name, o=other: ours(n, o), lambda n=name, o=other: theirs(n, o), times)  # type: ignore[misc]
+        pairs[name] = alternate(lambda n=name, o=other: ours(n, o), lambda n=name, o=other: theirs(n, o), times)
         rows += _rows(f"{name} ({len(requests[name])} requests)", pairs[name], GOALS[name])
     print(machine())
     print(f"llama.cpp, the last run: {peer.seen[-1]}")
