@@ -1,9 +1,9 @@
-"""What the grammars of review schemas cost the engine: processor time of xgrammar for each number of changed lines.
+"""What the grammars of reviews cost the engine: processor time of xgrammar with bounded and with unbounded text.
 
     python bench/grammars.py --python ENGINE_PYTHON --model MODEL_FOLDER
 
-In a process of the engine's own Python with nothing but the compiler, as vLLM makes it. Each way to begin has a
-compiler of its own: with a review's schema, with one that has no bounded text, and with the launcher's warm-up.
+In a process of the engine's own Python with nothing but the compiler, as vLLM makes it. Each row has a compiler of its
+own.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from pathlib import Path
 
 from common import machine, table
 
-from reviewer.engine.models import catalog
-from reviewer.engine.planning import launch
 from reviewer.engine.profile import ReplyBounds
 from reviewer.prompting.reply import review_schema
+from reviewer.summarise import reply as summary
 
 LINES = (1, 2, 3, 5, 8, 13, 21, 40, 100, 5)
 
@@ -49,30 +48,31 @@ def main() -> int:
     parser.add_argument("--python", type=Path, required=True, help="the engine's interpreter")
     parser.add_argument("--model", type=Path, required=True, help="a model's folder, for its vocabulary")
     options = parser.parse_args()
-    known = catalog.get(catalog.SMALLEST)
-    bounds = known.reply if known is not None else ReplyBounds()
-    reviews = [review_schema(range(1, lines + 1), bounds) for lines in LINES]
-    warm_up = json.loads(launch.warm_up_env(bounds)[launch.WARM_UP_VARIABLE])
-    starts = {"nothing": [], "a schema without text": [{"type": "object"}], "the launcher's warm-up": [warm_up]}
-    rows = [[*before, *reviews] for before in starts.values()]
+    bounds = ReplyBounds(quote_chars=0)
+    rows = {
+        "explanation": [review_schema((1,), bounds, finds=False)],
+        "one bounded text": [_bounded("explanation")],
+        "summary of 2, then 3 points": [summary.schema(2, bounds), summary.schema(3, bounds)],
+        "two bounded texts": [_bounded("summary", "commit_subject"), _bounded("summary", "commit_subject")],
+        "explanation and findings": [review_schema(range(1, lines + 1), bounds) for lines in LINES],
+    }
     done = subprocess.run(
         [str(options.python), "-c", _COMPILE],
-        input=json.dumps({"model": str(options.model), "rows": rows}),
+        input=json.dumps({"model": str(options.model), "rows": list(rows.values())}),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
-    print(f"{machine()}\nseconds of processor time; a review's schemas have {', '.join(map(str, LINES))} lines")
-    print(
-        table([(f"after {name}", _row(seconds)) for name, seconds in zip(starts, json.loads(done.stdout), strict=True)])
-    )
+    print(f"{machine()}\nseconds of processor time; the findings' schemas are for {', '.join(map(str, LINES))} lines")
+    found = zip(rows, json.loads(done.stdout), strict=True)
+    print(table([(name, " ".join(f"{each:.2f}" for each in seconds)) for name, seconds in found]))
     return 0
 
 
-def _row(seconds: list[float]) -> str:
-    own, reviews = seconds[: -len(LINES)], seconds[-len(LINES) :]
-    begun = "".join(f"{each:.2f}, then " for each in own)
-    return begun + " ".join(f"{each:.2f}" for each in reviews)
+def _bounded(*names: str) -> dict[str, object]:
+    """An object of texts with a maximum length."""
+    properties = {name: {"type": "string", "maxLength": 300 - 10 * at} for at, name in enumerate(names)}
+    return {"type": "object", "properties": properties, "required": list(names), "additionalProperties": False}
 
 
 if __name__ == "__main__":

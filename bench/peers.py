@@ -38,12 +38,13 @@ def main() -> int:
     parser.add_argument("--units", type=int, default=1, help="changed functions of the made-up change")
     parser.add_argument("--repo", type=Path, help="a local clone, in place of the made-up change")
     parser.add_argument("--commit", help="the commit of it to review, staged on its parent")
+    parser.add_argument("--model", default="135m", help="an embedded model: 1.5b, 0.5b or 135m")
     parser.add_argument("--times", type=int, default=1, help="runs of each; the peer takes minutes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rb-peer-") as folder:
         peer = install(Path(folder))
         with (
-            warm_engine() as engine,
+            warm_engine(options.model) as engine,
             change_of(options.repo, options.commit, options.units) as repo,
             change_of(None, None, 1) as other,
             tcp_relay(engine.endpoint) as url,

@@ -59,9 +59,10 @@ class Run:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--units", type=int, default=50, help="hunks of the change")
+    parser.add_argument("--model", default="135m", help="an embedded model: 1.5b, 0.5b or 135m")
     parser.add_argument("--times", type=int, default=3, help="runs of each")
     options = parser.parse_args()
-    with warm_engine() as engine, tempfile.TemporaryDirectory(prefix="rb-repo-") as folder:
+    with warm_engine(options.model) as engine, tempfile.TemporaryDirectory(prefix="rb-repo-") as folder:
         repo = Path(folder) / "repo"
         mixed.stage(repo, options.units)
         return measure(engine, repo, options.times)

@@ -31,9 +31,10 @@ def main() -> int:
     parser.add_argument("--units", type=int, default=12, help="changed functions of the made-up change")
     parser.add_argument("--repo", type=Path, help="a local clone, in place of the made-up change")
     parser.add_argument("--commit", help="the commit of it to review")
+    parser.add_argument("--model", default="135m", help="an embedded model: 1.5b, 0.5b or 135m")
     parser.add_argument("--times", type=int, default=3, help="runs of each")
     options = parser.parse_args()
-    with warm_engine() as engine, change_of(options.repo, options.commit, options.units) as repo:
+    with warm_engine(options.model) as engine, change_of(options.repo, options.commit, options.units) as repo:
         return measure(engine, repo, options.times)
 
 

@@ -62,7 +62,7 @@ class Claims:
         """Check the unit's explanation; None if the model had nothing to add to the diff."""
         if not reply.explanation.strip():
             return None
-        text, marks = self._sentence(reply.explanation, self._bounds.explanation_chars)
+        text, marks = self._sentence(reply.explanation, 0 if reply.cut else self._bounds.explanation_chars)
         if contradicts(text, self._unit.lines) or self._tells_of_the_prompt(text):
             marks |= {Mark.UNGROUNDED}
         return Explanation(text, marks)

@@ -201,7 +201,7 @@ def prepare(config: ModelConfig, machine: Hardware | None = None) -> OwnEngine:
                 *launch.server_command(engine.python, engine.vllm_version, plan.device),
                 *launch.server_args(plan, form.path, model.id),
             ),
-            env=launch.server_env(plan, engine.prefix) | launch.warm_up_env(_bounds(catalog.family(model.id))),
+            env=launch.server_env(plan, engine.prefix),
             memory_limit_bytes=plan.limit_bytes,
             planned_bytes=plan.total_bytes,
             facts=dataclasses.asdict(serving),

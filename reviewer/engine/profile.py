@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 # Prose and code have 3 to 4 characters a token with current tokenizers, dense code fewer. Budgets use a low value.
 CHARS_PER_TOKEN = 2.6
+CHARS_PER_TOKEN_OF_PROSE = 4.5  # with names of code in it: measured 4.4 to 4.8 in explanations by Qwen2.5-Coder
 # Longest subject of a commit message: what git and forges show in one line.
 SUBJECT_CHARS = 72
 
@@ -18,7 +19,9 @@ SUBJECT_CHARS = 72
 class ReplyBounds:
     """Longest parts of a reply, in characters, and the most findings of one unit.
 
-    0 for ``fix_chars`` or ``quote_chars`` leaves that part out of the request.
+    0 for ``fix_chars``, ``quote_chars``, ``reason_chars`` or ``body_chars`` leaves that part out of the request.
+    Without ``reason_chars`` the risk is not asked for either; without ``body_chars`` the summary is the commit
+    message's body.
     """
 
     explanation_chars: int = 400
@@ -79,12 +82,12 @@ class ModelProfile:
         """Estimate the tokens of a prompt of ``chars`` characters, on the high side."""
         return int(chars / CHARS_PER_TOKEN) + 16
 
-    def reply_tokens(self, chars: int) -> int:
+    def reply_tokens(self, chars: int, chars_per_token: float = CHARS_PER_TOKEN, spare: int = 64) -> int:
         """The cap, in tokens, for a reply of ``chars`` characters: at most half of the context.
 
         A reasoning model gets additional room for its analysis.
         """
-        wanted = int(chars / CHARS_PER_TOKEN) + 64 + (1024 if self.reasoning else 0)
+        wanted = int(chars / chars_per_token) + spare + (1024 if self.reasoning else 0)
         return max(16, min(wanted, self.context_tokens // 2))
 
     @property
@@ -96,8 +99,8 @@ class ModelProfile:
 
     @property
     def explanation_reply_tokens(self) -> int:
-        """The cap for the explanation of one unit."""
-        return self.reply_tokens(self.bounds.explanation_chars + 20)
+        """The cap for the explanation of one unit, which is used as far as it goes: without room for dense text."""
+        return self.reply_tokens(self.bounds.explanation_chars, CHARS_PER_TOKEN_OF_PROSE, 8)
 
     @property
     def summary_reply_tokens(self) -> int:

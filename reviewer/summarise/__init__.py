@@ -110,7 +110,7 @@ def _request(listed: Points, prompts: Prompts) -> Request:
     profile = prompts.profile
     return Request(
         messages=(
-            {"role": "system", "content": prompts.render("base/summary.j2")},
+            {"role": "system", "content": _system(prompts)},
             *(turn for shot in _shots(profile) for turn in _turns(shot)),
             {"role": "user", "content": _printed(listed, prompts)},
         ),
@@ -118,6 +118,11 @@ def _request(listed: Points, prompts: Prompts) -> Request:
         max_tokens=profile.summary_reply_tokens,
         read=reply.read,
     )
+
+
+def _system(prompts: Prompts) -> str:
+    bounds = prompts.profile.bounds
+    return prompts.render("base/summary.j2", risk=bool(bounds.reason_chars), body=bool(bounds.body_chars))
 
 
 def _printed(listed: Points, prompts: Prompts) -> str:

@@ -55,13 +55,15 @@ def checked(
         risk=_risk(raw, points, source, examples, bounds),
         path=point.path,
         line=point.line,
-        message=_message(raw, source, examples, bounds),
+        message=_message(raw, text, source, examples, bounds),
         marks=marks,
         cached=cached,
     )
 
 
 def _risk(raw: RawSummary, points: Points, source: Source, examples: Sequence[str], bounds: ReplyBounds) -> Risk:
+    if not bounds.reason_chars:
+        return Risk(raw.risk, "")
     reason = without_filler(whole(raw.reason, bounds.reason_chars))
     marks = _marks(reason, source, examples)
     failing = any(remark.severity is Severity.ERROR for point in points.listed for remark in point.remarks)
@@ -70,9 +72,11 @@ def _risk(raw: RawSummary, points: Points, source: Source, examples: Sequence[st
     return Risk(raw.risk, reason, marks)
 
 
-def _message(raw: RawSummary, source: Source, examples: Sequence[str], bounds: ReplyBounds) -> CommitMessage:
+def _message(
+    raw: RawSummary, summary: str, source: Source, examples: Sequence[str], bounds: ReplyBounds
+) -> CommitMessage:
     subject = _subject(raw.subject)
-    body = _body(raw.body, cut=len(raw.body) >= bounds.body_chars)
+    body = summary if raw.body is None else _body(raw.body, cut=len(raw.body) >= bounds.body_chars)
     text = f"{subject}\n\n{body}" if body else subject
     marks = _marks(subject, source, examples)
     if body:

@@ -8,7 +8,14 @@ import pytest
 
 from reviewer.engine.profile import ReplyBounds
 from reviewer.finding import Category, Severity
-from reviewer.prompting.reply import InvalidReplyError, RawFinding, read_review, review_schema
+from reviewer.prompting.reply import (
+    InvalidReplyError,
+    RawFinding,
+    Reply,
+    read_explanation,
+    read_review,
+    review_schema,
+)
 
 BOUNDS = ReplyBounds(explanation_chars=40, message_chars=30, fix_chars=20, max_findings=1)
 FINDING = {
@@ -89,3 +96,31 @@ def test_what_is_not_asked_for_cannot_be_said() -> None:
 def test_a_cut_reply_is_never_read() -> None:
     with pytest.raises(InvalidReplyError, match="cut"):
         read_review(reply(), truncated=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "explanation", "cut"),
+    [
+        ('{"explanation":"Adds it."}', "Adds it.", False),
+        ('{"explanation":"Adds it. And th', "Adds it. And th", True),
+        ('{"explanation":"Adds \\', "Adds", True),
+        ('{"explanation":"Adds \\\\', "Adds \\", True),
+        ('{"explanation":"Adds \\u00e', "Adds", True),
+        ('{"explanation":"', "", True),
+    ],
+)
+def test_an_explanation_that_was_cut_off_is_used(text: str, explanation: str, cut: bool) -> None:
+    assert read_explanation(text, truncated=cut) == Reply(explanation, (), cut=cut)
+    assert read_explanation(text, truncated=False) == Reply(explanation, (), cut=cut), "as the cache reads it"
+
+
+@pytest.mark.parametrize("text", ["", "Adds it.", '{"explanation":7}', '{"explanation":"a","x":', '{"expl', "[]"])
+def test_other_explanations_are_refused(text: str) -> None:
+    with pytest.raises(InvalidReplyError):
+        read_explanation(text, truncated=True)
+
+
+def test_the_schema_of_an_explanation_has_no_bounded_text() -> None:
+    schema = review_schema((5, 7), BOUNDS, finds=False)
+    jsonschema.validate({"explanation": "x" * 1000}, schema)
+    assert "maxLength" not in json.dumps(schema), "such a grammar costs seconds"

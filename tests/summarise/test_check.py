@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
@@ -8,7 +9,7 @@ from reviewer.engine.profile import ReplyBounds
 from reviewer.finding import Mark, RiskLevel
 from reviewer.summarise.check import checked
 from reviewer.summarise.points import collect
-from reviewer.summarise.reply import RawSummary
+from reviewer.summarise.reply import RawSummary, read, schema
 from tests.summarise.samples import unit
 
 POINTS = collect(
@@ -132,3 +133,15 @@ def test_a_single_part_may_be_told_in_its_own_words() -> None:
     points = collect((unit("stats.py", 12, "Drops the guard for an empty list of values."),))
     raw = dataclasses.replace(RAW, text="Drops the guard for an empty list of values.", look_first=1)
     assert checked(raw, points, SHOWN, EXAMPLES, BOUNDS).shown
+
+
+def test_parts_that_a_small_model_is_not_asked_for() -> None:
+    """Without a reason there is no risk to show, and the summary is the body of the commit message."""
+    bounds = ReplyBounds(reason_chars=0, body_chars=0)
+    assert set(schema(2, bounds)["required"]) == {"summary", "look_first", "commit_subject"}
+    raw = read(json.dumps({"summary": RAW.text, "look_first": 2, "commit_subject": RAW.subject}), truncated=False)
+    summary = checked(raw, POINTS, SHOWN, EXAMPLES, bounds)
+    assert summary.shown
+    assert (summary.risk.shown, summary.risk.marks) == (False, frozenset())
+    assert summary.message.shown
+    assert (summary.message.subject, summary.message.body) == (RAW.subject, RAW.text)

@@ -56,7 +56,9 @@ _MARGIN_FLOOR = 100 * MB
 
 TYPICAL_TOKENS = 1024  # prompt and reply of one review unit; the common prefix is stored once
 FEW_SEQUENCES = 4  # concurrent requests to keep room for before the context is reduced
-_BLOCK_TOKENS = {"cpu": 128, "cuda": 16, "metal": 16}  # vLLM's default KV block on each device
+# Tokens of a KV block: vLLM's default on GPUs. On a CPU the default is 128, more than the part of a prompt that all
+# units share, and only whole blocks are reused.
+BLOCK_TOKENS = {"cpu": 32, "cuda": 16, "metal": 16}
 _SPARE_BLOCKS = 2  # vLLM keeps one block empty and rounds sequences up to whole blocks
 
 
@@ -117,7 +119,7 @@ class Workload:
         return self._kv(min(self.max_model_len, TYPICAL_TOKENS))
 
     def _kv(self, tokens: int) -> int:
-        block = _BLOCK_TOKENS[self.device]
+        block = BLOCK_TOKENS[self.device]
         whole = (-(-tokens // block) + _SPARE_BLOCKS) * block
         return self.shape.kv_bytes(whole, self.dtype_bytes, chunk=self.max_num_batched_tokens)
 

@@ -7,14 +7,13 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reviewer.engine.planning.budget import GRAMMAR_CACHE_MIB
+from reviewer.engine.planning.budget import BLOCK_TOKENS, GRAMMAR_CACHE_MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reviewer.engine.planning.hardware import Gpu
     from reviewer.engine.planning.memory_plan import MemoryPlan
-    from reviewer.engine.profile import ReplyBounds
 
 # White space between JSON tokens is allowed by default, and costs tokens.
 _STRUCTURED_OUTPUTS = {"backend": "xgrammar", "disable_any_whitespace": True}
@@ -30,8 +29,6 @@ _ALLOCATORS = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
 SERVER_MODULE = "vllm.entrypoints.openai.api_server"
 _LAUNCHER = Path(__file__).parents[1] / "server" / "launcher.py"
 _LAUNCHER_SERIES = "0.32."  # of vLLM, of whose parts it is composed
-# The JSON schema with which the launcher warms up.
-WARM_UP_VARIABLE = "REVIEWER_WARM_UP_SCHEMA"
 _FEW_CORES = 4  # up to this number, keeping a core free for the scheduler costs more than it gains
 
 
@@ -74,6 +71,7 @@ def server_args(plan: MemoryPlan, model_path: str | Path, served_name: str) -> l
         # Exact, and vLLM skips its warm-up pass; VLLM_CPU_KVCACHE_SPACE is in whole GiB.
         args += ["--kv-cache-memory-bytes", str(plan.kv_cache_bytes)]
     if plan.device == "cpu":
+        args += ["--block-size", str(BLOCK_TOKENS["cpu"])]
         args.append("--enforce-eager")  # compiling takes two minutes and gains nothing at these sizes
     return args
 
@@ -96,21 +94,6 @@ def server_env(plan: MemoryPlan, prefix: Path, folders: Iterable[Path] = _LIBRAR
         if preload:
             env["LD_PRELOAD"] = ":".join(preload)
     return env
-
-
-def warm_up_env(bounds: ReplyBounds) -> dict[str, str]:
-    """Make the launcher compile grammars of texts as long as in replies, before the first review.
-
-    The cost of a schema's grammar is almost entirely in its bounded strings, and xgrammar caches these for all schemas
-    with the same bounds (measured at a vocabulary of 49152: 2.6 s of processor time for the first schema, 0.04 s for
-    each of the next).
-    """
-    lengths = dict.fromkeys((bounds.explanation_chars, bounds.message_chars, bounds.fix_chars))
-    texts = {f"at most {length}": {"type": "string", "maxLength": length} for length in lengths if length}
-    needed = {f"some, {name}": text | {"minLength": 1} for name, text in texts.items()}
-    properties = texts | needed
-    schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-    return {WARM_UP_VARIABLE: json.dumps(schema, separators=(",", ":"))}
 
 
 def cpu_environment(cores: int, visible_cores: int) -> tuple[tuple[str, str], ...]:

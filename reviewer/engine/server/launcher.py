@@ -12,7 +12,6 @@ import asyncio
 import functools
 import gc
 import importlib
-import json
 import os
 import signal
 from contextlib import aclosing, contextmanager
@@ -24,7 +23,13 @@ if TYPE_CHECKING:
 # Only the scheduler needs these; importing them before the fork shares their pages.
 _SCHEDULER_MODULES = ("vllm.v1.engine.core", "vllm.v1.executor.uniproc_executor", "vllm.v1.worker.cpu_worker")
 
-_WARM_UP_VARIABLE = "REVIEWER_WARM_UP_SCHEMA"  # launch.py sets it
+# Like that of an explanation, which most requests of a review ask for.
+_WARM_UP_SCHEMA = {
+    "type": "object",
+    "properties": {"explanation": {"type": "string"}},
+    "required": ["explanation"],
+    "additionalProperties": False,
+}
 
 
 def main() -> None:
@@ -72,11 +77,11 @@ async def _serve(args: Any) -> None:
 async def _warm_up(engine: Any) -> None:
     """Decode one token under a schema like those of reviews.
 
-    The first such request loads libraries, reads the vocabulary and compiles what all grammars share. It is aborted
-    after one token so that it does not count as a request. A failure is logged and otherwise ignored.
+    The first such request loads libraries and reads the vocabulary. It is aborted after one token so that it does not
+    count as a request. A failure is logged and otherwise ignored.
     """
     sampling = _part("vllm.sampling_params")
-    schema = sampling.StructuredOutputsParams(json=json.loads(os.environ.get(_WARM_UP_VARIABLE, '{"type": "object"}')))
+    schema = sampling.StructuredOutputsParams(json=_WARM_UP_SCHEMA)
     asked = sampling.SamplingParams(max_tokens=8, structured_outputs=schema)
     async with aclosing(engine.generate("{", asked, "warm-up")) as pieces:
         async for _ in pieces:
