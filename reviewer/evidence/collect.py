@@ -232,6 +232,7 @@ def _finding(one: Diagnostic, sources: tuple[Source, ...], file: ReviewedFile) -
         scope=scope.name if scope is not None else "",
         suggestion=None if fix is None else suggestions.check(fix, file.text, file.language.name),
         sources=sources,
+        context=printable(one.advice),
         secret=_secret(one, file),
     )
 

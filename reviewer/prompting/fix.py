@@ -93,6 +93,7 @@ def requests(prompts: Prompts, finding: Finding, text: str, language: str) -> It
         scope=printable(finding.scope),
         line=printable(finding.line_text).strip(),
         message=printable(finding.message),
+        advice=printable(finding.context),
         code=shown,
         marker=marker(finding.path, shown, finding.message),
     )
