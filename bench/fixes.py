@@ -4,7 +4,7 @@
     python bench/fixes.py bench/cases --embedded=1.5b --log fixes.txt
 
 Reads cases as `bench/evidence.py` does. The model is asked for fixes alone, with the requests of a review, and each
-sample is proven as in a review. Prints the share of findings with a proven fix in all and by language, with 95%
+sample is proven as in a review; answers are cached, so that an interrupted run continues. Prints the share of findings with a proven fix in all and by language, with 95%
 bootstrap intervals, and the seconds of a finding. `--log` gets every sample with the verdict about it.
 """
 
@@ -24,6 +24,7 @@ from common import table
 from evidence import measure
 
 from reviewer.asking.answers import Answerer
+from reviewer.cache import AnswerCache, default_path
 from reviewer.config import Settings
 from reviewer.engine.manager import AIModelManager
 from reviewer.errors import ReviewerError
@@ -78,7 +79,7 @@ async def ask(outcomes: Sequence[Outcome], settings: Settings) -> float:
     with output.progress() as progress:
         await manager.load_model(progress=progress)
         began = time.perf_counter()
-        answerer = Answerer(manager, profile, cache=None, progress=progress)
+        answerer = Answerer(manager, profile, cache=AnswerCache(default_path()), progress=progress)
         texts = [one.case.texts[one.finding.path] for one in outcomes]
         requests = [
             list(fix.requests(prompts, one.finding, text, one.language))

@@ -226,10 +226,12 @@ def _diagnostic(rule: Rule, node: SgNode, file: ReviewedFile) -> Diagnostic:
 def _edit(file: ReviewedFile, start: tuple[int, int], end: tuple[int, int], text: str) -> Edit:
     before = file.line_text(start[0])[: start[1] - 1]
     indent = before[: len(before) - len(before.lstrip())]
-    if text or before.strip() or file.line_text(end[0])[end[1] - 1 :].strip():
+    after = file.line_text(end[0])[end[1] - 1 :].strip()
+    if text or before.strip() or after not in ("", ";"):
         return Edit(start, end, text.rstrip("\n").replace("\n", "\n" + indent))
     # Deleting all that stands on some lines deletes the lines.
-    return Edit((start[0], 1), (end[0] + 1, 1) if end[0] < len(file.lines) else end, "")
+    last = (end[0], len(file.line_text(end[0])) + 1)
+    return Edit((start[0], 1), (end[0] + 1, 1) if end[0] < len(file.lines) else last, "")
 
 
 def _expanded(template: str, node: SgNode, file: ReviewedFile, limit: int | None = None) -> str:
