@@ -4,8 +4,9 @@
     python bench/fixes.py bench/cases --embedded=1.5b --log fixes.txt
 
 Reads cases as `bench/evidence.py` does. The model is asked for fixes alone, with the requests of a review, and each
-sample is proven as in a review; answers are cached, so that an interrupted run continues. Prints the share of findings with a proven fix in all and by language, with 95%
-bootstrap intervals, and the seconds of a finding. `--log` gets every sample with the verdict about it.
+sample is proven as in a review. Answers are cached, so that an interrupted run continues. Prints the share of findings
+with a proven fix in all and by language, with 95% bootstrap intervals, and the seconds of a finding. `--log` gets every
+sample with the verdict about it.
 """
 
 from __future__ import annotations

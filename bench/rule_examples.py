@@ -1,4 +1,4 @@
-"""Write the failing examples of rules and analyzers as cases for `reviewer eval`, `bench/evidence.py` and `bench/fixes.py`.
+"""Write the failing examples of rules and analyzers as cases, for `bench/fixes.py` and `reviewer eval`.
 
     python bench/rule_examples.py --each 8 --output ../rule_examples.jsonl
 
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from reviewer.evidence import Options, Side, collect
 from reviewer.evaluation.cases import Case
+from reviewer.evidence import Options, Side, collect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,21 +38,21 @@ _SHELL = (
     'for file in $(ls *.txt); do\n    wc -l "$file"\ndone\n',
     'if [ $# = 0 ] ; then\n    echo usage\nfi\nfiles=("$@")\nfor one in $files; do\n    cat "$one"\ndone\n',
     'count=0\ngrep -c x "$1" | while read -r line; do\n    count=$((count + line))\ndone\necho "$count"\n',
-    'run() {\n    local out=$(make 2>&1 >/dev/null)\n    echo $out\n}\nrun $*\n',
+    "run() {\n    local out=$(make 2>&1 >/dev/null)\n    echo $out\n}\nrun $*\n",
     'trap "rm -f $tmp" EXIT\ntmp=$(mktemp)\necho x > "$tmp"\n',
     'args=$@\nprintf "%s\\n" "$args"\n',
     'if [ -n $1 ]; then\n    echo "$1"\nfi\n',
-    'find . -name *.log -exec rm {} \\;\n',
+    "find . -name *.log -exec rm {} \\;\n",
     'echo "$1" | sed -n s/a/b/ > "$1" < "$1"\n',
     'while read line; do\n    ssh "$host" "$line"\ndone < hosts\n',
     'if [ "$a" == 1 -a "$b" == 2 ]; then\n    echo both\nfi\n[ "$x" > 3 ] && echo more\n',
     'export PATH=~/bin:"~/tools":$PATH\n',
-    'sudo echo 1 > /proc/sys/net/ipv4/ip_forward\n',
+    "sudo echo 1 > /proc/sys/net/ipv4/ip_forward\n",
     'printf "$1\\n"\n',
-    'if (( $n == 08 )); then\n    exit -1\nfi\n',
+    "if (( $n == 08 )); then\n    exit -1\nfi\n",
     'echo $((n ** 2)) | tee out.txt | read -r result\necho "$result"\n',
-    'unset array[0]\n',
-    'case $1 in\n    *) echo any ;;\n    start) echo start ;;\nesac\n',
+    "unset array[0]\n",
+    "case $1 in\n    *) echo any ;;\n    start) echo start ;;\nesac\n",
 )
 
 

@@ -61,7 +61,7 @@ def with_model_fix(
 def attempts(
     finding: Finding, fixes: Sequence[Fix], text: str, language: str, *, options: Options, side: Side
 ) -> tuple[tuple[Suggestion, Proof], ...]:
-    """Try each distinct sample of a fix, and return it with the verdict; the arguments are those of ``with_model_fix``."""
+    """Try each distinct sample of a fix; the arguments are those of ``with_model_fix``."""
     rerun = _rerun(finding, options, side)
     candidates = _distinct(_suggested(fix, text) for fix in fixes)
     return tuple((fix, prove(finding, fix, text, language, rerun)) for fix in candidates)
