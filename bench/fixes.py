@@ -72,13 +72,24 @@ def found(cases: Sequence[Case]) -> list[Outcome]:
     ]
 
 
-async def ask(outcomes: Sequence[Outcome], settings: Settings) -> float:
-    """Ask the model for the fixes that are missing, and prove them; return the seconds that this took."""
+async def ask(outcomes: Sequence[Outcome], settings: Settings, *, known: bool) -> tuple[list[Outcome], float]:
+    """Ask the model for the fixes that are missing, and prove them.
+
+    Args:
+        outcomes: The findings without a fix of their own.
+        settings: Which model to ask.
+        known: Start no engine, and leave out the findings that an earlier run did not get to.
+
+    Returns:
+        The findings that were asked about, and the seconds that this took.
+    """
+    asked = []
     manager = AIModelManager(settings.model_config)
     profile = await manager.profile()
     prompts = Prompts(profile, {}, finds=False)
     with output.progress() as progress:
-        await manager.load_model(progress=progress)
+        if not known:
+            await manager.load_model(progress=progress)
         began = time.perf_counter()
         answerer = Answerer(manager, profile, cache=AnswerCache(default_path()), progress=progress)
         texts = [one.case.texts[one.finding.path] for one in outcomes]
@@ -86,20 +97,19 @@ async def ask(outcomes: Sequence[Outcome], settings: Settings) -> float:
             list(fix.requests(prompts, one.finding, text, one.language))
             for one, text in zip(outcomes, texts, strict=True)
         ]
-        answers = iter(await answerer.ask([one for some in requests for one in some]))
+        every = [one for some in requests for one in some]
+        answers = iter([answerer.known(one) for one in every] if known else await answerer.ask(every))
         for one, text, some in zip(outcomes, texts, requests, strict=True):
             own = [next(answers) for _ in some]
-            samples = [answer.value for answer in own if answer.value is not None]
-            one.unreadable = tuple(answer.reason for answer in own if answer.reason)
-            side = _side(one.case)
+            if all(answer is None for answer in own):
+                continue
+            asked.append(one)
+            samples = [answer.value for answer in own if answer is not None and answer.value is not None]
+            one.unreadable = tuple(answer.reason for answer in own if answer is not None and answer.reason)
+            side = Side(one.case.source.new, one.case.source.paths)
             one.tried = attempts(one.finding, samples, text, one.language, options=Options(), side=side)
     await manager.detach()
-    return time.perf_counter() - began
-
-
-def _side(case: Case) -> Side:
-    texts = {path: text.encode("utf-8", "surrogateescape") for path, text in case.texts.items()}
-    return Side(lambda paths: {path: texts.get(path) for path in paths}, lambda: texts)
+    return asked, time.perf_counter() - began
 
 
 def report(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -155,6 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="+", type=Path, metavar="CASES", help="a folder of TOML files, or a JSONL file")
     parser.add_argument("--embedded", metavar="NAME", help="ask this embedded model: 1.5b, 0.5b or 135m")
+    parser.add_argument("--known", action="store_true", help="only what an interrupted run has answered")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write every sample with its verdict")
     arguments = parser.parse_args()
@@ -162,8 +173,10 @@ def main() -> None:
         outcomes = found([case for path in arguments.cases for case in load(path)])
         missing = [one for one in outcomes if not one.own]
         if arguments.embedded:
-            seconds = asyncio.run(ask(missing, Settings(embedded=arguments.embedded, timeout=900.0)))
-            output.note(f"{seconds:.0f} s for {len(missing)} findings, proofs included")
+            settings = Settings(embedded=arguments.embedded, timeout=900.0)
+            asked, seconds = asyncio.run(ask(missing, settings, known=arguments.known))
+            output.note(f"{seconds:.0f} s for {len(asked)} of {len(missing)} findings, proofs included")
+            outcomes = [one for one in outcomes if one.own or one in asked]
     except ReviewerError as problem:
         sys.exit(problem.message)
     if arguments.log:

@@ -93,9 +93,7 @@ def case(language: str, rule: str, extension: str, text: str) -> dict[str, objec
 def is_found(made: dict[str, object]) -> bool:
     """Whether a review reports what the example is for; ruff's rules do not all run by default, nor alone."""
     one = Case(str(made["id"]), str(made["diff"]), made["files"])  # type: ignore[arg-type]
-    texts = {path: text.encode() for path, text in one.texts.items()}
-    side = Side(lambda paths: {path: texts.get(path) for path in paths})
-    found = collect(one.change, side, Side(dict.fromkeys), Options()).findings
+    found = collect(one.change, Side(one.source.new), Side(dict.fromkeys), Options()).findings
     rules = {source.rule for finding in found for source in finding.sources}
     tool, _, rule = one.id.partition("-")
     # Examples of ruff's documentation use names that they do not define.

@@ -98,6 +98,18 @@ def whole(text: str, most: int) -> str:
     return text[: ends[-1]] if ends else ""
 
 
+def sentences(text: str) -> int:
+    """Count the sentences of a text."""
+    return len(split(text))
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Cut a text after each sentence; a rest without an end is one, too."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text[:LONGEST])]
+    parts = (text[start:end].strip() for start, end in zip([0, *ends], [*ends, len(text)], strict=True))
+    return tuple(part for part in parts if part)
+
+
 def without_filler(text: str) -> str:
     """Drop openings that say nothing, such as ``This change is important because``."""
     return _FILLER.sub(
