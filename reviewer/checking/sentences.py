@@ -50,15 +50,16 @@ _FILLER = re.compile(
     rf"|(?:It is|It's|Please|Also)? ?{_PRAISE}? ?(?:[Nn]ote|to note|noting|to mention|mentioning) that"
     r"|(?:Overall|In summary|In conclusion|In short|To summarize|Basically|Essentially),) (?P<next>\w+|\S)"
 )
-_READER = r"(?:(?:[Tt]he |[Aa] )?(?:reviewers?|readers?|developers?|users?|programmers?)|[Yy]ou|[Oo]ne)"
+_READER = r"(?:(?:[Tt]he |[Aa] )?(?:[Rr]eviewers?|[Rr]eaders?|[Dd]evelopers?|[Pp]rogrammers?)|[Yy]ou)"
 _ADDRESSED = re.compile(
     rf"(?:\A|(?<=[.!?] )){_READER} (?:must|should|needs? to|has to|have to|may want to|can) (?:also )?"
     r"(?:know|note|be aware|understand|see|notice|keep in mind|consider|remember|be informed)(?: of the fact)? that (?P<next>\w+|\S)"
 )
 _EMPTY_TALK = re.compile(
-    rf"\A{_READER} (?:must|should|needs? to|has to|have to) (?:also )?(?:know|note|be aware|understand|check|verify|ensure|review"
-    r"|consider|make sure|test|be careful|pay attention)\b"
-    rf"|\A{_SUBJECT} (?:is|was|seems) (?:an? |very |quite |also |the )?{_PRAISE}(?: (?:change|improvement|update|fix|step))?[.!]?\Z"
+    rf"\A{_READER} (?:must|should|needs? to|has to|have to) (?:also )?(?:know|note|be aware|understand|check|verify"
+    r"|ensure|review|consider|make sure|test|be careful|pay attention)\b"
+    rf"|\A{_SUBJECT} (?:is|was|seems) (?:an? |very |quite |also |the )?{_PRAISE}"
+    r"(?: (?:change|improvement|update|fix|step))?[.!]?\Z"
     rf"|\A{_SUBJECT} (?:is|was) (?:an? )?(?:very |quite )?{_PRAISE} (?:for|to|because|since|as|in order)\b"
     rf"|\A{_SUBJECT} (?:improves?|enhances?|increases?|makes?|helps?|ensures?|allows?) (?:the )?(?:overall )?"
     r"(?:code(?:base)?|the code|code)?(?:'s)? ?(?:to be )?(?:more )?"
