@@ -53,7 +53,8 @@ _FILLER = re.compile(
 _READER = r"(?:(?:[Tt]he |[Aa] )?(?:[Rr]eviewers?|[Rr]eaders?|[Dd]evelopers?|[Pp]rogrammers?)|[Yy]ou)"
 _ADDRESSED = re.compile(
     rf"(?:\A|(?<=[.!?] )){_READER} (?:must|should|needs? to|has to|have to|may want to|can) (?:also )?"
-    r"(?:know|note|be aware|understand|see|notice|keep in mind|consider|remember|be informed)(?: of the fact)? that (?P<next>\w+|\S)"
+    r"(?:know|note|be aware|understand|see|notice|keep in mind|consider|remember|be informed)(?: of the fact)? that"
+    r" (?P<next>\w+|\S)"
 )
 _EMPTY_TALK = re.compile(
     rf"\A{_READER} (?:must|should|needs? to|has to|have to) (?:also )?(?:know|note|be aware|understand|check|verify"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from reviewer.errors import UsageError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+Metric = Callable[[str, str], float]
+"""Compares a text with its reference: 0 to 100."""
 
 
-def metric() -> Callable[[str, str], float]:
-    """Return a function of a text and its reference, with values from 0 to 100.
+def metric() -> Metric:
+    """Return the metric.
 
     Raises:
         UsageError: sacrebleu is not installed.
