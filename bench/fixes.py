@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import sys
 import time
 from collections import Counter
@@ -97,10 +98,11 @@ async def ask(outcomes: Sequence[Outcome], settings: Settings, *, known: bool) -
             list(fix.requests(prompts, one.finding, text, one.language))
             for one, text in zip(outcomes, texts, strict=True)
         ]
-        every = [one for some in requests for one in some]
-        answers = iter([answerer.known(one) for one in every] if known else await answerer.ask(every))
-        for one, text, some in zip(outcomes, texts, requests, strict=True):
-            own = [next(answers) for _ in some]
+        # The likeliest answers first, so that an interrupted run says something about every finding.
+        every = [one for draws in zip(*requests, strict=True) for one in draws]
+        answers = [answerer.known(one) for one in every] if known else await answerer.ask(every)
+        for number, (one, text) in enumerate(zip(outcomes, texts, strict=True)):
+            own = answers[number :: len(outcomes)]
             if all(answer is None for answer in own):
                 continue
             asked.append(one)
@@ -172,6 +174,7 @@ def main() -> None:
     try:
         outcomes = found([case for path in arguments.cases for case in load(path)])
         missing = [one for one in outcomes if not one.own]
+        random.Random(1).shuffle(missing)
         if arguments.embedded:
             settings = Settings(embedded=arguments.embedded, timeout=900.0)
             asked, seconds = asyncio.run(ask(missing, settings, known=arguments.known))
