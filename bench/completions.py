@@ -239,7 +239,7 @@ def _figures(holes: Sequence[Hole], metric: chrf.Metric) -> str:
                 "shown": int(one.shown),
                 "same": int(one.shown and one.filled.split() == one.body.split()),
                 "passed": int(one.passed),
-                "chrf": metric(one.filled, one.body) if one.shown else 0.0,  # type: ignore[dict-item]
+                "chrf": metric(one.filled, one.body) if one.shown else 0.0,
             }
         )
         for one in holes

@@ -92,7 +92,7 @@ def case(language: str, rule: str, extension: str, text: str) -> dict[str, objec
 
 def is_found(made: dict[str, object]) -> bool:
     """Whether a review reports what the example is for; ruff's rules do not all run by default, nor alone."""
-    one = Case(str(made["id"]), str(made["diff"]), made["files"])  # type: ignore[arg-type]
+    one = Case(str(made["id"]), str(made["diff"]), made["files"])
     found = collect(one.change, Side(one.source.new), Side(dict.fromkeys), Options()).findings
     rules = {source.rule for finding in found for source in finding.sources}
     tool, _, rule = one.id.partition("-")
