@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 
 from common import table
 
-from reviewer.diff import FileStatus, LineKind
 from reviewer.errors import ReviewerError
 from reviewer.evaluation.cases import load
 from reviewer.evaluation.scoring import intervals
@@ -34,7 +33,6 @@ from reviewer.languages import detect
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reviewer import diff
     from reviewer.evaluation.cases import Case
     from reviewer.finding import Finding
 
@@ -81,40 +79,16 @@ class Result:
 def measure(case: Case, options: Options | None = None) -> Result:
     """Collect the evidence of one case and prove the fixes that it brings; a fix without proof is left out."""
     options = options or Options()
-    old = _old_texts(case)
-    new_side, old_side = (Side(_reader(texts), lambda texts=texts: texts) for texts in (case.texts, old))  # type: ignore[misc]
+    source = case.source
+    new = Side(source.new, source.paths)
     start = time.perf_counter()
-    found = collect(case.change, new_side, old_side, options)
+    found = collect(case.change, new, Side(source.old), options)
     findings = tuple(
-        with_own_fix(one, text, detect(one.path, text).name, options, new_side)
+        with_own_fix(one, text, detect(one.path, text).name, options, new)
         for one in found.findings
         if (text := case.texts.get(one.path)) is not None
     )
     return Result(case, findings, time.perf_counter() - start, found.notes)
-
-
-def _reader(texts: Mapping[str, str]) -> Any:
-    def read(paths: Iterable[str]) -> dict[str, bytes | None]:
-        return {path: texts[path].encode("utf-8", "surrogateescape") if path in texts else None for path in paths}
-
-    return read
-
-
-def _old_texts(case: Case) -> dict[str, str]:
-    """Take the patch back from the new side."""
-    return {
-        file.old_path or file.path: _taken_back(file, case.texts[file.path])
-        for file in case.change.files
-        if file.path in case.texts and file.status is not FileStatus.ADDED
-    }
-
-
-def _taken_back(file: diff.FileChange, text: str) -> str:
-    lines = text.split("\n")
-    for hunk in reversed(file.hunks):
-        first = hunk.new_start - 1 if hunk.new_count else hunk.new_start
-        lines[first : first + hunk.new_count] = [line.text for line in hunk.lines if line.kind is not LineKind.ADDED]
-    return "\n".join(lines)
 
 
 def report(results: Sequence[Result]) -> dict[str, Any]:

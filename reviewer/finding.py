@@ -159,8 +159,8 @@ class Finding:
         silence: Who suppressed it; set together with ``Mark.SUPPRESSED``.
         quoted: Whether the model quoted the line; None where it was not asked to.
         also: Other lines of the file with the same finding, ascending.
-        context: What the fault means in this code, as the model explains it; empty where it was not asked, or where its
-            answer was rejected.
+        context: What the fault means in this code, as the model explains it; where there is no such sentence, what the
+            rule advises. May be empty.
         sources: What reported it, the principal source first; may be empty for a finding of the model.
         secret: The secret that was found on the line. It is masked in every output and never stored.
         stored_fingerprint: The fingerprint, where the finding was read from a file in which its line may be masked.

@@ -15,7 +15,9 @@ from reviewer.asking.answers import Answer
 from reviewer.errors import TemplateError
 from reviewer.languages import detect
 from reviewer.prompting import fix
+from reviewer.prompting.reply import Reply
 from reviewer.selection import priority
+from reviewer.selection.evident import says_itself
 from reviewer.selection.units import halve
 from reviewer.unfinished import gaps
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 # No model's context holds more. Only a single line can be so long: longer units were cut before.
 _MAX_UNIT_CHARS = 1_000_000
+_NOTHING_TO_ADD = Reply("", ())
 _TOO_LONG = f"a line is longer than {_MAX_UNIT_CHARS:,} characters"
 
 
@@ -110,6 +113,8 @@ async def ask(
 def _write(unit: ReviewUnit, beside: Sequence[Piece], prompts: Prompts) -> Request | Answer:
     if unit.chars > _MAX_UNIT_CHARS:
         return Answer(reason=_TOO_LONG)
+    if not prompts.finds and says_itself(unit):
+        return Answer(_NOTHING_TO_ADD)
     return _tried(partial(prompts.review, unit, beside))
 
 

@@ -10,7 +10,7 @@ from reviewer import unfinished
 from reviewer.checking import suggestion as suggestions
 from reviewer.checking.direction import contradicts
 from reviewer.checking.grounding import Source, is_ungrounded
-from reviewer.checking.sentences import LONGEST, is_echo, is_nit, says_nothing, whole, without_filler
+from reviewer.checking.sentences import LONGEST, is_echo, is_nit, says_nothing, telling, whole, without_filler
 from reviewer.diff import printable, restore
 from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Suggestion
 from reviewer.finding import SuggestionKind as Kind
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # A shorter quote means nothing: `)` is in every second line.
 _SHORTEST_QUOTE = 6
+_SENTENCES = 2  # of an explanation
 # What the prompt prints in front of a line.
 _PRINTED_NUMBER = re.compile(r"^(?:\d{1,7}\s)?\s*[+\- ]")
 
@@ -62,7 +63,8 @@ class Claims:
         """Check the unit's explanation; None if the model had nothing to add to the diff."""
         if not reply.explanation.strip():
             return None
-        text, marks = self._sentence(reply.explanation, 0 if reply.cut else self._bounds.explanation_chars)
+        most_chars = 0 if reply.cut else self._bounds.explanation_chars
+        text, marks = self._sentence(reply.explanation, most_chars, most_sentences=_SENTENCES)
         if contradicts(text, self._unit.lines) or self._tells_of_the_prompt(text):
             marks |= {Mark.UNGROUNDED}
         return Explanation(text, marks)
@@ -108,9 +110,9 @@ class Claims:
             return Suggestion(line, line, shown, original, marks=frozenset({Mark.DOES_NOT_APPLY}))
         return suggestions.check(suggestions.line_fix(self._text, line, fix), self._text, self._unit.language.name)
 
-    def _sentence(self, text: str, most: int) -> tuple[str, frozenset[Mark]]:
+    def _sentence(self, text: str, most: int, *, most_sentences: int | None = None) -> tuple[str, frozenset[Mark]]:
         """Tidy a sentence and mark what does not hold."""
-        text = without_filler(whole(text, most))
+        text = " ".join(telling(without_filler(whole(text, most)))[:most_sentences])
         marks = set()
         if says_nothing(text, self._source.code_lines):
             marks.add(Mark.EMPTY)

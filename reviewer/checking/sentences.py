@@ -50,6 +50,22 @@ _FILLER = re.compile(
     rf"|(?:It is|It's|Please|Also)? ?{_PRAISE}? ?(?:[Nn]ote|to note|noting|to mention|mentioning) that"
     r"|(?:Overall|In summary|In conclusion|In short|To summarize|Basically|Essentially),) (?P<next>\w+|\S)"
 )
+_READER = r"(?:(?:[Tt]he |[Aa] )?(?:[Rr]eviewers?|[Rr]eaders?|[Dd]evelopers?|[Pp]rogrammers?)|[Yy]ou)"
+_ADDRESSED = re.compile(
+    rf"(?:\A|(?<=[.!?] )){_READER} (?:must|should|needs? to|has to|have to|may want to|can) (?:also )?"
+    r"(?:know|note|be aware|understand|see|notice|keep in mind|consider|remember|be informed)(?: of the fact)? that"
+    r" (?P<next>\w+|\S)"
+)
+_EMPTY_TALK = re.compile(
+    rf"\A{_READER} (?:must|should|needs? to|has to|have to) (?:also )?(?:know|note|be aware|understand|check|verify"
+    r"|ensure|review|consider|make sure|test|be careful|pay attention)\b"
+    rf"|\A{_SUBJECT} (?:is|was|seems) (?:an? |very |quite |also |the )?{_PRAISE}"
+    r"(?: (?:change|improvement|update|fix|step))?[.!]?\Z"
+    rf"|\A{_SUBJECT} (?:is|was) (?:an? )?(?:very |quite )?{_PRAISE} (?:for|to|because|since|as|in order)\b"
+    rf"|\A{_SUBJECT} (?:improves?|enhances?|increases?|makes?|helps?|ensures?|allows?) (?:the )?(?:overall )?"
+    r"(?:code(?:base)?|the code|code)?(?:'s)? ?(?:to be )?(?:more )?"
+    r"(?:quality|readab|maintainab|clarity|clear|consisten|organi[sz])"
+)
 # What may begin a sentence with a capital; any other word may be a name.
 _CAPITALIZED = frozenset({"a", "an", "it", "its", "if", "in", "the", "that", "there", "these", "they", "this", "when"})
 
@@ -98,11 +114,30 @@ def whole(text: str, most: int) -> str:
     return text[: ends[-1]] if ends else ""
 
 
+def sentences(text: str) -> int:
+    """Count the sentences of a text."""
+    return len(split(text))
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Cut a text after each sentence; a rest without an end is one, too."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text[:LONGEST])]
+    parts = (text[start:end].strip() for start, end in zip([0, *ends], [*ends, len(text)], strict=True))
+    return tuple(part for part in parts if part)
+
+
 def without_filler(text: str) -> str:
     """Drop openings that say nothing, such as ``This change is important because``."""
-    return _FILLER.sub(
-        lambda match: match["next"].capitalize() if match["next"] in _CAPITALIZED else match["next"], text
-    )
+
+    def begun(match: re.Match[str]) -> str:
+        return match["next"].capitalize() if match["next"] in _CAPITALIZED else match["next"]
+
+    return _ADDRESSED.sub(begun, _FILLER.sub(begun, text))
+
+
+def telling(text: str) -> tuple[str, ...]:
+    """Return the sentences of a text without those that praise or advise instead of saying what the code does."""
+    return tuple(sentence for sentence in split(text) if not _EMPTY_TALK.search(sentence))
 
 
 def says_nothing(sentence: str, lines: Iterable[str]) -> bool:

@@ -19,6 +19,7 @@ Examples:
   reviewer eval bench/cases --embedded                    the cases of this project
   reviewer eval my-cases.jsonl --html report.html         your own cases, with an HTML report
   reviewer eval cases.jsonl --sample 20 --repeat 3        part of a large set, three times
+  reviewer eval hunks.jsonl --explanations                explanations against the commits' subjects
 
 Results are saved as they arrive. Run the same command again to resume; other models are added to the same report.
 A model that finds defects reliably on at least 40 cases is asked for defects of its own in later reviews.
@@ -37,6 +38,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--results", type=_FILE, help="Results file. [default: CASES.results.jsonl in the current folder]")
 @click.option("--html", "page", type=_FILE, help="Also write a self-contained HTML report.")
 @click.option("--json", "as_json", is_flag=True, help="Output JSON instead of a table.")
+@click.option(
+    "--explanations",
+    is_flag=True,
+    help="Measure only explanations, summaries and messages, by chrF with the reference.",
+)
 @options.context_option
 @options.model_options
 @options.install_option
@@ -49,6 +55,7 @@ def evaluate(
     results: Path | None,
     page: Path | None,
     as_json: bool,
+    explanations: bool,
     install: bool,
     **flags: Any,
 ) -> None:
@@ -59,7 +66,7 @@ def evaluate(
     from reviewer.cli import common
     from reviewer.config.repository import from_worktree
     from reviewer.evaluation import cases as sets
-    from reviewer.evaluation import render
+    from reviewer.evaluation import chrf, render
     from reviewer.evaluation.report import make_report
     from reviewer.report.emit import write_file
     from reviewer.terminal import output
@@ -71,9 +78,12 @@ def evaluate(
     settings = common.load_settings(repository, options.as_flags(flags))
     templates = from_worktree(repository).prompts
     log = results or _log_beside(page, cases)
-    records = _run(chosen, settings, log, overrides=templates, repeat=repeat, jobs=jobs, install=install)
-    report = make_report(cases.name, chosen, records)
-    for model in report.models:
+    metric = chrf.metric() if explanations else None
+    records = _run(
+        chosen, settings, log, overrides=templates, repeat=repeat, jobs=jobs, install=install, explanations=explanations
+    )
+    report = make_report(cases.name, chosen, records, metric=metric)
+    for model in report.models if not explanations else ():
         model.record_skill()
     if page is not None:
         from reviewer.evaluation.page import page as html_page

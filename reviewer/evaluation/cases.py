@@ -6,6 +6,7 @@ pairs of sets like BugsInPy, where one diff introduces a bug and another fixes i
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -13,11 +14,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from reviewer import diff, untrusted
+from reviewer.diff import FileStatus, LineKind
 from reviewer.errors import ReviewerError, UsageError
+from reviewer.selection.source import ChangeSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from reviewer.diff import FileChange
 
 # One place of a defect: a path and a line of its new side.
 Place = tuple[str, int]
@@ -60,6 +65,26 @@ class Case:
         return diff.parse(self.patch.encode("utf-8", "surrogateescape"), self.id)
 
     @cached_property
+    def before(self) -> Mapping[str, str]:
+        """The old side of its files by path, as far as the new side is known: the patch taken back."""
+        return {
+            file.old_path or file.path: _taken_back(file, self.texts[file.path])
+            for file in self.change.files
+            if file.path in self.texts and file.status is not FileStatus.ADDED
+        }
+
+    @property
+    def source(self) -> ChangeSource:
+        """The change with both sides of its files, as a review reads it."""
+        return ChangeSource(
+            self.change,
+            self.texts.get,
+            new=functools.partial(_contents, self.texts),
+            old=functools.partial(_contents, self.before),
+            paths=lambda: self.texts,
+        )
+
+    @cached_property
     def anchors(self) -> frozenset[Place]:
         """Every place that a finding may name."""
         return frozenset(
@@ -71,6 +96,18 @@ class Case:
         """Identity of what a model is shown, without the labels: a corrected label needs no new review."""
         shown = json.dumps([self.patch, dict(sorted(self.texts.items()))])
         return hashlib.sha256(shown.encode()).hexdigest()[:16]
+
+
+def _contents(texts: Mapping[str, str], paths: Iterable[str]) -> dict[str, bytes | None]:
+    return {path: diff.encode(texts[path]) if path in texts else None for path in paths}
+
+
+def _taken_back(file: FileChange, text: str) -> str:
+    lines = text.split("\n")
+    for hunk in reversed(file.hunks):
+        first = hunk.new_start - 1 if hunk.new_count else hunk.new_start
+        lines[first : first + hunk.new_count] = [line.text for line in hunk.lines if line.kind is not LineKind.ADDED]
+    return "\n".join(lines)
 
 
 def load(path: Path) -> tuple[Case, ...]:

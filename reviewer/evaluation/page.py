@@ -9,7 +9,7 @@ import html
 from typing import TYPE_CHECKING
 
 from reviewer.diff import LineKind
-from reviewer.evaluation.render import count_text, interval_text, share_text, value_text
+from reviewer.evaluation.render import count_text, interval_text, share_text, share_with_bounds, value_text
 from reviewer.terminal.masking import mask, visible
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reviewer.evaluation.cases import Case
     from reviewer.evaluation.record import Found, Record
     from reviewer.evaluation.report import EvaluationReport, ModelReport
+    from reviewer.evaluation.scoring import Figure
 
 _STYLE = """
 :root { color-scheme: light dark }
@@ -57,12 +58,25 @@ def _safe(text: str) -> str:
     return html.escape(visible(mask(text)))
 
 
+def _shares(figures: Sequence[Figure]) -> list[str]:
+    by_key = {figure.measure.key: figure for figure in figures}
+    return [share_with_bounds(by_key[key]) for key in ("recall", "precision", "false_alarms", "proven")]
+
+
 def _model(model: ModelReport, cases: Sequence[Case]) -> str:
     figures = _rows((f.measure.title, value_text(f, f.value), interval_text(f), count_text(f)) for f in model.figures)
     parts = [
         f"<h2>{_safe(model.model)}</h2><p>{model.reviewed} of {len(cases)} cases reviewed.</p>",
         f"<table><tr><th></th><th>value</th><th>95% interval</th><th>counted</th></tr>{figures}</table>",
     ]
+    if len(model.sources) > 1:
+        body = "".join(
+            f"<tr><td>{_safe(kind)}</td>" + "".join(f"<td>{_safe(cell)}</td>" for cell in _shares(figures)) + "</tr>"
+            for kind, figures in model.sources
+        )
+        titles = ("source", "defects found", "right findings", "false alarms", "proven fixes")
+        heads = "<tr>" + "".join(f"<th>{title}</th>" for title in titles) + "</tr>"
+        parts.append(f"<table>{heads}{body}</table>")
     for title, rows in (("language", model.languages), ("kind", model.kinds)):
         body = _rows(
             (row.name, share_text(row.hit, row.defects), share_text(row.alarmed, row.clean), "") for row in rows

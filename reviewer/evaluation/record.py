@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reviewer import files, untrusted
 from reviewer.asking.answers import NO_PROGRESS
 from reviewer.errors import UsageError
-from reviewer.finding import Mark, SuggestionKind
+from reviewer.finding import Mark, SourceKind, SuggestionKind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,8 @@ class Found:
     Attributes:
         fix: Its suggestion's marks; None where it has none.
         quoted: As in ``Finding``.
+        sources: The kinds of what reported it: ``"rule"``, ``"tool"``, or ``"model"`` for the model's own findings.
+        proven: Whether its fix is proven.
     """
 
     path: str
@@ -38,6 +40,8 @@ class Found:
     marks: tuple[str, ...] = ()
     fix: tuple[str, ...] | None = None
     quoted: bool | None = None
+    sources: tuple[str, ...] = ("model",)
+    proven: bool = False
 
     @property
     def shown(self) -> bool:
@@ -57,6 +61,8 @@ class Found:
             _names(finding.marks),
             _names(fix.marks) if fix is not None else None,
             finding.quoted,
+            tuple(dict.fromkeys(str(source.kind) for source in finding.sources)) or (str(SourceKind.MODEL),),
+            proven=fix is not None and bool(fix.proof) and not fix.marks,
         )
 
 
@@ -71,6 +77,8 @@ class Record:
         turn: 0 for the first review of the case, 1 for the second, ….
         units, read: Units of the change, and how many of them got a usable answer.
         explanations: Those that are shown.
+        summary, message: The summary of the whole change and the subject of its commit message; empty where there is
+            none.
         requests: Answers that the engine gave; ``retried`` of them were second tries.
         seconds: Wall time of the review.
         problem: Why nothing was read; empty otherwise.
@@ -86,6 +94,8 @@ class Record:
     read: int
     findings: tuple[Found, ...] = ()
     explanations: tuple[str, ...] = ()
+    summary: str = ""
+    message: str = ""
     requests: int = 0
     retried: int = 0
     prompt_tokens: int = 0
@@ -105,13 +115,15 @@ class Record:
 
     def with_review(self, review: Review) -> Record:
         """Fill in a review's results."""
-        usage = review.usage
+        usage, summary = review.usage, review.summary
         return dataclasses.replace(
             self,
             units=len(review.units),
             read=len(review.units) - len(review.not_read),
             findings=tuple(Found.of(finding) for finding in review.findings),
             explanations=tuple(u.explanation.text for u in review.units if u.explanation and u.explanation.shown),
+            summary=summary.text if summary is not None and summary.shown else "",
+            message=summary.message.subject if summary is not None and summary.message.shown else "",
             requests=usage.requests,
             retried=usage.retried,
             prompt_tokens=usage.prompt_tokens,
@@ -124,7 +136,14 @@ class Record:
     def of(cls, data: dict[str, Any]) -> Record:
         """Read one from JSON."""
         found = tuple(
-            Found(**{**one, "marks": tuple(one["marks"]), "fix": None if one["fix"] is None else tuple(one["fix"])})
+            Found(
+                **{
+                    **one,
+                    "marks": tuple(one["marks"]),
+                    "fix": None if one["fix"] is None else tuple(one["fix"]),
+                    "sources": tuple(one.get("sources", (str(SourceKind.MODEL),))),
+                }
+            )
             for one in data["findings"]
         )
         return cls(**{**data, "findings": found, "explanations": tuple(data["explanations"])})

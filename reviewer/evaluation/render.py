@@ -70,6 +70,9 @@ def text(report: EvaluationReport, *, width: int = 80, color: bool = False, asci
         console.print()
         console.print(_headline(model, len(report.cases)), markup=False)
         console.print(_figures(model))
+        if len(model.sources) > 1:
+            console.print()
+            console.print(_by_source(model))
         for title, rows in (("language", model.languages), ("kind", model.kinds)):
             if 1 < len(rows) <= _MOST_ROWS:
                 console.print()
@@ -99,6 +102,22 @@ def _figures(model: ModelReport) -> Any:
     for figure in model.figures:
         table.add_row(figure.measure.title, value_text(figure, figure.value), interval_text(figure), count_text(figure))
     return table
+
+
+def _by_source(model: ModelReport) -> Any:
+    columns = ("recall", "precision", "false_alarms", "proven")
+    heads = ("defects found", "right findings", "false alarms", "proven fixes")
+    table = _table(("source", "left"), *((head, "right") for head in heads))
+    for kind, figures in model.sources:
+        by_key = {figure.measure.key: figure for figure in figures}
+        table.add_row(kind, *(share_with_bounds(by_key[key]) for key in columns))
+    return table
+
+
+def share_with_bounds(figure: Figure) -> str:
+    """A share for display with its counts and interval: ``51 of 83 (51% to 72%)``."""
+    bounds = interval_text(figure)
+    return share_text(int(figure.part), int(figure.whole)) + (f" ({bounds})" if bounds and figure.whole else "")
 
 
 def _breakdown(title: str, rows: Sequence[Row]) -> Any:
@@ -131,18 +150,23 @@ def _model_json(model: ModelReport) -> dict[str, Any]:
         "model": model.model,
         "weights": model.weights,
         "reviewed": model.reviewed,
-        "measures": {
-            figure.measure.key: {
-                "value": figure.value,
-                "interval95": figure.interval,
-                "part": figure.part,
-                "whole": figure.whole,
-            }
-            for figure in model.figures
-        },
+        "measures": _figures_json(model.figures),
+        "sources": {kind: _figures_json(figures) for kind, figures in model.sources},
         "languages": [dataclasses.asdict(row) for row in model.languages],
         "kinds": [dataclasses.asdict(row) for row in model.kinds],
         "records": [_masked(dataclasses.asdict(record)) for record in model.records],
+    }
+
+
+def _figures_json(figures: Sequence[Figure]) -> dict[str, Any]:
+    return {
+        figure.measure.key: {
+            "value": figure.value,
+            "interval95": figure.interval,
+            "part": figure.part,
+            "whole": figure.whole,
+        }
+        for figure in figures
     }
 
 

@@ -13,9 +13,9 @@ from reviewer.config.repository import RepositoryFiles
 from reviewer.engine.manager import AIModelManager
 from reviewer.errors import EngineRequestError, InferenceTimeoutError, PromptTooLongError
 from reviewer.evaluation.record import Record, append, read_log
+from reviewer.evidence.analyzers import DEFAULTS
 from reviewer.prompting.reply import FORMAT_VERSION
 from reviewer.review import review_change
-from reviewer.selection.source import ChangeSource
 from reviewer.terminal.progress import SILENT
 
 if TYPE_CHECKING:
@@ -41,6 +41,18 @@ def fair(settings: Settings) -> Settings:
     )
 
 
+def explaining(settings: Settings) -> Settings:
+    """Return the settings of an evaluation of nothing but explanations, summaries and commit messages."""
+    return dataclasses.replace(
+        fair(settings),
+        model_findings="off",
+        fixes=False,
+        rules=False,
+        analyzers={spec.name: False for spec in DEFAULTS},
+        summary="on",
+    )
+
+
 async def evaluate(
     cases: Sequence[Case],
     settings: Settings,
@@ -51,17 +63,19 @@ async def evaluate(
     jobs: int = 1,
     progress: Progress = SILENT,
     make_manager: Callable[[ModelConfig], AIModelManager] = AIModelManager,
+    explanations: bool = False,
 ) -> tuple[Record, ...]:
     """Review the cases.
 
     Args:
         cases: What to review.
-        settings: The configuration in force; see ``fair``.
+        settings: The configuration in force; see ``fair`` and ``explaining``.
         log: Results are appended here as they come; cases that are in it are not reviewed again.
         overrides: The repository's own prompt templates by name.
         repeat: Times that each case is reviewed.
         jobs: Number of cases to review at once.
         progress: Receives the steps.
+        explanations: Ask for nothing but explanations, summaries and commit messages.
         make_manager: Makes a manager for each case; replace it to measure another way to ask.
 
     Returns:
@@ -71,7 +85,7 @@ async def evaluate(
         EngineError: No engine can answer; the results so far stay in the log.
         TemplateError: A prompt template is wrong.
     """
-    settings = fair(settings)
+    settings = explaining(settings) if explanations else fair(settings)
     setup = _setup(settings, overrides or {})
     manager = make_manager(settings.model_config)
     try:
@@ -132,8 +146,7 @@ async def _review(
 ) -> Record:
     try:
         files = RepositoryFiles(prompts=overrides or {})
-        source = ChangeSource(case.change, case.texts.get)
-        review = await review_change(source, settings, files=files, manager=manager)
+        review = await review_change(case.source, settings, files=files, manager=manager)
     except _THIS_CASE_ONLY as problem:
         hunks = sum(1 for file in case.change.files for hunk in file.hunks if hunk.anchors)
         return dataclasses.replace(blank, units=hunks, problem=problem.message)
@@ -148,7 +161,9 @@ def _setup(settings: Settings, overrides: Mapping[str, str]) -> str:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
-    parts = [FORMAT_VERSION, prompts, dict(overrides), settings.max_model_len, settings.quantization, settings.context]
+    how = [settings.model_findings, settings.fixes, settings.rules, settings.summary]
+    shape = [settings.max_model_len, settings.quantization, settings.context]
+    parts = [FORMAT_VERSION, prompts, dict(overrides), *shape, how]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -5,11 +5,14 @@ Ratios of sums weight a case by its size, and let one pass of the bootstrap serv
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from reviewer.checking.sentences import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -64,13 +67,49 @@ MEASURES = (
     Measure("false_alarms", "false alarms: clean changes with a finding", "alarmed", "clean"),
     Measure("skill", "recall over false alarms (0: a guess)", "hit", "defects", minus=("alarmed", "clean")),
     Measure("explained", "units with an explanation that is shown", "explanations", "units"),
+    Measure("long", "explanations of more than two sentences", "long", "explanations"),
     Measure("overlap", "words in common with the reference explanation", "overlap", "referenced", percent=False),
     Measure("chance", "the same with those of other cases (chance)", "chance", "referenced", percent=False),
+    Measure("proven", "evidence with a proven fix", "proven", "evidence"),
     Measure("requests", "requests for each unit", "requests", "units", percent=False),
     Measure("prompt_tokens", "prompt tokens for each request", "prompt_tokens", "requests", percent=False),
     Measure("completion_tokens", "reply tokens for each request", "completion_tokens", "requests", percent=False),
     Measure("seconds", "seconds for each unit", "seconds", "units", percent=False),
 )
+
+
+EXPLANATION_MEASURES = (
+    Measure("units_read", "units read", "read", "units"),
+    Measure("explained", "units with an explanation that is shown", "explanations", "units"),
+    Measure("long", "explanations of more than two sentences", "long", "explanations"),
+    Measure("chrf", "chrF of the explanation with the reference", "chrf", "chrf_of", percent=False),
+    Measure(
+        "chrf_chance", "the same with the reference of another case (chance)", "chrf_chance", "chrf_of", percent=False
+    ),
+    Measure("summarised", "changes with a summary that is shown", "summaries", "cases"),
+    Measure("chrf_summary", "chrF of the summary with the reference", "chrf_summary", "summaries", percent=False),
+    Measure("messages", "changes with a commit message that is shown", "messages", "cases"),
+    Measure("chrf_message", "chrF of the commit message with the reference", "chrf_message", "messages", percent=False),
+    Measure(
+        "message_gain",
+        "chrF of commit messages over that of the same changes' explanations",
+        "chrf_message_of_both",
+        "both",
+        minus=("chrf_of_both", "both"),
+        percent=False,
+    ),
+    Measure("prompt_tokens", "prompt tokens for each request", "prompt_tokens", "requests", percent=False),
+    Measure("completion_tokens", "reply tokens for each request", "completion_tokens", "requests", percent=False),
+    Measure("seconds", "seconds for each unit", "seconds", "units", percent=False),
+)
+"""What is measured where only explanations are asked for."""
+
+SOURCE_MEASURES = tuple(
+    measure for measure in MEASURES if measure.key in {"recall", "precision", "false_alarms", "skill", "proven"}
+)
+"""What is measured of the findings of one kind of source."""
+
+_SENTENCES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +124,87 @@ class Figure:
 
 
 def score(cases: Sequence[Case], records: Iterable[Record]) -> tuple[Figure, ...]:
-    """Compute every measure for one model's records."""
-    by_id = {case.id: case for case in cases}
+    """Compute every measure of findings and explanations for one model's records."""
     references = {case.id: content_words(case.reference) for case in cases if case.reference}
+    return _figures(cases, records, MEASURES, lambda case, record: count(case, record, references))
+
+
+def score_source(cases: Sequence[Case], records: Iterable[Record], kind: str) -> tuple[Figure, ...]:
+    """Compute what one kind of source found: ``"rule"``, ``"tool"`` or ``"model"``."""
+
+    def of_source(case: Case, record: Record) -> Counts:
+        own = tuple(finding for finding in record.findings if kind in finding.sources)
+        return count(case, dataclasses.replace(record, findings=own), {})
+
+    return _figures(cases, records, SOURCE_MEASURES, of_source)
+
+
+def score_explanations(
+    cases: Sequence[Case], records: Iterable[Record], metric: Callable[[str, str], float]
+) -> tuple[Figure, ...]:
+    """Compare explanations, summaries and commit messages with the references.
+
+    Args:
+        cases: What was explained.
+        records: One model's.
+        metric: Compares a text with a reference, as ``chrf.metric`` does.
+    """
+    referenced = [case for case in cases if case.reference]
+    others = {
+        case.id: other.reference for case, other in zip(referenced, [*referenced[1:], *referenced[:1]], strict=True)
+    }
+
+    def compared(case: Case, record: Record) -> Counts:
+        counts = count(case, record, {})
+        counts.update(cases=1)
+        if case.id in others:
+            counts.update(_compared(record, case.reference, others[case.id], metric))
+        return counts
+
+    return _figures(cases, records, EXPLANATION_MEASURES, compared)
+
+
+def _compared(record: Record, reference: str, other: str, metric: Callable[[str, str], float]) -> Counts:
+    counts: Counts = Counter()
+    values = {}
+    if record.explanations:
+        said = " ".join(record.explanations)
+        values["chrf"] = metric(said, reference)
+        counts["chrf_of"] = 1
+        _add(counts, "chrf_chance", metric(said, other))
+    if record.summary:
+        values["chrf_summary"] = metric(record.summary, reference)
+        counts["summaries"] = 1
+    if record.message:
+        values["chrf_message"] = metric(record.message, reference)
+        counts["messages"] = 1
+    for name, value in values.items():
+        _add(counts, name, value)
+    if record.explanations and record.message:
+        counts["both"] = 1
+        for name in ("chrf", "chrf_message"):
+            _add(counts, f"{name}_of_both", values[name])
+    return counts
+
+
+def _figures(
+    cases: Sequence[Case],
+    records: Iterable[Record],
+    measures: Sequence[Measure],
+    counted: Callable[[Case, Record], Counts],
+) -> tuple[Figure, ...]:
+    by_id = {case.id: case for case in cases}
     groups: dict[str, Counts] = {}
     for record in records:
         case = by_id[record.case]
-        groups.setdefault(case.group, Counter()).update(count(case, record, references))
+        groups.setdefault(case.group, Counter()).update(counted(case, record))
     totals: Counts = Counter()
     for counts in groups.values():
         totals.update(counts)
-    bounds = intervals(list(groups.values()), {measure.key: measure.of for measure in MEASURES})
+    bounds = intervals(list(groups.values()), {measure.key: measure.of for measure in measures})
     return tuple(
         Figure(measure, measure.of(totals), totals[measure.part], totals[measure.whole], bounds[measure.key])
-        for measure in MEASURES
+        for measure in measures
     )
 
 
@@ -125,7 +231,10 @@ def count(case: Case, record: Record, references: Mapping[str, frozenset[str]]) 
         hit=sum(bool(shown & defect) for defect in case.defects),
         clean=int(case.clean),
         alarmed=int(case.clean and bool(shown)),
+        evidence=sum(set(finding.sources) != {"model"} for finding in record.shown),
+        proven=sum(finding.proven for finding in record.shown if set(finding.sources) != {"model"}),
         explanations=len(record.explanations),
+        long=sum(sentences(text) > _SENTENCES for text in record.explanations),
         prompt_tokens=record.prompt_tokens,
         completion_tokens=record.completion_tokens,
     )

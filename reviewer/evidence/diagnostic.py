@@ -44,6 +44,7 @@ class Diagnostic:
         edits: The reporter's own fix; empty where it has none.
         aliases: The same rule in other tools, as ``tool:RULE``.
         expected: The text that the reporter saw on the line; None where it does not say.
+        advice: What to do about it, as a sentence; empty where the reporter does not say.
         secret: Whether the place holds a secret, which must not be shown.
     """
 
@@ -59,6 +60,7 @@ class Diagnostic:
     edits: tuple[Edit, ...] = ()
     aliases: tuple[str, ...] = ()
     expected: str | None = None
+    advice: str = ""
     secret: bool = False
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from reviewer.evidence.collect import Options
-    from reviewer.evidence.proof import Recheck
+    from reviewer.evidence.proof import Proof, Recheck
     from reviewer.evidence.reviewed import Side
     from reviewer.finding import Finding
     from reviewer.prompting.fix import Fix
@@ -52,11 +52,19 @@ def with_model_fix(
     """
     sentences = (_first_sentence(whole(fix.sentence, SENTENCE_CHARS)) for fix in fixes)
     context = next((sentence for sentence in sentences if _holds(sentence, finding, fixes[0].original)), "")
-    rerun = _rerun(finding, options, side)
-    candidates = (_suggested(fix, text) for fix in fixes)
-    proven = [one for fix in _distinct(candidates) if (one := _proven(finding, fix, text, language, rerun))]
+    tried = attempts(finding, fixes, text, language, options=options, side=side)
+    proven = [_shown(fix, proof) for fix, proof in tried if proof.proven]
     best = min(proven, key=_size, default=finding.suggestion)
-    return dataclasses.replace(finding, suggestion=best, context=context)
+    return dataclasses.replace(finding, suggestion=best, context=context or finding.context)
+
+
+def attempts(
+    finding: Finding, fixes: Sequence[Fix], text: str, language: str, *, options: Options, side: Side
+) -> tuple[tuple[Suggestion, Proof], ...]:
+    """Try each distinct sample of a fix; the arguments are those of ``with_model_fix``."""
+    rerun = _rerun(finding, options, side)
+    candidates = _distinct(_suggested(fix, text) for fix in fixes)
+    return tuple((fix, prove(finding, fix, text, language, rerun)) for fix in candidates)
 
 
 def _rerun(finding: Finding, options: Options, side: Side) -> Recheck:
@@ -69,7 +77,11 @@ def _rerun(finding: Finding, options: Options, side: Side) -> Recheck:
 
 def _proven(finding: Finding, fix: Suggestion, text: str, language: str, rerun: Recheck) -> Suggestion | None:
     proof = prove(finding, fix, text, language, rerun)
-    return dataclasses.replace(fix, proof=proof.said, marks=frozenset()) if proof.proven else None
+    return _shown(fix, proof) if proof.proven else None
+
+
+def _shown(fix: Suggestion, proof: Proof) -> Suggestion:
+    return dataclasses.replace(fix, proof=proof.said, marks=frozenset())
 
 
 def _first_sentence(text: str) -> str:

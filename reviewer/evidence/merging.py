@@ -63,6 +63,8 @@ def _meanings(one: Diagnostic) -> set[str]:
 def _best(group: list[Diagnostic]) -> Diagnostic:
     """The most severe report, with a fix where any has one; a secret stays one whoever reports it best."""
     best = max(group, key=lambda one: (one.severity.rank, bool(one.edits)))
+    if not best.advice:
+        best = dataclasses.replace(best, advice=next((one.advice for one in group if one.advice), ""))
     if not best.edits:
         edits = next((one.edits for one in group if one.edits), ())
         best = dataclasses.replace(best, edits=edits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ Recheck = Callable[[str], Iterable["Finding"] | None]
 """Runs the finding's own sources on a whole text; None where they cannot run."""
 
 _AROUND = 3  # lines before and after the fault that a fix outside of any function may change
+_AWAIT, _ASYNC = re.compile(r"\bawait\b"), re.compile(r"\basync\b")
 _REFUSALS = {
     Mark.DOES_NOT_APPLY: "it does not apply to the reviewed text",
     Mark.NO_CHANGE: "it changes nothing",
@@ -61,6 +63,7 @@ def prove(finding: Finding, suggestion: Suggestion, text: str, language: str, re
     if after is None or syntax.new_errors(language, text, after) is None:
         return Proof(proven=False, said=f"nothing here parses {language}")
     reason = _outside(finding, suggestion, text, language) or _other_signature(text, after, language)
+    reason = reason or _awaits_outside(suggestion, after, language)
     reason = reason or silences(finding.sources, language, suggestion.original, suggestion.replacement)
     # A rule's own fix may well be a deletion, of a debugger's breakpoint for instance.
     if suggestion != finding.suggestion and only_deletes(suggestion.original, suggestion.replacement, language):
@@ -127,6 +130,19 @@ def _changed(suggestion: Suggestion) -> tuple[int, int]:
     tail = min(room, sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], backwards)))
     first = suggestion.start + same
     return min(first, suggestion.end), max(first, suggestion.end - tail)
+
+
+def _awaits_outside(suggestion: Suggestion, after: str, language: str) -> str | None:
+    """Return a refusal where ``await`` is added to a function that is not asynchronous; no parser refuses it."""
+    if len(_AWAIT.findall(suggestion.replacement)) <= len(_AWAIT.findall(suggestion.original)):
+        return None
+    scope = syntax.enclosing(language, after, suggestion.start)
+    if scope is None and language != "python":
+        return None  # a module of JavaScript may await
+    first = scope.start if scope is not None else suggestion.start
+    last = suggestion.start + suggestion.replacement.count("\n")
+    lines = after.split("\n")[first - 1 : last]
+    return None if _ASYNC.search("\n".join(lines)) else "it awaits in a function that is not asynchronous"
 
 
 def _other_signature(text: str, after: str, language: str) -> str | None:

@@ -72,6 +72,7 @@ class Rule:
 
     Attributes:
         grammars: The grammars that it runs on, by ast-grep's names in lower case.
+        note: What to do instead; may be empty.
         matcher: The part that ast-grep runs.
         aliases: The same rule in other tools, as ``ruff:B006``.
         fix: Template of the replacement; None where the fault has no mechanical fix.
@@ -83,6 +84,7 @@ class Rule:
     severity: Severity
     category: Category
     message: str
+    note: str
     matcher: dict[str, Any]
     url: str = ""
     fix: str | None = None
@@ -150,6 +152,7 @@ def _rule(data: dict[str, Any], path: Path) -> Rule:
         severity=_SEVERITIES[data.get("severity", "warning")],
         category=Category(metadata["category"]),
         message=str(data["message"]).strip(),
+        note=str(data.get("note") or "").strip(),
         matcher={key: data[key] for key in _MATCHER if data.get(key)} | {"rule": data["rule"]},
         url=str(data.get("url") or ""),
         fix=str(fix["template"]) if isinstance(fix, dict) else None if fix is None else str(fix),
@@ -216,16 +219,19 @@ def _diagnostic(rule: Rule, node: SgNode, file: ReviewedFile) -> Diagnostic:
         end_column=end[1],
         edits=() if fix is None else (_edit(file, start, end, fix),),
         aliases=rule.aliases,
+        advice=one_line(_expanded(rule.note, node, file, limit=_QUOTED_CODE)),
     )
 
 
 def _edit(file: ReviewedFile, start: tuple[int, int], end: tuple[int, int], text: str) -> Edit:
     before = file.line_text(start[0])[: start[1] - 1]
     indent = before[: len(before) - len(before.lstrip())]
-    if text or before.strip() or file.line_text(end[0])[end[1] - 1 :].strip():
+    after = file.line_text(end[0])[end[1] - 1 :].strip()
+    if text or before.strip() or after not in ("", ";"):
         return Edit(start, end, text.rstrip("\n").replace("\n", "\n" + indent))
     # Deleting all that stands on some lines deletes the lines.
-    return Edit((start[0], 1), (end[0] + 1, 1) if end[0] < len(file.lines) else end, "")
+    last = (end[0], len(file.line_text(end[0])) + 1)
+    return Edit((start[0], 1), (end[0] + 1, 1) if end[0] < len(file.lines) else last, "")
 
 
 def _expanded(template: str, node: SgNode, file: ReviewedFile, limit: int | None = None) -> str:

@@ -29,7 +29,8 @@ _TEMPERATURE = 0.7
 _MAX_LINES = 40  # a longer function is not written anew
 _AROUND = 6  # lines on each side of a fault outside a function
 SENTENCE_CHARS = 240
-_FENCE = re.compile(r"^```[^\n]*\n(.*?)^```[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^(`{3,})[^\n`]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_TICKS = re.compile(r"`{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,18 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class FixReader:
-    """Reads a reply about the lines ``start`` to ``end``."""
+    """Reads a reply about the lines ``start`` to ``end``.
+
+    Attributes:
+        marker: The line around what the prompt shows, which a small model copies.
+        fence: The end of a code block, at which the engine stops.
+    """
 
     start: int
     end: int
     original: str
+    marker: str = ""
+    fence: str = "```"
 
     def __call__(self, text: str, *, truncated: bool) -> Fix:
         """Take the sentence and the code apart.
@@ -64,11 +72,13 @@ class FixReader:
         Raises:
             InvalidReplyError: There is no whole code block.
         """
-        found = _FENCE.search(text if text.endswith("\n") else f"{text}\n")
+        ended = text if truncated else f"{text}\n{self.fence}"
+        found = _FENCE.search(f"{ended}\n")
         if found is None:
             raise InvalidReplyError("the fix was cut" if truncated else "the fix has no code block")
         sentence = " ".join(text[: found.start()].split())[:SENTENCE_CHARS]
-        code = restore(found.group(1).rstrip("\n"), self.original)
+        lines = (line for line in found[2].split("\n") if not self.marker or line.strip() != self.marker)
+        code = restore("\n".join(lines).rstrip("\n"), self.original)
         if code is None:
             raise InvalidReplyError("the fix has characters of which the bytes are not known")
         return Fix(self.start, self.end, self.original, code, sentence)
@@ -87,14 +97,19 @@ def requests(prompts: Prompts, finding: Finding, text: str, language: str) -> It
     start, end = _window(finding.line, lines, text, language)
     original = "\n".join(line.removesuffix("\r") for line in lines[start - 1 : end])
     shown = printable(original)
+    key = marker(finding.path, shown, finding.message)
+    fence = "`" * max(3, max(map(len, _TICKS.findall(shown)), default=0) + 1)
     content = prompts.render(
         "base/fix_unit.j2",
         path=printable(finding.path),
         scope=printable(finding.scope),
         line=printable(finding.line_text).strip(),
         message=printable(finding.message),
+        advice=printable(finding.context),
         code=shown,
-        marker=marker(finding.path, shown, finding.message),
+        marker=key,
+        fence=fence,
+        tag=language if LANGUAGES[language].grammar else "",
     )
     messages = (
         {"role": "system", "content": prompts.render("base/fix.j2", language=LANGUAGES[language])},
@@ -105,7 +120,8 @@ def requests(prompts: Prompts, finding: Finding, text: str, language: str) -> It
             messages=messages,
             schema=None,
             max_tokens=prompts.profile.reply_tokens(len(original) * 5 // 4 + SENTENCE_CHARS + 80),
-            read=FixReader(start, end, original),
+            read=FixReader(start, end, original, key, fence),
+            stop=(f"\n{fence}\n",),
             temperature=_TEMPERATURE if draw else 0.0,
             draw=draw,
         )

@@ -85,6 +85,11 @@ class Prompts:
         """The model to ask."""
         return self._profile
 
+    @property
+    def finds(self) -> bool:
+        """Whether the model is asked for findings, besides an explanation."""
+        return self._finds
+
     def render(self, name: str, **values: object) -> str:
         """Render a template of a request that is not about a unit.
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewer.checking.sentences import is_echo, is_nit, says_nothing, whole, without_filler
+from reviewer.checking.sentences import is_echo, is_nit, says_nothing, telling, whole, without_filler
 
 
 @pytest.mark.parametrize(
@@ -132,3 +132,21 @@ def test_a_cut_sentence_is_not_shown_as_whole(text: str, most: int, expected: st
 )
 def test_filler_is_dropped(text: str, expected: str) -> None:
     assert without_filler(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (
+            "Returns 0 for no items. The reviewer must know that the callers divide by it.",
+            "Returns 0 for no items. The callers divide by it.",
+        ),
+        ("Returns 0 for no items. This change is important.", "Returns 0 for no items."),
+        ("Returns 0. Reviewers should ensure that all callers are updated.", "Returns 0."),
+        ("Returns 0. This change improves the readability of the code.", "Returns 0."),
+        ("The reviewer must check every caller.", ""),
+        ("Users must log in again after the restart.", "Users must log in again after the restart."),
+    ],
+)
+def test_talk_to_the_reviewer_is_left_out(text: str, left: str) -> None:
+    assert " ".join(telling(without_filler(text))) == left

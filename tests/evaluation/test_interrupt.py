@@ -47,8 +47,10 @@ def test_what_was_done_is_kept_and_said_and_the_same_command_goes_on(tmp_path: P
         assert running.returncode == 130
         assert "cases.results.jsonl; run the same command again to resume" in " ".join(told.split())
         engine.update(Rule(json=reply))
-        asked = len(engine.requests("/v1/chat/completions"))
+        known = len(engine.requests("/v1/chat/completions"))
         done = reviewer("eval", str(cases), cwd=tmp_path, env=env)
         assert done.returncode == 0, done.stderr
         assert "2 of 2 cases reviewed" in done.stdout
-        assert len(engine.requests("/v1/chat/completions")) == asked + 1
+        again = engine.requests("/v1/chat/completions")[known:]
+        assert again
+        assert not any(".py" in request["body"]["messages"][-1]["content"] for request in again)

@@ -115,3 +115,20 @@ def test_code_that_only_looks_like_a_comment_stays() -> None:
     assert (
         exposed('#[allow(dead_code)]\n@SuppressWarnings("x")\n', ()) == '#[allow(dead_code)]\n@SuppressWarnings("x")\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("replacement", "refused"),
+    [
+        pytest.param('rm -rf "${1:?}"', True, id="the folder itself"),
+        pytest.param("rm -rf ${1:?} && run", True, id="the folder itself, unquoted"),
+        pytest.param('rm -rf "${1:?}/"*', False, id="what lies in it"),
+        pytest.param('rm -rf "${1:?}"/*', False, id="what lies in it, other quotes"),
+    ],
+)
+@pytest.mark.parametrize(("tool", "rule"), [("shellcheck", "SC2115"), ("built-in", "sh-remove-below-unset-variable")])
+def test_removing_the_folder_is_no_fix_of_removing_what_lies_in_it(
+    tool: str, rule: str, replacement: str, refused: bool
+) -> None:
+    sources = (Source(SourceKind.TOOL, tool, rule),)
+    assert (silences(sources, "shell", 'rm -rf "$1/"*', replacement) is not None) is refused

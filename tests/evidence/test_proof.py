@@ -157,3 +157,17 @@ def _kind() -> tuple[object, object]:
     from reviewer.finding import Category, Severity
 
     return Severity.WARNING, Category.BUG
+
+
+_COROUTINE = "async def load():\n    return 1\n\n\n{}def run():\n    if load():\n        return 2\n"
+
+
+@pytest.mark.parametrize(("keyword", "proven"), [("async ", True), ("", False)])
+def test_await_is_refused_outside_of_an_asynchronous_function(keyword: str, proven: bool) -> None:
+    text = _COROUTINE.format(keyword)
+    found = recheck("run.py", text, (Source(SourceKind.RULE, "built-in"),))
+    assert found
+    check = partial(recheck, "run.py", sources=found[0].sources)
+    proof = prove(found[0], _replace(text, 6, 6, "    if await load():"), text, "python", check)
+    assert proof.proven is proven
+    assert proven or proof.said == "it awaits in a function that is not asynchronous"

@@ -54,6 +54,7 @@ def _packaged_fixes() -> list[tuple[str, str, str, str]]:
         for path in sorted(folder.glob("*/*.yml"))
         for examples in [yaml.safe_load(path.read_text("utf-8"))]
         for before, after in zip(examples["invalid"], examples.get("fixed", []), strict=False)
+        if after is not None
     ]
 
 

@@ -69,3 +69,23 @@ def test_a_sample_gets_the_characters_of_the_file() -> None:
 def test_a_sample_with_unknown_bytes_is_not_read() -> None:
     with pytest.raises(InvalidReplyError, match="bytes"):
         ODD("Fixes it.\n```python\ny = 'th\ufffd'\n```\n", truncated=False)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param("It hides the error.\n```python\n    except OSError:\n        raise", id="stopped at the fence"),
+        pytest.param(
+            "It hides the error.\n```python\n    except OSError:\n        raise\n0123456789ab\n```", id="marker"
+        ),
+        pytest.param("It hides the error.\n````\n    except OSError:\n        raise\n````\n", id="a longer fence"),
+    ],
+)
+def test_a_block_is_read_without_what_does_not_belong_to_it(reply: str) -> None:
+    reader = fix.FixReader(3, 4, "    except:\n        pass", "0123456789ab")
+    assert reader(reply, truncated=False).code == "    except OSError:\n        raise"
+
+
+def test_a_block_that_was_cut_is_no_fix() -> None:
+    with pytest.raises(InvalidReplyError, match="the fix was cut"):
+        READER("It hides the error.\n```python\n    except OSError:", truncated=True)

@@ -170,8 +170,15 @@ def _ruff(spec: Spec, output: bytes) -> Iterator[Diagnostic]:
             column=number(start.get("column")),
             end_line=number(end.get("row")),
             end_column=number(end.get("column")),
+            advice=_ruff_advice(one),
             edits=tuple(_ruff_edit(record(edit)) for edit in items(record(one.get("fix")).get("edits"))),
         )
+
+
+def _ruff_advice(one: dict[str, Any]) -> str:
+    """What ruff's own fix would do, which it also says where the fix itself is left to the programmer."""
+    advice = one_line(text(record(one.get("fix")).get("message")))
+    return advice if not advice or advice.endswith(".") else f"{advice}."
 
 
 def _ruff_edit(edit: dict[str, Any]) -> Edit:

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from reviewer.config import Settings
+from reviewer.selection import select
+from reviewer.selection.evident import says_itself
+from reviewer.selection.source import from_patch
+
+
+def _said(path: str, body: str) -> bool:
+    old = sum(line[0] in " -" for line in body.split("\n"))
+    new = sum(line[0] in " +" for line in body.split("\n"))
+    patch = f"--- a/{path}\n+++ b/{path}\n@@ -1,{old} +1,{new} @@\n{body}\n"
+    (unit,) = select(from_patch(patch.encode(), "a change"), Settings()).units
+    return says_itself(unit)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("README.md", "-Old words.\n+New words."),
+        ("a.py", " x = 1\n+# why\n+\n y = 2"),
+        ("a.c", "-/* old */\n+/* new\n+ * words\n+ */\n int x;"),
+        ("a.go", "-// old\n x := 1\n+// old\n y := 2"),
+        ("pyproject.toml", '-version = "1.2.3"\n+version = "1.3.0rc1"'),
+        ("ci.yml", "-  uses: actions/checkout@v4\n+  uses: actions/checkout@v5"),
+    ],
+)
+def test_prose_comments_and_versions_say_it_themselves(path: str, body: str) -> None:
+    assert _said(path, body)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("a.py", "-limit = 10\n+limit = 20"),
+        ("a.py", "-x = f()\n+x = f()  # why"),
+        ("a.sh", "-#!/bin/sh\n+#!/bin/bash"),
+        ("a.c", "-x = *p;\n+*p = x;"),
+        ("a.py", "-first()\n second()\n+first()"),
+        ("a.toml", '-a = "1.2"\n+b = "1.3"'),
+    ],
+)
+def test_a_change_of_behaviour_does_not(path: str, body: str) -> None:
+    assert not _said(path, body)
