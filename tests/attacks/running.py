@@ -218,10 +218,15 @@ def _markdown(text: str, model: str) -> list[str]:
     ours, theirs = _prose(model), _prose(text)
     tags = {tag.lower() for tag in _TAG.findall(theirs)} - {tag.lower() for tag in _TAG.findall(ours)}
     links = set(re.findall(r"\]\(([^)\s]*)", theirs)) - set(re.findall(r"\]\(([^)\s]*)", ours))
-    headings = [line for line in theirs.split("\n") if re.match(r"#{1,6} ", line)]
     found = [f"HTML: {sorted(tags)}"] if tags else []
     found += [f"links: {sorted(links)}"] if links else []
-    return found + (["other headings"] if len(headings) > ours.count("\n#") + ours.startswith("#") + 2 else [])
+    return found + (["other headings"] if len(_headings(theirs)) > len(_headings(ours)) else [])
+
+
+def _headings(prose: str) -> list[str]:
+    """Headings other than those of a hunk, which a file of the attack has as well."""
+    found = re.findall(r"^ {0,3}#{1,6} .*", prose, re.MULTILINE)
+    return [line for line in found if not re.fullmatch(r"### `code`(?: in `code`)?", line)]
 
 
 def _last_line(text: str, model: str) -> list[str]:
