@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,3 +103,53 @@ def test_the_sdist_holds_every_prompt(built: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names >= PROMPTS
+
+
+_COMMIT = "0123456789abcdef0123456789abcdef01234567"
+_FOLDER = '{"url": "file:///", "dir_info": {}}'
+_REVISION = f'{{"url": "https://git.example/r", "vcs_info": {{"vcs": "git", "commit_id": "{_COMMIT}"}}}}'
+
+
+@dataclass(frozen=True)
+class Installation:
+    record: str | None
+    command: str
+    installer: str = "pip"
+    marker: str | None = None
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Installation(_FOLDER, "PYTHON -m pip install 'vllm-reviewer[mcp] @ file:///'"),
+        Installation(_FOLDER.replace("{}", '{"editable": true}'), "PYTHON -m pip install -e '/[mcp]'"),
+        Installation(_FOLDER.replace("///", "///gone"), "PYTHON -m pip install '.[mcp]' in a clone"),
+        Installation(_FOLDER, "uv tool install --force 'vllm-reviewer[mcp] @ file:///'", "uv", "uv-receipt.toml"),
+        Installation(_FOLDER, "pipx install --force 'vllm-reviewer[mcp] @ file:///'", marker="pipx_metadata.json"),
+        Installation(_REVISION, f"PYTHON -m pip install 'vllm-reviewer[mcp] @ git+https://git.example/r@{_COMMIT}'"),
+        Installation(None, "PYTHON -m pip install 'vllm-reviewer[mcp]'"),
+        Installation(
+            None, "uv pip install --reinstall-package vllm-reviewer --python PYTHON 'vllm-reviewer[mcp]'", "uv"
+        ),
+    ],
+)
+def test_the_install_command_is_that_of_the_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: Installation
+) -> None:
+    folder = tmp_path / "vllm_reviewer-0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm-reviewer\nVersion: 0\n", encoding="utf-8")
+    (folder / "INSTALLER").write_text(f"{case.installer}\n", encoding="utf-8")
+    if case.record is not None:
+        (folder / "direct_url.json").write_text(case.record, encoding="utf-8")
+    if case.marker is not None:
+        (tmp_path / case.marker).touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", "PYTHON")
+    assert assets.install_command("mcp") == case.command
+
+
+def test_without_a_distribution_the_install_command_is_for_a_clone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    assert assets.install_command("mcp") == "in the clone: pip install '.[mcp]'"

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from reviewer.assets import install_command
 from reviewer.cli import options
 from reviewer.errors import UsageError
 
@@ -17,7 +18,8 @@ Examples:
   reviewer lsp --no-model         rules and analyzers only
 
 An editor starts it; docs/editors.md has the settings for several. It reviews the uncommitted changes of open files
-whenever one is opened or saved. Needs the extra: pip install 'vllm-reviewer[lsp]'.
+whenever one is opened or saved. Needs the extra lsp; in a clone: pip install
+'.[lsp]'.
 """
 # Set where git started the editor, for a commit message: they would name one repository for all files.
 _OF_ONE_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX")
@@ -37,7 +39,7 @@ def lsp(**flags: Any) -> None:
     except ModuleNotFoundError as problem:
         if problem.name is None or problem.name.partition(".")[0] not in ("pygls", "lsprotocol"):
             raise
-        raise UsageError("the package pygls is not installed", hint="pip install 'vllm-reviewer[lsp]'") from None
+        raise UsageError("the package pygls is not installed", hint=install_command("lsp")) from None
     for name in _OF_ONE_REPOSITORY:
         os.environ.pop(name, None)
     make_server(options.as_flags(flags)).start_io()

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from reviewer.assets import install_command
 from reviewer.cli import options
 from reviewer.errors import UsageError
 
@@ -16,7 +17,7 @@ Examples:
   reviewer mcp --http 8765               streamable HTTP on http://127.0.0.1:8765/mcp
 
 Tools: review_diff, apply_suggestion, explain_code, generate_code_completion, generate_text, engine_status.
-Needs the extra: pip install 'vllm-reviewer[mcp]'.
+Needs the extra mcp; in a clone: pip install '.[mcp]'.
 """
 
 
@@ -32,7 +33,7 @@ def mcp(port: int | None, **flags: Any) -> None:
     except ModuleNotFoundError as problem:
         if problem.name is None or problem.name.partition(".")[0] != "mcp":
             raise
-        raise UsageError("the package mcp is not installed", hint="pip install 'vllm-reviewer[mcp]'") from None
+        raise UsageError("the package mcp is not installed", hint=install_command("mcp")) from None
     repository = common.here()
     server = make_server(repository, common.load_settings(repository, options.as_flags(flags)))
     if port is None:

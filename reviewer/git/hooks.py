@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewer import files
+from reviewer.assets import install_command
 from reviewer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def this_program() -> Path:
     if found is None:
         raise UsageError(
             f"this installation has no reviewer command beside {sys.executable}",
-            hint="Install the package: pip install vllm-reviewer",
+            hint=f"Install the package: {install_command()}",
         )
     return Path(found).absolute()
 

@@ -11,6 +11,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reviewer.assets import install_command
 from reviewer.engine.client import tls
 from reviewer.engine.client.endpoint import API_KEY_VARIABLE, KEYRING_SERVICE, Endpoint, parse_urls
 from reviewer.engine.client.health import EndpointState
@@ -135,7 +136,7 @@ def _from_keyring(url: str) -> str | None:
     except ImportError as error:
         raise ConfigError(
             "engine.keyring is on, but the package keyring is not installed",
-            hint=f"pip install 'vllm-reviewer[keyring]', or set {API_KEY_VARIABLE}",
+            hint=f"{install_command('keyring')}\nor set {API_KEY_VARIABLE}",
         ) from error
     try:
         return keyring.get_password(KEYRING_SERVICE, url)
