@@ -50,7 +50,7 @@ def install_command(extra: str = "") -> str:
     except PackageNotFoundError:
         return f"in the clone: pip install '.{suffix}'"
     source = _source(found.read_text("direct_url.json") or "{}", suffix)
-    return f"{_installer(found.read_text('INSTALLER') or '')} {source}"
+    return f"{_installer(found.read_text('INSTALLER') or '', again=not extra)} {source}"
 
 
 def _source(record: str, suffix: str) -> str:
@@ -66,13 +66,14 @@ def _source(record: str, suffix: str) -> str:
         return f"'.{suffix}' in a clone"
     if direct.get("dir_info", {}).get("editable"):
         return f"-e {shlex.quote(url2pathname(urlsplit(url).path) + suffix)}"
-    if "vcs_info" in direct:
+    # pip refuses git+file: after a name; the folder itself will do.
+    if "vcs_info" in direct and not url.startswith("file:"):
         url = f"{direct['vcs_info']['vcs']}+{url}@{direct['vcs_info']['commit_id']}"
     return shlex.quote(f"{_DISTRIBUTION}{suffix} @ {url}")
 
 
-def _installer(recorded: str) -> str:
-    """The program for this environment, with the option that makes it replace what is installed."""
+def _installer(recorded: str, *, again: bool) -> str:
+    """The program for this environment; ``again`` to replace what is installed."""
     prefix = Path(sys.prefix)
     if (prefix / "uv-receipt.toml").is_file():
         return "uv tool install --force"
@@ -80,7 +81,7 @@ def _installer(recorded: str) -> str:
         return "pipx install --force"
     if recorded.strip() == "uv":
         return f"uv pip install --reinstall-package {_DISTRIBUTION} --python {shlex.quote(sys.executable)}"
-    return f"{shlex.quote(sys.executable)} -m pip install"
+    return f"{shlex.quote(sys.executable)} -m pip install{' --force-reinstall --no-deps' if again else ''}"
 
 
 def read(name: str) -> str:

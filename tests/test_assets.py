@@ -127,6 +127,10 @@ class Installation:
         Installation(_FOLDER, "uv tool install --force 'vllm-reviewer[mcp] @ file:///'", "uv", "uv-receipt.toml"),
         Installation(_FOLDER, "pipx install --force 'vllm-reviewer[mcp] @ file:///'", marker="pipx_metadata.json"),
         Installation(_REVISION, f"PYTHON -m pip install 'vllm-reviewer[mcp] @ git+https://git.example/r@{_COMMIT}'"),
+        Installation(
+            _REVISION.replace("https://git.example/r", "file:///"),
+            "PYTHON -m pip install 'vllm-reviewer[mcp] @ file:///'",
+        ),
         Installation(None, "PYTHON -m pip install 'vllm-reviewer[mcp]'"),
         Installation(
             None, "uv pip install --reinstall-package vllm-reviewer --python PYTHON 'vllm-reviewer[mcp]'", "uv"
@@ -153,3 +157,7 @@ def test_the_install_command_is_that_of_the_installation(
 def test_without_a_distribution_the_install_command_is_for_a_clone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [])
     assert assets.install_command("mcp") == "in the clone: pip install '.[mcp]'"
+
+
+def test_to_reinstall_pip_has_to_be_forced() -> None:
+    assert assets._installer("pip", again=True).endswith("-m pip install --force-reinstall --no-deps")
