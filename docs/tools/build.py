@@ -22,6 +22,7 @@ TOOLS = DOCS / "tools"
 
 # What documents link to outside docs/: the page or file of the site. Files are copied there.
 _ELSEWHERE = {"prompts": "templates.md", "rules/README.md": "rules/writing.md", "README.md": "index.md"}
+_SHIM = "https://unpkg.com/iframe-worker/shim"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _LINK = re.compile(r"(?<=\]\()([^)\s:#]+)(#[^)\s]*)?(?=\))")
 _CODE = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
@@ -44,8 +45,18 @@ def build(target: Path) -> None:
         if done.returncode:
             # zensical has printed the broken links; a traceback follows.
             raise SystemExit(_ANSI.sub("", done.stderr).strip().splitlines()[-1])
+        _bring_search(work / "site")
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(work / "site", target)
+
+
+def _bring_search(site: Path) -> None:
+    """Replace the script that the search would load from another host where pages are opened from a folder."""
+    shutil.copy(TOOLS / "iframe-worker.js", site / "assets")
+    for page in site.rglob("*.html"):
+        up = "../" * len(page.relative_to(site).parent.parts)
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace(_SHIM, f"{up}assets/iframe-worker.js"), encoding="utf-8")
 
 
 def collect(pages: Path) -> None:
