@@ -34,6 +34,7 @@ import psutil
 from bench import sandbox
 from bench.tables import rows, write_table
 from reviewer import processes
+from reviewer.engine.client.health import EngineFacts
 from reviewer.engine.config import ModelConfig
 from reviewer.engine.manager import AIModelManager
 from reviewer.engine.profile import ModelProfile
@@ -78,6 +79,9 @@ class Managed:
 
     def stop(self) -> None:
         self._server.stop()
+
+    def facts(self, *, verify: bool = True) -> EngineFacts:  # noqa: ARG002
+        return EngineFacts(state=str(self._server.state().status))
 
 
 def server_of(folder: Path) -> Server:

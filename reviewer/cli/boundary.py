@@ -62,7 +62,7 @@ def flushed(code: int) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         try:
-            if stream is not None:  # closed by the caller
+            if stream is not None and not stream.closed:  # a server closes it when its client has left
                 stream.flush()
         except OSError as problem:
             _drop(stream)
