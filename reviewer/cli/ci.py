@@ -6,7 +6,6 @@ off its own review.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,12 +157,15 @@ def _base(repository: Repository, named: str | None, job: Job) -> str:
 
 
 def _first(repository: Repository, what: str, revisions: tuple[str, ...], job: Job) -> str:
+    hint = None
     for revision in revisions:
-        with contextlib.suppress(GitError):
+        try:
             return repository.resolve(revision)
+        except GitError as unknown:
+            hint = unknown.hint
     raise UsageError(
         f"the {what} of the change ({' or '.join(revisions)}) is not in this clone",
-        hint=f"Fetch the whole history: {job.depth}",
+        hint=f"Fetch the whole history: {job.depth}" if job.depth else hint,
     )
 
 

@@ -27,7 +27,7 @@ class Job:
         name: The CI system's name for messages; empty if unknown.
         bases: Candidates for the base revision, best first.
         heads: Candidates for the head revision, best first.
-        depth: How to fetch the whole history there.
+        depth: How to fetch the whole history there; empty if unknown.
         format: The format of standard output that the CI system reads best.
         summary: A file that is shown as Markdown.
         outputs: A file that takes the step's outputs, ``name=value``.
@@ -37,7 +37,7 @@ class Job:
     name: str
     bases: tuple[str, ...]
     heads: tuple[str, ...] = ("HEAD",)
-    depth: str = "git fetch --unshallow"
+    depth: str = ""
     format: str = "text"
     summary: Path | None = None
     outputs: Path | None = None
