@@ -328,7 +328,7 @@ def isolated(home: Path, tmp: Path) -> dict[str, str]:
     """An environment in which nothing of the user's own is read or written."""
     home.mkdir(parents=True, exist_ok=True)
     tmp.mkdir(parents=True, exist_ok=True)
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     (home / ".run").mkdir(mode=0o700, exist_ok=True)
     return kept | {
         "HOME": str(home),
@@ -339,5 +339,6 @@ def isolated(home: Path, tmp: Path) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "TERM": "dumb",
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),  # where `bench` and `tests` are; no install has them
         "PYTHONDONTWRITEBYTECODE": "1",
     }
