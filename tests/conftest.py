@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -63,10 +64,18 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_SESSION_HOME, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names for homes that are not there yet; ``mktemp`` would list all earlier homes to find a free number."""
+    root = tmp_path_factory.mktemp("homes")
+    return (root / f"{number}" for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home of this test's own; the reviewer's files go to ``home / "reviewer"``."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = next(_homes)
+    folder.mkdir()
     for name in _dropped():
         monkeypatch.delenv(name)
     for name, value in _isolated(folder).items():
