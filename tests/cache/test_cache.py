@@ -82,11 +82,11 @@ def test_opening_is_cheap(path: Path) -> None:
     AnswerCache(path).put("k", "v")
     times = []
     for _ in range(7):
-        start = time.perf_counter()
+        start = time.process_time()
         with AnswerCache(path) as cache:
             assert cache.get("k") == "v"
-        times.append(time.perf_counter() - start)
-    # About 1 ms; the best of several, because the machine may be busy.
+        times.append(time.process_time() - start)
+    # About 1 ms; processor time and the best of several, because the machine may be busy.
     assert min(times) < 0.01
 
 
