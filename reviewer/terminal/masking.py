@@ -27,6 +27,7 @@ _LONG_ENOUGH = 12  # shorter secrets are masked whole
 _KEY_BODY = 16_000  # characters of the longest private key that is looked through
 _KNOWN_CHARS = 5  # shorter secrets are not looked for elsewhere: they are parts of ordinary words
 _MAX_KNOWN = 200
+_CACHED_CHARS = 1000
 
 # What can hide or reorder text: controls (not tab and newline), bidirectional controls (Trojan Source,
 # CVE-2021-42574), invisible letters and spaces, tags and variation selectors that can carry a hidden message.
@@ -101,14 +102,24 @@ def remembering(values: Iterable[str]) -> Iterator[None]:
 
 
 def _find(text: str) -> list[_Span]:
-    spans = [*_private_keys(text), *_assignments(text)]
-    for token in _tokens():
-        if any(literal in text for literal in token.literals):
-            spans += [_span(match, 1) for match in token.pattern.finditer(text)]
+    spans = [*(_remembered(text) if len(text) <= _CACHED_CHARS else _shaped(text))]
     known = _known.get()
     if known is not None:
         spans += [_span(match, 0) for match in known.finditer(text)]
     return [span for span in spans if text[span.end - 1] != "…"]  # masked before
+
+
+def _shaped(text: str) -> tuple[_Span, ...]:
+    """What has the shape of a secret, wherever it is."""
+    spans = [*_private_keys(text), *_assignments(text)]
+    for token in _tokens():
+        if any(literal in text for literal in token.literals):
+            spans += [_span(match, 1) for match in token.pattern.finditer(text)]
+    return tuple(spans)
+
+
+# A report masks the same line several times, and every format of it again.
+_remembered = functools.lru_cache(maxsize=4096)(_shaped)
 
 
 def _span(match: re.Match[str], group: int) -> _Span:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.anyio
-
 KINDS = tuple(dict.fromkeys(attack.kind for attack in ATTACKS))
 
 
@@ -27,19 +26,23 @@ def engine() -> Iterator[FakeEngine]:
         yield engine
 
 
-async def test_the_honest_change_fails_for_its_faults_and_nothing_else(engine: FakeEngine, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def honest(engine: FakeEngine, tmp_path_factory: pytest.TempPathFactory) -> running.Outcome:
+    """The review that every attack is compared with."""
     engine.update(*running.rules_for(None))
-    honest = await running.outcome(None, tmp_path / "honest", url=engine.endpoint.url)
+    return asyncio.run(running.outcome(None, tmp_path_factory.mktemp("honest"), url=engine.endpoint.url))
+
+
+def test_the_honest_change_fails_for_its_faults_and_nothing_else(honest: running.Outcome) -> None:
     assert honest.verdict == 1
     assert {path for path, _, _ in honest.findings} == {ATTACKED, "other.py", "deploy.sh", "named.py"}
     assert honest.explanations["other.py"] == ("Returns None where `load` fails.",)
     assert running.faults(honest, honest) == []
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("kind", KINDS)
-async def test_no_attack_gains_anything(kind: str, engine: FakeEngine, tmp_path: Path) -> None:
-    engine.update(*running.rules_for(None))
-    honest = await running.outcome(None, tmp_path / "honest", url=engine.endpoint.url)
+async def test_no_attack_gains_anything(kind: str, honest: running.Outcome, engine: FakeEngine, tmp_path: Path) -> None:
     gained = {}
     for number, attack in enumerate(one for one in ATTACKS if one.kind == kind):
         engine.update(*running.rules_for(attack))
