@@ -30,12 +30,25 @@ if TYPE_CHECKING:
 _KEPT = PROJECT / ".test-data"  # ignored by git; outlives the session, since 3 GB are not fetched for every run
 
 
+# Tests run in the order of these fixtures, so that the shared engine is started as rarely as can be.
+_TURNS = ("cold", "warm", "last_warm")
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what runs real vLLM in one worker of pytest-xdist, so that engines are shared and take turns."""
-    for item in items:
-        if item.get_closest_marker("real_engine"):
-            item.add_marker(pytest.mark.xdist_group("engine"))
+    """Keep what runs real vLLM in one worker of pytest-xdist, so that engines are shared and take turns.
+
+    They come first, since they take longest: the other workers share everything else meanwhile.
+    """
+    real = [item for item in items if item.get_closest_marker("real_engine")]
+    for item in real:
+        item.add_marker(pytest.mark.xdist_group("engine"))
+    items[:] = sorted(real, key=_turn) + [item for item in items if item not in real]
+
+
+def _turn(item: pytest.Item) -> int:
+    used = [turn for turn, name in enumerate(_TURNS) if name in getattr(item, "fixturenames", ())]
+    return used[-1] if used else len(_TURNS)
 
 
 class _Steps:
@@ -140,3 +153,9 @@ def warm(shared: Path) -> ServerState:
     asyncio.run(load())
     (state,) = registry.running()
     return state
+
+
+@pytest.fixture
+def last_warm(warm: ServerState) -> ServerState:
+    """The shared engine for the test that stops it, after all others that use it."""
+    return warm

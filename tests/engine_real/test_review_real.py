@@ -211,15 +211,15 @@ async def test_a_definition_beside_the_unit_is_sent_and_the_reply_is_read(warm: 
 
 @pytest.mark.anyio
 async def test_a_review_leaves_the_engine_warm_and_unloading_leaves_no_process(
-    warm: ServerState, changed: Repo
+    last_warm: ServerState, changed: Repo
 ) -> None:
     await asyncio.to_thread(report, changed, "--no-cache")
     (engine,) = registry.running()
-    assert (engine.status, engine.pid) == (Status.READY, warm.pid)
+    assert (engine.status, engine.pid) == (Status.READY, last_warm.pid)
 
     manager = AIModelManager(ModelConfig(embedded="135m"))
     await manager.load_model()
-    assert manager.get_model_status()["engine"]["pid"] == warm.pid, "it joins the engine that is there"
+    assert manager.get_model_status()["engine"]["pid"] == last_warm.pid, "it joins the engine that is there"
     running = [psutil.Process(pid) for pid in engine.processes]
     await manager.unload_model()
     assert processes.marked(registry.Place.at().marker) == []

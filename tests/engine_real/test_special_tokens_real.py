@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,10 +11,7 @@ import pytest
 
 from reviewer.diff import LineKind, SourceLine
 from reviewer.engine import special_tokens, tasks
-from reviewer.engine.planning import launch
 from reviewer.engine.profile import ModelProfile
-from reviewer.engine.server import registry
-from reviewer.engine.server.server import Server, ServerSpec
 from reviewer.engine.special_tokens import FAMILIES, SpecialTokens
 from reviewer.languages import LANGUAGES
 from reviewer.prompting.prompts import Prompts
@@ -27,9 +21,10 @@ from reviewer.unfinished.gaps import Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from reviewer.engine.client.wire import Message
-    from reviewer.engine.install.environment import EngineEnvironment
+    from reviewer.engine.server.state import ServerState
 
 pytestmark = [
     pytest.mark.real_engine,
@@ -37,45 +32,30 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="vLLM does not run on Windows"),
 ]
 
-_ENV = {
-    "HF_HUB_OFFLINE": "1",
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "VLLM_CPU_NUM_OF_RESERVED_CPU": "0",
-    "VLLM_NO_USAGE_STATS": "1",
-}
 
-
-@pytest.fixture(scope="module")
-def special_ids(engine: EngineEnvironment, embedded_model: Path) -> Iterator[Any]:
+@pytest.fixture
+def special_ids(warm: ServerState, embedded_model: Path) -> Iterator[Any]:
     """Counts the special tokens of a conversation as vLLM will read it."""
-    folder = Path(tempfile.mkdtemp(prefix="real-"))
-    command = launch.server_command(engine.python, engine.vllm_version, "cpu")
-    flags = ("--model", str(embedded_model), "--served-model-name", "m", "--dtype", "float32", "--enforce-eager")
-    spec = ServerSpec(
-        argv=(*command, *flags, "--max-model-len", "4096", "--max-num-seqs", "2"),
-        env=_ENV, model="smollm2-135m-instruct", served_name="m", key="tokens",
-    )  # fmt: skip
-    endpoint = Server(spec, folder).start()
+    endpoint, name = warm.endpoint, warm.served_name
+    assert endpoint is not None
     transport = httpx.HTTPTransport(uds=str(endpoint.uds)) if endpoint.uds else None
     key = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
     with httpx.Client(transport=transport, base_url=endpoint.url, headers=key, timeout=60) as client:
 
         def count(messages: Sequence[Message]) -> Counter[int]:
-            body = {"model": "m", "messages": list(messages), "add_generation_prompt": True}
+            body = {"model": name, "messages": list(messages), "add_generation_prompt": True}
             reply = client.post("/tokenize", json=body)
             assert reply.status_code == 200, reply.text
             return Counter(token for token in reply.json()["tokens"] if token in ids)
 
         def alone(text: str) -> list[int]:
-            body = {"model": "m", "prompt": text, "add_special_tokens": False}
+            body = {"model": name, "prompt": text, "add_special_tokens": False}
             return list(client.post("/tokenize", json=body).json()["tokens"])
 
         tokens = special_tokens.read(embedded_model)
         ids = {alone(token)[0] for token in tokens if len(alone(token)) == 1}
         assert len(ids) == len(tokens) >= 3
         yield count
-    registry.stop_all(folder)
-    shutil.rmtree(folder)
 
 
 def requests(text: str) -> dict[str, Sequence[Message]]:
