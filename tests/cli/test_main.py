@@ -17,7 +17,7 @@ import pytest
 from reviewer import __version__, cli, paths
 from reviewer.cli.boundary import guarded
 from reviewer.errors import EngineNotInstalledError, ExitCode, GitError
-from tests.command import reviewer
+from tests.command import reviewer_anew as reviewer
 
 if TYPE_CHECKING:
     from tests.repo import Repo

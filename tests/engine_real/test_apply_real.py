@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.command import reviewer
+from tests.command import reviewer_anew as reviewer
 
 if TYPE_CHECKING:
     from reviewer.engine.server.state import ServerState

@@ -17,7 +17,7 @@ import pytest
 from reviewer import processes
 from reviewer.engine.server import registry, state
 from reviewer.engine.server.state import Status
-from tests.command import reviewer
+from tests.command import reviewer_anew as reviewer
 from tests.engine_real.samples import BEFORE, STAGED
 
 if TYPE_CHECKING:

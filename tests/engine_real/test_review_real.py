@@ -28,7 +28,7 @@ from reviewer.report.json_report import schema
 from reviewer.review import review_change
 from reviewer.selection.source import from_repository
 from reviewer.selection.units import select
-from tests.command import reviewer
+from tests.command import reviewer_anew as reviewer
 from tests.engine_real.samples import BEFORE, CHANGED, STAGED, UNFINISHED
 
 if TYPE_CHECKING:

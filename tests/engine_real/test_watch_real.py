@@ -12,7 +12,7 @@ import pytest
 
 from reviewer.engine.server import registry
 from reviewer.engine.server.state import Status
-from tests.command import reviewer
+from tests.command import reviewer_anew as reviewer
 from tests.watching import Watching
 
 if TYPE_CHECKING:

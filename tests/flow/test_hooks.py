@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.command import reviewer
+from tests.command import reviewer_anew as reviewer
 from tests.fake_engine import FakeEngine, Rule, Script
 from tests.repo import AFTER, BEFORE, Repo
 
