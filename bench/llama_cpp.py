@@ -43,12 +43,19 @@ class Peer:
         self._process = process
         self.seen: list[str] = []
 
-    def run(self, requests: list[dict[str, Any]], *, keep: bool = True) -> float:
+    def run(self, requests: list[dict[str, Any]]) -> float:
         """Answer requests all at once; the seconds that it took."""
+        bodies = [json.loads(each["body"]) for each in requests]
+        return self._send([{"messages": body["messages"], "max_tokens": body["max_tokens"]} for body in bodies], True)
+
+    def prime(self, request: dict[str, Any]) -> None:
+        """Leave a request's system prompt, and no more, in every sequence."""
+        system = json.loads(request["body"])["messages"][:1]
+        self._send([{"messages": system, "max_tokens": 1}] * SEQUENCES, False)
+
+    def _send(self, wanted: list[dict[str, Any]], keep: bool) -> float:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        bodies = [json.loads(each["body"]) for each in requests]
-        wanted = [{"messages": body["messages"], "max_tokens": body["max_tokens"]} for body in bodies]
         self._process.stdin.write(json.dumps({"requests": wanted, "keep": keep}) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
@@ -90,7 +97,7 @@ def compare(engine: Engine, peer: Peer, requests: dict[str, list[dict[str, Any]]
         return values[0]
 
     def theirs(name: str, other: str) -> float:
-        peer.run((requests[other] * SEQUENCES)[:SEQUENCES], keep=False)
+        peer.prime(requests[other][0])
         return peer.run(requests[name])
 
     rows, pairs = [], {}

@@ -9,17 +9,19 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from reviewer import processes
 from reviewer.engine.client.client import EngineClient
 from reviewer.engine.config import ModelConfig
-from reviewer.engine.models import shape
+from reviewer.engine.models import convert, shape
 from reviewer.engine.planning import hardware, launch
 from reviewer.engine.planning.plan import make_plan
 from reviewer.engine.server import registry
 from reviewer.engine.server.job import Watch
 from reviewer.engine.server.server import Server, ServerSpec
+from reviewer.terminal.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,3 +78,17 @@ def test_a_planned_limit_holds(engine: EngineEnvironment, embedded_model: Path, 
     assert state.life is not None
     assert state.life.reductions == 0, "the plan keeps the limit by itself"
     assert len(state.processes) == 3, "the supervisor, the API server and the scheduler"
+
+
+def test_the_embedding_of_a_quantized_model_stays_in_its_file(
+    engine: EngineEnvironment, embedded_model: Path, folder: Path
+) -> None:
+    model = folder / "int8"
+    convert.run(embedded_model, model, "int8", SILENT)
+    config = ModelConfig(model=str(model), max_model_len=2048, device="cpu")
+    plan = make_plan(hardware.detect(), shape.from_folder(model), config, vllm_version=engine.vllm_version)
+    server = Server(spec(engine, model, plan), folder)
+    asyncio.run(ask(server, 2))
+    scheduler = max((psutil.Process(pid) for pid in server.state().processes), key=lambda one: one.memory_info().rss)
+    mapped = {Path(region.path).name for region in scheduler.memory_maps()}
+    assert (convert.WEIGHTS in mapped) == (plan.dtype == "bfloat16"), "mapped in the dtype of the file, else copied"

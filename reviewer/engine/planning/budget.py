@@ -155,15 +155,16 @@ class Workload:
         """Memory of the CPU's matrix kernels in addition to the weights.
 
         vLLM packs every matrix and frees the original, except for those of the embedding and of the output, which it
-        packs, tied or not, and keeps; an output matrix of integers is packed like any other. After the last layer the
-        allocator still holds one layer.
+        packs, tied or not, and keeps; an output matrix of integers is packed like any other. ``launcher.py`` has the
+        embedding of such a model unpacked. After the last layer the allocator still holds one layer.
         """
         elements = self.shape.vocab * self.shape.hidden
         matrix = elements * self.dtype_bytes
         integer_head = self.weights.integer_head
         stored = matrix + elements if integer_head else self.shape.embedding_elements * self.dtype_bytes
         layer = max(0, self.weights.resident_bytes(self.dtype_bytes) - stored) // self.shape.layers
-        return (1 if integer_head else 2) * matrix + layer
+        copies = 2 - integer_head - (integer_head and self.forked)
+        return copies * matrix + layer
 
     @property
     def _activation_bytes(self) -> int:

@@ -9,12 +9,15 @@ which share the imported pages. It is composed of vLLM's parts as vLLM 0.32's ow
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import functools
 import gc
 import importlib
 import os
 import signal
-from contextlib import aclosing, contextmanager
+import sys
+from contextlib import aclosing, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -86,6 +89,7 @@ async def _warm_up(engine: Any) -> None:
     async with aclosing(engine.generate("{", asked, "warm-up")) as pieces:
         async for _ in pieces:
             break
+    _trim()
 
 
 @contextmanager
@@ -96,6 +100,7 @@ def _forking(config: Any) -> Iterator[None]:
         _part(name)
     if config.parallel_config.world_size == 1:
         _without_network()
+        _spare_memory(config.model_config)
     # The CPU configuration has just set it to "spawn".
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
     # A signal to the child would also reach the parent's event loop.
@@ -120,6 +125,65 @@ def _without_network() -> None:
 
 def _without_gloo(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
     return make(*args, **options | {"backend": "fake"})
+
+
+def _spare_memory(model: Any) -> None:
+    """Leave the embedding in the model's file, and return what loading leaves free to the system.
+
+    vLLM keeps an embedding as read and once more packed for multiplying; only a tied model multiplies with it. Looking
+    up rows needs neither copy: a mapped file has them, and the kernel may drop its pages where memory is short.
+    """
+    # oneDNN would ask the kernel for the processor's tiles when it packs; the int8 kernels use them without asking.
+    _part("torch.cpu")._init_amx()  # noqa: SLF001 - torch has no public way to ask
+    worker = _part("vllm.v1.worker.cpu_worker").CPUWorker
+    worker.compile_or_warm_up_model = _trimmed(worker.compile_or_warm_up_model)
+    if not model.hf_text_config.tie_word_embeddings:
+        layers = _part("vllm.model_executor.layers.vocab_parallel_embedding")
+        method = layers.UnquantizedEmbeddingMethod
+        pack = method.process_weights_after_loading
+
+        def map_or_pack(self: Any, layer: Any) -> None:
+            stored = None if isinstance(layer, layers.ParallelLMHead) else _mapped(Path(model.model), layer.weight)
+            if stored is None:
+                pack(self, layer)
+            else:
+                layer.weight.data = stored
+
+        method.process_weights_after_loading = map_or_pack
+
+
+def _mapped(folder: Path, embedding: Any) -> Any | None:
+    """The tensor of the model's files that an embedding was read from, mapped; None if it was read in another form."""
+    for file in sorted(folder.glob("*.safetensors")):
+        with _part("safetensors").safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - not a mapping
+                if name.endswith("embed_tokens.weight"):
+                    stored = tensors.get_tensor(name)
+                    return stored if _alike(stored, embedding) else None
+    return None
+
+
+def _alike(stored: Any, read: Any) -> bool:
+    # Some rows are enough: whoever pads, scales or converts an embedding does so everywhere.
+    some = slice(None, None, max(1, len(read) // 8))
+    return stored.shape == read.shape and stored.dtype == read.dtype and bool((stored[some] == read[some]).all())
+
+
+def _trimmed(warm_up: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(warm_up)
+    def wrapper(*args: Any, **options: Any) -> Any:
+        result = warm_up(*args, **options)
+        _trim()
+        return result
+
+    return wrapper
+
+
+def _trim() -> None:
+    gc.collect()
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # a C library other than glibc
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _interrupted(*_: object) -> NoReturn:

@@ -246,6 +246,16 @@ def test_only_the_cpu_packs_its_matrices() -> None:
     assert weights["cpu"] == 15_200_000_000 + 2 * matrix + layer
 
 
+def test_the_launcher_leaves_an_embedding_beside_an_integer_head_unpacked() -> None:
+    shape = replace(known("qwen2.5-coder-7b").shape, tied=False, weights=Weights(545_000_000, 7 * GB, True))
+    config = ModelConfig(model="/models/own")
+    ours, theirs = (
+        make_plan(pc(60, flags=AMX), shape, config, vllm_version=version).budget[0].bytes
+        for version in ("0.32.0", "0.33.0")
+    )
+    assert theirs - ours == shape.vocab * shape.hidden * 2
+
+
 def test_folder_of_an_unknown_model() -> None:
     measured = replace(known("qwen2.5-coder-1.5b").shape, weights=Weights(1_543_000_000, 0))
     chosen = make_plan(pc(20), measured, ModelConfig(model="/models/own"))

@@ -58,9 +58,14 @@ _FAKES = {
         import os
         from notes import note
         class Parallel: world_size = int(os.environ.get("FAKE_WORLD", "1"))
+        class Text: tie_word_embeddings = "FAKE_TIED" in os.environ
+        class Model:
+            model = os.environ.get("FAKE_MODEL", "m")
+            hf_text_config = Text
         class Config:
             shutdown_timeout = 0
             parallel_config = Parallel
+            model_config = Model
         class AsyncEngineArgs:
             enable_log_requests = aggregate_engine_logging = disable_log_stats = False
             @classmethod
@@ -81,6 +86,26 @@ _FAKES = {
                 yield
                 del os.environ["OMP_NUM_THREADS"]
         """,
+    "torch.cpu": "from notes import note\ndef _init_amx(): note('tiles')",
+    "safetensors": """
+        import json
+        from contextlib import contextmanager
+        class Tensors(dict):
+            def get_tensor(self, name): return Rows(self[name])
+        class Rows:
+            def __init__(self, values): self.values, self.shape, self.dtype = values, (len(values), 1), "bfloat16"
+            def __len__(self): return len(self.values)
+            def __getitem__(self, rows): return Rows(self.values[rows])
+            def __eq__(self, other): return Rows([a == b for a, b in zip(self.values, other.values, strict=True)])
+            def all(self): return all(self.values)
+        @contextmanager
+        def safe_open(file, framework): yield Tensors(json.loads(file.read_text()))
+        """,
+    "vllm.model_executor.layers.vocab_parallel_embedding": """
+        class ParallelLMHead: pass
+        class UnquantizedEmbeddingMethod:
+            def process_weights_after_loading(self, layer): layer.packed = True
+        """,
     "torch.distributed": """
         def init_process_group(backend, rank): return "world", backend, rank
         def new_group(ranks, backend): return ranks, backend
@@ -88,7 +113,10 @@ _FAKES = {
     "torch.testing._internal.distributed.fake_pg": "",
     "vllm.v1.engine.core": "",
     "vllm.v1.executor.uniproc_executor": "",
-    "vllm.v1.worker.cpu_worker": "",
+    "vllm.v1.worker.cpu_worker": """
+        class CPUWorker:
+            def compile_or_warm_up_model(self): return 1.5
+        """,
     "vllm.v1.engine.async_llm": """
         import gc, multiprocessing, os, signal, sys, time
         from notes import note
@@ -100,6 +128,18 @@ _FAKES = {
             from torch import distributed
             note("groups", world=distributed.init_process_group(backend="gloo", rank=0),
                  one=distributed.new_group([0], backend="gloo"))
+            from safetensors import Rows
+            from vllm.model_executor.layers import vocab_parallel_embedding as layers
+            from vllm.v1.worker.cpu_worker import CPUWorker
+            class Embedding:
+                def __init__(self): self.weight, self.packed = Rows([1, 2, 3]), False
+            class Head(Embedding, layers.ParallelLMHead): pass
+            made = [Embedding(), Head()]
+            for layer in made:
+                layers.UnquantizedEmbeddingMethod().process_weights_after_loading(layer)
+            note("loaded", packed=[layer.packed for layer in made],
+                 mapped=[hasattr(layer.weight, "data") for layer in made],
+                 warm_up=CPUWorker().compile_or_warm_up_model())
             time.sleep(60)
         class AsyncLLM:
             @classmethod
@@ -217,11 +257,38 @@ def test_only_a_world_of_several_processes_has_a_network(
     assert groups["one"] == [[0], backend]
 
 
+@pytest.mark.parametrize(
+    ("stored", "tied", "packed"),
+    [
+        pytest.param([1, 2, 3], False, [False, True], id="as it was read"),
+        pytest.param([1, 2, 3], True, [True, True], id="also the output matrix"),
+        pytest.param([1, 2, 4], False, [True, True], id="changed while it was read"),
+        pytest.param([1, 2], False, [True, True], id="padded"),
+        pytest.param(None, False, [True, True], id="not there"),
+    ],
+)
+def test_embedding_stays_in_the_models_file(
+    launched: Callable[..., Launched], tmp_path: Path, stored: list[int] | None, packed: list[bool], *, tied: bool
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    if stored is not None:
+        tensors = {"model.norm.weight": [0], "model.embed_tokens.weight": stored}
+        (model / "model.safetensors").write_text(json.dumps(tensors), encoding="utf-8")
+    env = {"FAKE_MODEL": str(model)} | ({"FAKE_TIED": "1"} if tied else {})
+    noted = launched(**env).wait_for("loaded")
+    assert "tiles" in noted, "int8 kernels end with an illegal instruction without them"
+    loaded = noted["loaded"]
+    assert loaded["packed"] == packed
+    assert loaded["mapped"] == [not each for each in packed]
+    assert loaded["warm_up"] == 1.5
+
+
 def test_socket_is_opened_after_the_fork_and_a_signal_ends_both(launched: Callable[..., Launched]) -> None:
     server = launched()
     server.wait_for("scheduler")
     noted = server.wait_for("serving")
-    order = [name for name in noted if name not in ("scheduler", "groups")]
+    order = [name for name in noted if name not in ("scheduler", "groups", "tiles", "loaded")]
     assert order == ["configuration", "engine", "socket", "warm-up", "left", "serving"]
     warmed = noted["warm-up"]["structured_outputs"]["json"]
     assert warmed == review_schema((1, 2, 3), ReplyBounds(), finds=False), "that of most requests of a review"
