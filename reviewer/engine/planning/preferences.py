@@ -242,11 +242,11 @@ def _cannot_run(form: Option, shape: ModelShape, hardware: Hardware, limit: Limi
     plain_avx2 = "avx2" in hardware.cpu_flags and not hardware.cpu_flags & _AVX512
     if form.quantization == "int4" and limit.device == "cpu" and plain_avx2:
         return "int4 cannot run on this CPU: vLLM's kernels for it need AVX-512"
-    if limit.device != "cpu" or not shape.experts or form.quantization == "none":
+    if limit.device != "cpu" or form.quantization == "none" or "amx_bf16" in hardware.cpu_flags:
         return None
-    if "amx_bf16" in hardware.cpu_flags:
-        return None
-    return f"{_title(form.quantization)} experts cannot run on this CPU: vLLM's kernel for them needs AMX"
+    if shape.experts:
+        return f"{_title(form.quantization)} experts cannot run on this CPU: vLLM's kernel for them needs AMX"
+    return "fp8 cannot run on this CPU: vLLM's kernel for it needs AMX" if form.quantization == "fp8" else None
 
 
 def _dtypes(form: Option, hardware: Hardware, limit: Limit) -> tuple[str, ...]:

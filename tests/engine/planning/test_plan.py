@@ -136,6 +136,8 @@ TABLE = [
     pytest.param(pc(40, gpus=(gpu(24),)), "qwen2.5-coder-7b", "none", "bfloat16", "cuda", id="24 GB GPU"),
     pytest.param(pc(40, gpus=(gpu(24),)), "qwen2.5-coder-32b", "int4", "bfloat16", "cuda", id="24 GB GPU, 32B"),
     pytest.param(pc(40, gpus=(gpu(24), gpu(24))), "qwen2.5-coder-14b", "none", "bfloat16", "cuda", id="2 x 24 GB"),
+    pytest.param(pc(40, flags=AMX), "devstral-small-2", "fp8", "bfloat16", "cpu", id="FP8 with AMX"),
+    pytest.param(pc(40, gpus=(gpu(48),)), "qwen3-coder-30b", "fp8", "bfloat16", "cuda", id="48 GB GPU"),
     pytest.param(pc(99, gpus=(gpu(80),)), "qwen3-coder-30b", "none", "bfloat16", "cuda", id="80 GB GPU"),
     pytest.param(
         pc(40, gpus=(gpu(24, capability=(7, 5)),)), "qwen2.5-coder-7b", "none", "float16", "cuda", id="old GPU"
@@ -158,6 +160,12 @@ def test_tensor_parallel_only_where_one_gpu_is_too_small() -> None:
     assert chosen.tensor_parallel == 2
     assert "--tensor-parallel-size" in launch.server_args(chosen, "/m", "m")
     assert any("2 GPUs: " in step for step in chosen.steps)
+
+
+def test_fp8_needs_amx_on_a_cpu() -> None:
+    with pytest.raises(PlanRefusedError) as caught:
+        plan(pc(60, flags="avx2 avx512f avx512_bf16"), "devstral-small-2")
+    assert "fp8 cannot run on this CPU" in str(caught.value) + (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
