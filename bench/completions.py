@@ -39,7 +39,7 @@ from reviewer.evaluation.scoring import intervals
 from reviewer.languages import detect
 from reviewer.prompting.prompts import Prompts
 from reviewer.selection import select
-from reviewer.terminal import output
+from reviewer.terminal import live
 from reviewer.unfinished import gaps
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ async def fill(holes: Sequence[Hole], settings: Settings, *, known: bool) -> lis
     manager = AIModelManager(settings.model_config)
     profile = await manager.profile()
     prompts = Prompts(profile, {}, finds=False)
-    with output.progress() as progress:
+    with live.progress() as progress:
         if not known:
             await manager.load_model(progress=progress)
         answerer = Answerer(manager, profile, cache=AnswerCache(default_path()), progress=progress)

@@ -37,7 +37,7 @@ from reviewer.evidence.fixing import attempts
 from reviewer.languages import detect
 from reviewer.prompting import fix
 from reviewer.prompting.prompts import Prompts
-from reviewer.terminal import output
+from reviewer.terminal import live, output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +88,7 @@ async def ask(outcomes: Sequence[Outcome], settings: Settings, *, known: bool) -
     manager = AIModelManager(settings.model_config)
     profile = await manager.profile()
     prompts = Prompts(profile, {}, finds=False)
-    with output.progress() as progress:
+    with live.progress() as progress:
         if not known:
             await manager.load_model(progress=progress)
         began = time.perf_counter()

@@ -203,9 +203,9 @@ def review(
         EngineError: Answers are needed and no engine can give any.
         TemplateError: A prompt template is wrong.
     """
-    from reviewer.terminal import output
+    from reviewer.terminal import live, output
 
-    with output.progress() as progress:
+    with live.progress() as progress:
         if install:
             from reviewer.engine.provision import provision
 

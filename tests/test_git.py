@@ -117,6 +117,18 @@ def test_worktree_target(two: Repo) -> None:
     assert target == Target(TargetKind.WORKTREE, None, None, "working tree changes")
 
 
+@pytest.fixture
+def merged(two: Repo) -> Repo:
+    two.git("tag", "v1", "HEAD~1")
+    two.git("tag", "v2")
+    two.git("switch", "-q", "-c", "topic", "HEAD~1")
+    two.commit("topic", {"t.txt": "t\n"})
+    two.git("switch", "-q", "main")
+    two.git("merge", "-q", "--no-ff", "-m", "merge topic", "topic")
+    two.git("tag", "merge")
+    return two
+
+
 def test_commit_target_is_resolved(two: Repo) -> None:
     repository = Repository.discover(two.root)
     first, second = repository.resolve("HEAD~1"), two.head()
@@ -145,6 +157,47 @@ def test_range_target(two: Repo, revision: str, old: str, new: str) -> None:
         repository.resolve(old),
         repository.resolve(new),
     )
+
+
+@pytest.mark.parametrize(
+    ("revision", "same_as"),
+    [("HEAD^!", "HEAD"), ("@^!", "@"), ("v1^!", "v1"), ("merge^!", "merge"), (":/merge^!", ":/merge")],
+)
+def test_a_commit_in_git_s_notation_is_that_commit(merged: Repo, revision: str, same_as: str) -> None:
+    repository = Repository.discover(merged.root)
+    assert repository.target(revision, staged=True) == repository.target(same_as, staged=True)
+
+
+@pytest.mark.parametrize(
+    ("revision", "git_s"),
+    [("v2^-", "v2^..v2"), ("@^-", "HEAD^1..HEAD"), ("merge^-1", "merge^1..merge"), ("merge^-2", "merge^2..merge")],
+)
+def test_what_a_commit_adds_to_a_parent(merged: Repo, revision: str, git_s: str) -> None:
+    repository = Repository.discover(merged.root)
+    target = repository.target(revision, staged=True)
+    assert (target.kind, [target.base, target.head]) == (
+        TargetKind.RANGE,
+        [*map(repository.resolve, git_s.split(".."))],
+    )
+    theirs = merged.git("diff", "--name-only", revision)
+    assert theirs == merged.git("diff", "--name-only", git_s) != b""
+    assert all(b"+++ b/" + name in repository.patch(target) for name in theirs.split())
+
+
+def test_a_root_commit_adds_everything_and_has_no_parent(two: Repo) -> None:
+    repository = Repository.discover(two.root)
+    root = repository.target("HEAD~1^!", staged=True)
+    assert root.base == repository._revisions.empty_tree()
+    with pytest.raises(GitError, match=r"unknown revision HEAD~1\^1"):
+        repository.target("HEAD~1^-", staged=True)
+
+
+@pytest.mark.parametrize(
+    "revision", ["nope^!", "nope^-", "HEAD^-0", "HEAD^-3", "HEAD^-x", "^!", "^-", "HEAD^!^!", "v1^@"]
+)
+def test_other_notations_are_unknown(two: Repo, revision: str) -> None:
+    with pytest.raises(GitError, match="unknown revision"):
+        Repository.discover(two.root).target(revision, staged=True)
 
 
 def test_range_from_the_empty_tree_is_everything(two: Repo) -> None:

@@ -149,9 +149,9 @@ def _prove(
     from reviewer.applying.checkout import Checkouts
     from reviewer.applying.proof import prove
     from reviewer.applying.running import interruptible
-    from reviewer.terminal import output
+    from reviewer.terminal import live
 
-    with interruptible(), output.progress() as progress:
+    with interruptible(), live.progress() as progress:
         progress.step("copying the reviewed content")
         with Checkouts(repository, review.kind, review.head) as checkouts:
             return prove(able, planner.plan, lambda files: trial.on(checkouts, files), progress)

@@ -173,7 +173,7 @@ def _publish(
     review: Review, settings: Settings, job: Job, reports: Sequence[tuple[str, Path]], *, root: Path, quiet: bool
 ) -> ExitCode:
     """Write the reports; ``quiet`` leaves standard output to something else."""
-    from reviewer.report.emit import render, write_file
+    from reviewer.report.emit import note_aside, render, write_file
     from reviewer.report.gate import judge
     from reviewer.terminal import output
 
@@ -188,6 +188,7 @@ def _publish(
     if not quiet:
         text = render(review, settings, shown, verdict, on_terminal=True).rstrip("\n")
         output.say(text, commands=shown in ("github", "azure"))
+        note_aside(review, shown)
     return verdict
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from reviewer.terminal import output
+from reviewer.terminal import live, output
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Mapping
@@ -165,7 +165,7 @@ def stream_answer(
             show(display.end())
             output.say()
 
-    with output.progress() as progress:
+    with live.progress() as progress:
         if install:
             provision(settings.model_config, progress)
         try:

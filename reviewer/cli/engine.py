@@ -41,7 +41,7 @@ def install(*, device: Any, yes: bool, dry_run: bool) -> None:
     """Install vLLM into a Python environment of its own."""
     from reviewer.cli.common import confirm
     from reviewer.engine.install import environment
-    from reviewer.terminal import output
+    from reviewer.terminal import live, output
 
     plan = environment.plan_install(device)
     if dry_run:
@@ -49,7 +49,7 @@ def install(*, device: Any, yes: bool, dry_run: bool) -> None:
         return
     if not yes and not plan.installed:
         confirm(f"Install vLLM for {plan.device} ({output.byte_size(plan.bytes_needed)}) into {plan.folder}?")
-    with output.progress() as progress:
+    with live.progress() as progress:
         made = environment.install(device, progress=progress)
     output.say(f"vLLM {made.vllm_version} for {made.device}  {made.python}")
 
@@ -149,7 +149,7 @@ def _with_manager(action: Any, flags: dict[str, Any]) -> None:
 
     from reviewer.cli.common import here, load_settings
     from reviewer.engine.manager import AIModelManager
-    from reviewer.terminal import output
+    from reviewer.terminal import live, output
 
     settings = load_settings(here(), as_flags(flags))
     if settings.url:
@@ -164,7 +164,7 @@ def _with_manager(action: Any, flags: dict[str, Any]) -> None:
         finally:
             await manager.detach()
 
-    with output.progress() as progress:
+    with live.progress() as progress:
         asyncio.run(run(progress))
     for line in manager.notes:
         output.note(line)

@@ -79,6 +79,7 @@ def _about(state: ServerState) -> list[str]:
     count = len(state.processes)
     where = [f"pid {state.pid}", f"{count} process{'es' if count > 1 else ''}"] if count else ["no processes left"]
     found = [", ".join(facts), f"  {', '.join(where)}, {state.endpoint}", *_work(state), f"  log {state.log}"]
+    found += [f"  note: {visible(mask(note))}" for note in state.notes]
     found += _message(state.life) if state.life is not None else []
     if state.status == "dead":
         found.append(
@@ -166,6 +167,7 @@ def _plain(state: ServerState) -> dict[str, Any]:
         "planned_bytes": state.planned_bytes,
         "memory_limit_bytes": state.memory_limit_bytes,
         "log": str(state.log),
+        "notes": [visible(mask(note)) for note in state.notes],
         "supervisor": {"pid": state.life.supervisor if state.life else None, "memory_bytes": state.supervisor_bytes},
         "restarts": state.life.restarts if state.life else 0,
         "reductions": state.life.reductions if state.life else 0,

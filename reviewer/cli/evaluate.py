@@ -106,9 +106,9 @@ def _run(cases: tuple[Case, ...], settings: Settings, log: Path, *, install: boo
 
     from reviewer.engine.provision import provision
     from reviewer.evaluation.run import evaluate as run
-    from reviewer.terminal import output
+    from reviewer.terminal import live, output
 
-    with output.progress() as progress:
+    with live.progress() as progress:
         if install:
             provision(settings.model_config, progress)
         try:

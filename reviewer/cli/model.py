@@ -11,8 +11,8 @@ import click
 from reviewer.cli import completing
 from reviewer.cli.common import confirm
 from reviewer.engine.config import EMBEDDED_MODELS
-from reviewer.errors import ModelDamagedError, UsageError
-from reviewer.terminal import output
+from reviewer.errors import InsufficientMemoryError, ModelDamagedError, UsageError
+from reviewer.terminal import live, output
 
 if TYPE_CHECKING:
     from reviewer.engine.config import ModelConfig
@@ -71,7 +71,7 @@ def install(name: str | None, *, embedded: str | None, revision: str | None, for
         _require_fit(config)
     if not yes:
         _confirm_download(store, config.model_id, force=force)
-    with output.progress() as progress:
+    with live.progress() as progress:
         form = install_form(config)
         installed = store.install(config.model_id, revision=revision, form=form, force=force, progress=progress)
     output.say(f"{installed.id}  {output.byte_size(installed.bytes)}  {installed.path}")
@@ -87,7 +87,7 @@ def verify(name: str | None, *, embedded: str | None, quick: bool) -> None:
     chosen = [_config(name, embedded).model_id] if name or embedded else [entry.id for entry in store.list()]
     damaged = []
     for reference in chosen:
-        with output.progress() as progress:
+        with live.progress() as progress:
             damage = store.verify(reference, full=not quick, progress=progress)
         for entry in damage:
             output.say(f"{reference}: {entry.file}: {entry.reason}")
@@ -147,8 +147,13 @@ def _config(name: str | None, embedded: str | None) -> ModelConfig:
 
 def _require_fit(config: ModelConfig) -> None:
     from reviewer.engine.planning import figures, hardware
+    from reviewer.engine.planning.plan import PlanRefusedError
 
-    figures.require_fit(config, hardware.detect())
+    try:
+        figures.require_fit(config, hardware.detect())
+    except PlanRefusedError as refused:
+        commands = [f"reviewer model install {other}" for other in refused.alternatives[:1]]
+        raise InsufficientMemoryError(refused.message, hint="\n".join([refused.hint or "", *commands])) from refused
 
 
 def _confirm_download(store: ModelStore, reference: str, *, force: bool) -> None:

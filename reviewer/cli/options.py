@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reviewer.cli import completing
-from reviewer.config.options import BY_FIELD, FORMATS, SEVERITIES, Choice
+from reviewer.config.kinds import Choice
+from reviewer.config.options import BY_FIELD, FORMATS, SEVERITIES
 from reviewer.engine.config import EMBEDDED_MODELS
 
 if TYPE_CHECKING:

@@ -97,13 +97,13 @@ def deliver(
         return None
     from reviewer.posting.poster import post
     from reviewer.report import RenderOptions, gate
-    from reviewer.terminal import output
+    from reviewer.terminal import live, output
 
     revisions = (target.base or "", target.head or "")
     options = RenderOptions(show_explanations=settings.explanations, fail_on=gate.severity(settings), verdict=verdict)
     show = _show if where.dry_run else None
     try:
-        with output.progress() as progress:
+        with live.progress() as progress:
             progress.step(f"posting to {where.pull}")  # a rate limit can take minutes
             outcome = post(review, change, revisions, options, pull=where.pull, token=where.token, show=show)
     except PostingError as problem:

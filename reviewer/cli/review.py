@@ -96,9 +96,9 @@ def review(
 ) -> int:
     """Review a change: explain it, find defects, suggest fixes.
 
-    REVISION is a commit; A..B and A...B are ranges; - is a patch on standard input. Default: staged changes.
-    A merge is reviewed where it differs from all its parents. PATH restricts the review to files that match, as in
-    git diff.
+    REVISION is a commit (REV or REV^!); A..B, A...B and REV^- are ranges; - is a patch on standard input. Default:
+    staged changes. A merge is reviewed where it differs from all its parents, and with REV^- against the first one.
+    PATH restricts the review to files that match, as in git diff.
     """
     from reviewer.cli import common
     from reviewer.config.repository import from_worktree

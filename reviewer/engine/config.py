@@ -16,6 +16,7 @@ EMBEDDED_MODELS = {
     "0.5b": "qwen2.5-coder-0.5b-instruct-gguf",
     "135m": "smollm2-135m-instruct",
 }
+_KNOWN_EMBEDDED = f"known: {', '.join(EMBEDDED_MODELS)}"
 EMBEDDED_VARIABLE = "REVIEWER_EMBEDDED"
 
 Quantization = Literal["auto", "none", "bf16", "mxfp4", "int8", "int4", "fp8"]
@@ -96,11 +97,15 @@ class ModelConfig:
         if self.embedded is None:
             chosen = self.model == DEFAULT_MODEL and not self.engine_url and _embedded_by_environment()
             object.__setattr__(self, "embedded", chosen)
+        self._check_embedded()
+
+    def _check_embedded(self) -> None:
+        if not isinstance(self.embedded, (bool, str)):
+            raise ConfigError(f"embedded must be True, False or a name, not {self.embedded!r}", hint=_KNOWN_EMBEDDED)
         if self.embedded and self.model != DEFAULT_MODEL:
             raise ConfigError(f"both embedded and the model {self.model} are set", hint="set one of them")
         if isinstance(self.embedded, str) and self.embedded not in EMBEDDED_MODELS:
-            known = ", ".join(EMBEDDED_MODELS)
-            raise ConfigError(f"there is no embedded model {self.embedded!r}", hint=f"known: {known}")
+            raise ConfigError(f"there is no embedded model {self.embedded!r}", hint=_KNOWN_EMBEDDED)
 
     @property
     def model_id(self) -> str:

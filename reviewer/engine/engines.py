@@ -232,7 +232,7 @@ def _identity(config: ModelConfig, model: InstalledModel, engine: EngineEnvironm
 
 def _serving(plan: MemoryPlan, config: ModelConfig) -> Serving:
     asked = config.quantization != "auto" or config.max_memory_gb or config.max_model_len or config.max_num_seqs
-    short = f"{plan.steps[0]}; planned {plan_text.choice(plan)} (see reviewer engine plan)" if plan.steps else ""
+    short = "; ".join((*plan.steps, f"planned {plan_text.choice(plan)} (see reviewer engine plan)"))
     return Serving(
         context_tokens=plan.max_model_len,
         max_num_seqs=plan.max_num_seqs,
@@ -240,7 +240,7 @@ def _serving(plan: MemoryPlan, config: ModelConfig) -> Serving:
         dtype=plan.dtype,
         limit_bytes=plan.limit_bytes,
         planned_bytes=plan.total_bytes,
-        notes=(short,) if asked and short else (),
+        notes=(short,) if asked and plan.steps else (),
     )
 
 

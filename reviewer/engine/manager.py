@@ -1,7 +1,7 @@
 """``AIModelManager``: loads, monitors, restarts and unloads a local model, and sends it requests.
 
-It is a façade. ``engines.py`` decides what to run, ``holder.py`` keeps the engine, ``tasks.py`` words the requests and
-``client/pool.py`` sends them.
+It is a façade. ``engines.py`` decides what to run, ``holder.py`` keeps the engine, ``tasks.py`` words the requests,
+``request_options.py`` limits their replies, and ``client/pool.py`` sends them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from reviewer.engine.client import health
 from reviewer.engine.config import DEFAULT_MODEL, EMBEDDED_MODELS, ModelConfig, check_numbers
 from reviewer.engine.holder import Holder
 from reviewer.engine.performance import Performance
-from reviewer.engine.special_tokens import SpecialTokens
+from reviewer.engine.request_options import RequestOptions
 from reviewer.engine.streamed_code import CodeStream
-from reviewer.errors import EngineDiedError, PromptTooLongError
+from reviewer.errors import EngineDiedError
 from reviewer.terminal.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from reviewer.engine.client.pool import EnginePool
     from reviewer.engine.client.wire import Completion, Message
     from reviewer.engine.profile import ModelProfile
-
-COMPLETION_TEMPERATURE = 0.3
-_MIN_REPLY_TOKENS = 16
 
 
 class AIModelManager:
@@ -157,9 +154,9 @@ class AIModelManager:
         """Ask for one answer to a conversation; see ``Sampling`` for the options."""
         check_numbers(max_tokens=max_tokens, temperature=temperature, seed=seed)
         async with self._request(timeout) as pool:
-            special = self._special_tokens()
+            options = self._options()
             completion = await pool.chat(
-                special.messages(messages),
+                options.special_tokens.messages(messages),
                 timeout=timeout,
                 max_tokens=max_tokens,
                 temperature=self.config.temperature if temperature is None else temperature,
@@ -167,10 +164,10 @@ class AIModelManager:
                 seed=seed,
                 stop=stop,
                 logprobs=logprobs,
-                extra={**self._extra(), **(extra or {})} or None,
+                extra=options.fields(extra) or None,
             )
         self._performance.answered(completion)
-        return dataclasses.replace(completion, text=special.restored(completion.text))
+        return dataclasses.replace(completion, text=options.special_tokens.restored(completion.text))
 
     async def complete(
         self,
@@ -187,7 +184,7 @@ class AIModelManager:
             completion = await pool.complete(
                 prompt, timeout=timeout, max_tokens=max_tokens, temperature=temperature, stop=stop, extra=tasks.RAW
             )
-            special = self._special_tokens()
+            special = self._options().special_tokens
         self._performance.answered(completion)
         return dataclasses.replace(completion, text=special.restored(completion.text))
 
@@ -219,7 +216,7 @@ class AIModelManager:
         """
         check_numbers(cursor_position=cursor_position)
         request = await self._completion(tasks.completion(code_context, cursor_position, language))
-        options = self._completion_options(request)
+        options = self._options().completion(request)
         if request.prompt:
             done = await self.complete(request.prompt, **options, timeout=timeout)
         else:
@@ -237,12 +234,12 @@ class AIModelManager:
         """Write the code that belongs at the cursor line by line; see ``generate_code_completion``."""
         check_numbers(cursor_position=cursor_position)
         request = await self._completion(tasks.completion(code_context, cursor_position, language))
-        options, code = self._completion_options(request), CodeStream(request)
+        options, code = self._options(), CodeStream(request)
         if request.prompt:
-            stream = self._stream(request.prompt, timeout, **options, extra=tasks.RAW)
+            stream = self._stream(request.prompt, timeout, **options.completion(request), extra=tasks.RAW)
         else:
-            messages, extra = self._special_tokens().messages(request.messages), {**self._extra(), **request.extra}
-            stream = self._stream(messages, timeout, **options, extra=extra)
+            messages, extra = options.special_tokens.messages(request.messages), options.fields(request.extra)
+            stream = self._stream(messages, timeout, **options.completion(request), extra=extra)
         async with contextlib.aclosing(stream) as pieces:
             async for piece in pieces:
                 if lines := code.feed(piece):
@@ -316,13 +313,13 @@ class AIModelManager:
         }
 
     async def _ask(self, messages: Sequence[Message], timeout: float | None) -> str:
-        completion = await self.chat(messages, max_tokens=self._reply_cap(messages), timeout=timeout)
+        completion = await self.chat(messages, **self._options().answer(messages), timeout=timeout)
         return completion.text.strip()
 
     def _stream_chat(self, messages: Sequence[Message], timeout: float | None) -> AsyncGenerator[str, None]:
-        limit, temperature = self._reply_cap(messages), self.config.temperature
-        asked = self._special_tokens().messages(messages)
-        return self._stream(asked, timeout, max_tokens=limit, temperature=temperature, extra=self._extra())
+        options = self._options()
+        asked = options.special_tokens.messages(messages)
+        return self._stream(asked, timeout, **options.answer(messages), extra=options.fields())
 
     async def _stream(
         self, prompt: str | Sequence[Message], timeout: float | None, **options: Any
@@ -331,7 +328,7 @@ class AIModelManager:
         began, count = time.perf_counter(), 0
         async with self._request(timeout) as pool:
             stream = pool.stream(prompt, timeout=timeout, **options)
-            async with contextlib.aclosing(self._special_tokens().stream(stream)) as pieces:
+            async with contextlib.aclosing(self._options().special_tokens.stream(stream)) as pieces:
                 async for piece in pieces:
                     count += 1
                     yield piece
@@ -340,35 +337,8 @@ class AIModelManager:
     async def _completion(self, task: tasks.CompletionTask) -> tasks.CompletionRequest:
         return tasks.completion_request(task, (await self._held.prepared()).profile)
 
-    def _completion_options(self, request: tasks.CompletionRequest) -> dict[str, Any]:
-        messages = request.messages or ({"role": "user", "content": request.prompt},)
-        return {
-            "max_tokens": self._reply_cap(messages, self._held.loaded().profile.bounds.code_chars),
-            "temperature": COMPLETION_TEMPERATURE,
-            "stop": request.stop,
-        }
-
-    def _reply_cap(self, messages: Sequence[Message], chars: int | None = None) -> int:
-        """Longest reply that the context length leaves room for, in tokens."""
-        profile = self._held.loaded().profile
-        prompt = profile.prompt_tokens(sum(len(message["content"]) for message in messages))
-        room = profile.context_tokens - prompt
-        if room < _MIN_REPLY_TOKENS:
-            raise PromptTooLongError(
-                f"the prompt has about {prompt} tokens; {profile.id} is served with {profile.context_tokens}",
-                hint="shorten the prompt, or raise max_model_len",
-            )
-        wanted = self.config.max_tokens or profile.reply_tokens(chars or profile.bounds.text_chars)
-        return min(wanted, room)
-
-    def _special_tokens(self) -> SpecialTokens:
-        return SpecialTokens(self._held.loaded().profile.special_tokens)
-
-    def _extra(self) -> dict[str, Any]:
-        profile = self._held.loaded().profile
-        # A hook needs a short answer: the least thinking that a reasoning model offers.
-        thinking = {"reasoning_effort": "low"} if profile.reasoning else {}
-        return {**thinking, **profile.sampling}
+    def _options(self) -> RequestOptions:
+        return RequestOptions(self._held.loaded().profile, self.config)
 
     @contextlib.asynccontextmanager
     async def _request(self, timeout: float | None) -> AsyncIterator[EnginePool]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reviewer import files
 from reviewer.errors import GitError
+from reviewer.git import notation
 from reviewer.git.command import Command, Result, path_text, text
 from reviewer.git.content import Blobs
 from reviewer.git.patches import RECORDED, Patches
@@ -84,8 +85,8 @@ class Repository:
         """Return what to review.
 
         Args:
-            revision: ``REV`` (a commit against its parent; a merge where it differs from all its parents), ``A..B``,
-                ``A...B`` (B against the merge base), or None for the index or the working tree.
+            revision: A commit or a range in git's notation (see ``notation.target``), or None for the index or the
+                working tree.
             staged: Without a revision: the index against HEAD (at the end of a merge, where it differs from both
                 sides), else the working tree against the index.
 
@@ -93,7 +94,7 @@ class Repository:
             GitError: A revision or its parent is missing.
         """
         if revision is not None:
-            return self._range(revision) or self._commit(revision)
+            return notation.target(self._revisions, revision)
         if not staged:
             return Target(TargetKind.WORKTREE, None, None, "working tree changes")
         base, others = self._revisions.head_or_empty_tree(), self._merged_heads()
@@ -115,8 +116,7 @@ class Repository:
         Raises:
             GitError: One of them is unknown, or they share no history.
         """
-        old, new = self._revisions.merge_base(base, head)
-        return Target(TargetKind.RANGE, old, new, f"{base}...{head}")
+        return notation.merge_base(self._revisions, base, head)
 
     @contextmanager
     def differences(self, target: Target, *, attributes_from: str | None = None) -> Iterator[list[Patches]]:
@@ -255,34 +255,6 @@ class Repository:
         except OSError:
             return ()
         return tuple(self.resolve(line) for line in lines)
-
-    def _range(self, revision: str) -> Target | None:
-        base, dots, head = revision.partition("...")
-        if not dots:
-            base, dots, head = revision.partition("..")
-        if not dots:
-            return None
-        base, head = base or "HEAD", head or "HEAD"
-        try:
-            if dots == "...":
-                return self.merge_base_target(base, head)
-            # Either end may be a tree: with the empty one as the base, everything is reviewed.
-            old, new = (self._revisions.object_id(end, "commit", "tree") for end in (base, head))
-            return Target(TargetKind.RANGE, old, new, f"{base}..{head}")
-        except GitError:
-            # Dots may also be part of a search such as HEAD^{/wait...}.
-            if self._revisions.find(revision, "commit") is None:
-                raise
-            return None
-
-    def _commit(self, revision: str) -> Target:
-        head = self.resolve(revision)
-        base, *others = self._revisions.parents_or_empty_tree(head)
-        short = head[:10]
-        subject = f"commit {short}" if head.startswith(revision) else f"commit {revision} ({short})"
-        if others:
-            subject += ", where the merge differs from all its parents"
-        return Target(TargetKind.COMMIT, base, head, subject, tuple(others))
 
 
 def _environment(root: Path, git_dir: Path, common_dir: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reviewer.errors import ExitCode
     from reviewer.finding import Review, Severity
 
-__all__ = ["FORMATS", "RenderOptions"]
+__all__ = ["FORMATS", "WITHOUT_NOTES", "RenderOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,8 @@ def _in(module: str, function: str = "render") -> Callable[[Review, RenderOption
     return render
 
 
+# Formats for programs that know findings and files only: a review's notes go to standard error instead.
+WITHOUT_NOTES = frozenset({"gitlab", "rdjson", "rdjsonl", "checkstyle", "junit", "lines"})
 FORMATS: Mapping[str, Callable[[Review, RenderOptions], str]] = {
     "text": _in("text"),
     "markdown": _in("markdown"),

@@ -35,6 +35,7 @@ def _lines(review: Review, options: RenderOptions) -> Iterator[str]:
     sentence = summary.verdict_sentence(review, options)
     if sentence:
         yield sentence
+    yield from (f"Note: {view.safe(note)}" for note in review.notes)
     if review.shown:
         yield _DATA
     for finding in view.findings(review):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reviewer import files
 from reviewer.errors import UsageError
-from reviewer.report import FORMATS, RenderOptions, gate
+from reviewer.report import FORMATS, WITHOUT_NOTES, RenderOptions, gate, view
 from reviewer.terminal import links, output, pager
 
 if TYPE_CHECKING:
@@ -63,7 +63,15 @@ def emit(
             output.say(text.rstrip("\n"), commands=settings.format == "github")
     else:
         write_file(destination, text, root=root)
+    note_aside(review, settings.format)
     return verdict
+
+
+def note_aside(review: Review, format_name: str) -> None:
+    """Write the review's notes to standard error if its format has no place for them."""
+    if format_name in WITHOUT_NOTES:
+        for note in review.notes:
+            output.note(view.safe(note))
 
 
 def _configured_pager() -> str:

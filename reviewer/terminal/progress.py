@@ -1,6 +1,6 @@
 """The interface through which long operations report progress.
 
-Library code calls a ``Progress``. The command line passes one that draws (``output.py``); the default is ``SILENT``.
+Library code calls a ``Progress``. The command line passes one that draws (``live.py``); the default is ``SILENT``.
 """
 
 from __future__ import annotations

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the fake engine's processes end with POSIX signals")
 
 
+_NOTE = "int4 cannot run on this CPU; planned unquantized, float32, 8192 tokens, 16 at once"
+
+
 @pytest.fixture(autouse=True)
 def _stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
@@ -48,7 +51,7 @@ def make(tmp_path: Path) -> Callable[..., Server]:
         return Server(
             ServerSpec(
                 argv=tuple((script or Script()).argv(folder)), env={}, model=model, served_name=SERVED_NAME, key=model,
-                memory_limit_bytes=2_000_000_000, planned_bytes=1_000_000_000,
+                memory_limit_bytes=2_000_000_000, planned_bytes=1_000_000_000, facts={"notes": [_NOTE]},
             )
         )  # fmt: skip
 
@@ -76,10 +79,12 @@ def test_status_shows_what_a_person_and_a_program_need(
     assert shown.startswith("org/Fake-Model  ready, up ")
     assert "(planned 1.0 GB, limit 2.0 GB)" in shown
     assert str(server.log) in shown
+    assert f"note: {_NOTE}" in shown
     assert run(["engine", "status", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["status"], found["pid"]) == ("ready", server.state().pid)
     assert found["memory_bytes"] > 5_000_000
+    assert found["notes"] == [_NOTE]
     assert "api_key" not in json.dumps(found)
 
 

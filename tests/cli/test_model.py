@@ -106,6 +106,7 @@ def test_verify_names_a_folder_without_manifest(run: Run, folder: Path) -> None:
         (["verify", "a/b"], 3, "is not installed"),
         (["remove", "a/b", "--yes"], 3, "is not installed"),
         (["install", "openai/gpt-oss-120b"], 3, "does not fit"),
+        (["install", "openai/gpt-oss-120b", "--yes"], 3, "\n  reviewer model install "),
         (["install", "--embedded=7b"], 2, "'7b' is not one of"),
     ],
 )

@@ -50,6 +50,7 @@ def test_an_embedded_model_can_be_named(name: str, monkeypatch: pytest.MonkeyPat
     [
         ({"model": "a/b", "embedded": True}, "both embedded and the model a/b"),
         ({"embedded": "7b"}, "no embedded model"),
+        ({"embedded": 1}, "embedded must be True, False or a name, not 1"),
     ],
 )
 def test_a_contradiction_is_refused(options: dict[str, Any], said: str) -> None:

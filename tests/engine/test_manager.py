@@ -264,7 +264,9 @@ async def test_fill_in_the_middle_uses_both_sides() -> None:
     [
         (pc(24, flags="avx512f amx_bf16 amx_int8"), 12, "gpt-oss-20b does not fit", "--embedded=1.5b"),
         (pc(24, flags="avx512f amx_bf16 amx_int8"), 4, "gpt-oss-20b does not fit", "--embedded=0.5b"),
+        (pc(24, flags="avx512f amx_bf16 amx_int8"), 1, "gpt-oss-20b does not fit", "raise max_memory_gb"),
         (pc(60, flags="avx512f amx_bf16 amx_int8"), None, "gpt-oss-20b is not installed", "model install --embedded"),
+        (pc(60, flags="avx512f amx_bf16 amx_int8"), None, "gpt-oss-20b is not installed", "in Python embedded=True"),
     ],
 )
 async def test_without_a_model_the_error_names_one_that_fits(

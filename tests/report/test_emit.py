@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from reviewer.config import Settings
 from reviewer.errors import UsageError
-from reviewer.report.emit import write_file
+from reviewer.finding import Review, Usage
+from reviewer.report import FORMATS
+from reviewer.report.emit import emit, write_file
+from tests.report.samples import diff, unit
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -28,3 +32,11 @@ def test_a_link_to_the_output_stays_a_link(tmp_path: Path) -> None:
     write_file(link, "new")
     assert link.readlink() == Path("real")
     assert (tmp_path / "real").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_note_is_in_every_report_or_beside_it(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    note = "int4 cannot run on this CPU; planned unquantized"
+    emit(Review("staged changes", (unit("a.py", diff("+x")),), usage=Usage(), notes=(note,)), Settings(format=name))
+    shown = capsys.readouterr()
+    assert note in " ".join((shown.out + shown.err).split())

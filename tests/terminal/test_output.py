@@ -1,51 +1,18 @@
 from __future__ import annotations
 
 import io
-import itertools
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from reviewer.errors import EngineDiedError, ModelNotInstalledError, UsageError
 from reviewer.terminal import output
+from tests.terminal.screen import Terminal
 
 FULL = Path("/dev/full")
-
-
-class Terminal(io.StringIO):
-    """A stream that is a terminal; ``screen`` is what is left on it."""
-
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return True
-
-    @property
-    def screen(self) -> list[str]:
-        lines = []
-        for line in self.getvalue().split("\n"):
-            shown: list[str] = []
-            for part in line.split("\r"):
-                shown[: len(part)] = part
-            lines.append("".join(shown).rstrip())
-        return lines
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    monkeypatch.setenv("TERM", "xterm-256color")
-    return Terminal()
 
 
 @pytest.mark.parametrize(
@@ -155,114 +122,6 @@ def test_a_full_disk_is_an_error_with_a_reason() -> None:
 def test_a_closed_standard_output_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     assert output.say("text") is False
-
-
-def plain(steps: output.Steps, clock: Clock, until: float) -> list[str]:
-    stream = io.StringIO()
-    display = output._PlainLines(steps, stream, clock)
-    while clock.now < until:
-        clock.now += 0.25
-        display.tick()
-    return stream.getvalue().splitlines()
-
-
-def test_plain_progress_says_a_step_again_every_few_seconds_then_less_often() -> None:
-    clock = Clock()
-    steps = output.Steps(clock)
-    steps.step("loading the model")
-    seconds = [int(line.split()[-2]) for line in plain(steps, clock, 120)]
-    assert seconds[:3] == [1, 6, 11]
-    gaps = [b - a for a, b in itertools.pairwise(seconds)]
-    assert gaps == sorted(gaps)
-    assert max(gaps) <= 31
-
-
-def test_plain_progress_says_nothing_of_a_short_step() -> None:
-    clock = Clock()
-    steps = output.Steps(clock)
-    steps.step("reading the diff")
-    assert plain(steps, clock, 0.75) == []
-
-
-def test_plain_progress_shows_how_far_it_is() -> None:
-    clock = Clock()
-    steps = output.Steps(clock)
-    steps.step("fetching \x1b[31mmodel")
-    steps.advance(49e6, 98e6, "B")
-    assert plain(steps, clock, 1) == ["reviewer: fetching <U+001B>[31mmodel  50% of 98 MB  1 s"]
-    steps.step("reviewing")
-    steps.advance(2, 9, "hunks")
-    assert plain(steps, clock, 2) == ["reviewer: reviewing  2 of 9 hunks  1 s"]
-
-
-def test_a_download_shows_its_speed_and_the_time_left() -> None:
-    clock = Clock()
-    steps = output.Steps(clock)
-    steps.step("downloading")
-    steps.advance(20e6, 100e6, "B")  # continued from an earlier run
-    clock.now = 4
-    steps.advance(40e6, 100e6, "B")
-    assert str(steps) == "reviewer: downloading  40% of 100 MB  5 MB/s  12 s left"
-    steps.advance(20.1e6, 9e9, "B")
-    assert str(steps).endswith("min left")
-    steps.step("converting")
-    steps.advance(5e8, 2e9, "weights")
-    assert str(steps) == "reviewer: converting  25%  0 s"
-
-
-def test_live_line_is_drawn_over_itself_and_taken_away(terminal: Terminal) -> None:
-    clock = Clock()
-    steps = output.Steps(clock)
-    display = output._LiveLine(steps, terminal)
-    steps.step("a step")
-    display.tick()
-    assert terminal.getvalue() == ""
-    clock.now = 1.5
-    display.tick()
-    assert terminal.screen == ["reviewer: a step  2 s"]
-    steps.step("漢" * 60)
-    display.tick()
-    assert terminal.screen[-1].endswith("…")
-    assert max(len(part) for part in terminal.getvalue().split("\r")) < 80
-    display.close()
-    assert terminal.screen == [""]
-    assert "\x1b" not in terminal.getvalue()
-
-
-def test_a_message_takes_the_live_lines_place(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", terminal)
-    clock = Clock()
-    steps = output.Steps(clock)
-    display = output._LiveLine(steps, terminal)
-    steps.step("a rather long step")
-    clock.now = 2
-    display.tick()
-    output.note("hello")
-    display.tick()
-    assert terminal.screen == ["reviewer: hello", "reviewer: a rather long step  2 s"]
-    display.close()
-    assert terminal.screen == ["reviewer: hello", ""]
-
-
-def test_progress_runs_beside_the_work(terminal: Terminal) -> None:
-    with output.progress(terminal) as steps:
-        steps.step("working")
-        time.sleep(1.5)
-    assert "reviewer: working  1 s" in terminal.getvalue()
-    assert terminal.screen == [""]
-
-
-def test_progress_ends_with_the_block_that_fails() -> None:
-    stream = io.StringIO()
-
-    def fail() -> None:
-        with output.progress(stream) as steps:
-            steps.step("failing")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert stream.getvalue() == ""
 
 
 def test_output_stays_light() -> None:

@@ -126,6 +126,13 @@ def family(name: str) -> CatalogModel | None:
     return get(name) or next(forms, None)
 
 
+def pinned(repository: str) -> str | None:
+    """The commit that the catalog pins for a repository of weights, whether of a model or of one of its forms."""
+    wanted = repository.casefold()
+    forms = (form for model in models() for form in model.variants if form.source.casefold() == wanted)
+    return next((form.revision for form in forms if form.published), None)
+
+
 def nearest(name: str) -> str | None:
     """The id or alias most like a misspelt name; None if none is similar."""
     import difflib

@@ -87,7 +87,7 @@ def parse(text: str) -> Reference:
     identifier = text if known is None else known.id
     # Unambiguous, since no part contains "--".
     folder_name = "hub--" + identifier.replace("/", "--")
-    return Reference(identifier, "hub", folder_name, repository, None if known is None else known.revision)
+    return Reference(identifier, "hub", folder_name, repository, catalog.pinned(repository))
 
 
 def _valid(part: str) -> bool:

@@ -245,7 +245,12 @@ def _not_installed(reference: Reference) -> ModelNotInstalledError:
     lines = [(reference.install_command, _cost(reference))]
     if reference.kind != "embedded":
         largest = embedded.models()[0]
-        lines.append(("reviewer model install --embedded", f"{byte_size(largest.bytes)}, a code model for any machine"))
+        lines.append(
+            (
+                "reviewer model install --embedded",
+                f"{byte_size(largest.bytes)} or less; then --embedded, in Python embedded=True",
+            )
+        )
     width = max(len(command) for command, _ in lines) + 5
     hint = "\n".join(f"{command:<{width}}{cost}".rstrip() for command, cost in lines)
     near = None if catalog.get(reference.id) or reference.kind != "hub" else catalog.nearest(reference.id)

@@ -21,11 +21,11 @@ _LEAST_CONTEXT = 1024  # less is too short for a hunk and its reply
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One thing to try; ``changed`` describes what was reduced since the previous one."""
+    """One thing to try; ``reductions`` says how it is smaller than what is preferred."""
 
     option: Option
     workload: Workload
-    changed: str = ""
+    reductions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +51,13 @@ def search(wanted: Preferences, limit: Limit) -> Fit | Miss:
     steps = list(wanted.notes)
     nearest: Workload | None = None
     for candidate in _candidates(wanted, wanted.options):
-        if candidate.changed:
-            steps.append(candidate.changed)
         for workload in _spread(candidate.workload, limit):
             kv_bytes = _kv_bytes(workload, limit)
             if kv_bytes is not None:
-                return _fit(candidate.option, workload, kv_bytes, limit, steps)
+                return _fit(candidate.option, workload, kv_bytes, limit, [*steps, *candidate.reductions])
             if nearest is None or least_bytes(workload) < least_bytes(nearest):
                 nearest = workload
-        if not candidate.changed:
+        if not candidate.reductions:
             steps.append(_why_not(candidate, limit))
     return Miss(nearest or _blocked(wanted))
 
@@ -102,16 +100,16 @@ def _candidates(wanted: Preferences, options: tuple[Option, ...]) -> Iterator[Ca
     for option in options:
         yield Candidate(option, wanted.workload(option, length, seqs))
     smallest = min(options, key=lambda option: least_bytes(wanted.workload(option, length, seqs)))
+    shorter: tuple[str, ...] = ()
     while length > _LEAST_CONTEXT:
-        shorter = max(_LEAST_CONTEXT, length // 2)
-        change = f"context {length} → {shorter} tokens: a longer one does not fit"
-        length = shorter
-        yield Candidate(smallest, wanted.workload(smallest, length, seqs), change)
+        length = max(_LEAST_CONTEXT, length // 2)
+        shorter = (f"context {wanted.max_model_len} → {length} tokens: a longer one does not fit",)
+        yield Candidate(smallest, wanted.workload(smallest, length, seqs), shorter)
     seqs = min(seqs, FEW_SEQUENCES)
     while seqs > 1:
-        change = f"{seqs} → {seqs // 2} concurrent requests: more do not fit"
         seqs //= 2
-        yield Candidate(smallest, wanted.workload(smallest, length, seqs), change)
+        fewer = f"{wanted.max_num_seqs} → {seqs} concurrent requests: more do not fit"
+        yield Candidate(smallest, wanted.workload(smallest, length, seqs), (*shorter, fewer))
 
 
 def _spread(workload: Workload, limit: Limit) -> Iterator[Workload]:
@@ -148,8 +146,6 @@ def _spread_note(workload: Workload, limit: Limit) -> tuple[str, ...]:
 
 
 def _why_not(candidate: Candidate, limit: Limit) -> str:
-    if candidate.changed:
-        return candidate.changed
     load = candidate.workload
     title = candidate.option.title
     inner = load.inner_bytes(load.kv_least_bytes)

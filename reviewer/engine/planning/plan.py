@@ -80,9 +80,23 @@ def make_plan(
     forked = launch.forks(vllm_version, limit.device, hardware.system)
     wanted = preferences_for(hardware, model, config, limit, forked=forked)
     found = fit.search(wanted, limit)
-    if isinstance(found, Miss):
-        raise _refusal(hardware, config, wanted, limit, found)
-    return _plan(hardware, wanted, limit, found)
+    if isinstance(found, Fit):
+        return _plan(hardware, wanted, limit, found)
+    if config.quantization != "auto":
+        free = preferences_for(hardware, model, dataclasses.replace(config, quantization="auto"), limit, forked=forked)
+        instead = fit.search(free, limit)
+        if isinstance(instead, Fit):
+            steps = dict.fromkeys((*_why_stepped_down(config, wanted, limit, found), *instead.steps))
+            return _plan(hardware, free, limit, dataclasses.replace(instead, steps=tuple(steps)))
+    raise _refusal(hardware, config, wanted, limit, found)
+
+
+def _why_stepped_down(config: ModelConfig, wanted: Preferences, limit: Limit, miss: Miss) -> tuple[str, ...]:
+    """Why the weights do not get the requested form."""
+    if not wanted.options or miss.nearest is None:
+        return wanted.notes
+    needed, there = byte_size(fit.least_bytes(miss.nearest)), byte_size(fit.ceiling(miss.nearest, limit))
+    return (*wanted.notes, f"{config.quantization} was requested and does not fit: {needed} needed, {there} available")
 
 
 def _plan(hardware: Hardware, wanted: Preferences, limit: Limit, found: Fit) -> MemoryPlan:

@@ -87,7 +87,8 @@ def refusal_hint(
     if others:
         lines.append(_embedded(hardware, limit, wanted.name))
     else:
-        lines.append("no model of the catalog fits; close other programs, or use a server elsewhere with engine.url")
+        freed = "close other programs" if limit.asked_bytes is None else "raise max_memory_gb"
+        lines.append(f"no model of the catalog fits; {freed}, or use a server elsewhere with engine.url")
     return "\n".join(lines)
 
 

@@ -80,7 +80,7 @@ class Preferences:
     Attributes:
         options: Forms of the weights that can run on this machine, in the order to try.
         blocked: Forms without kernels for this machine.
-        notes: Why a preferred form is not an option.
+        notes: Why a preferred form is not an option; without any option, the last one says why.
         forked: See ``Workload``.
     """
 
@@ -118,7 +118,11 @@ def preferences_for(
         preferred = tier.quantization if tier else _best(known, stored, hardware, limit)
         smaller = "int8" if known is not None and known.int8 else preferred
         stored = [form for form in stored if not form.made or form.quantization in (preferred, smaller)]
+    length = config.max_model_len or (tier.context if tier else _DEFAULT_CONTEXT)
     notes: list[str] = []
+    if length > shape.max_position:
+        notes.append(f"context {length} → {shape.max_position} tokens: the model's maximum")
+        length = shape.max_position
     if isinstance(model, CatalogModel):
         notes += _unpublished(model, preferred)
     stored = _order(stored, preferred, exact=asked != "auto")
@@ -135,10 +139,6 @@ def preferences_for(
             notes.append(reason)
         group = blocked if reason else options
         group += [dataclasses.replace(form, dtype=dtype) for dtype in _dtypes(form, hardware, limit)]
-    length = config.max_model_len or (tier.context if tier else _DEFAULT_CONTEXT)
-    if length > shape.max_position:
-        notes.append(f"context {length} → {shape.max_position} tokens: the model's maximum")
-        length = shape.max_position
     return Preferences(
         name=name, device=limit.device, shape=shape, options=tuple(options), blocked=tuple(blocked),
         max_model_len=length, max_num_seqs=config.max_num_seqs or _concurrency(shape, limit.device),
@@ -242,11 +242,11 @@ def _cannot_run(form: Option, shape: ModelShape, hardware: Hardware, limit: Limi
     plain_avx2 = "avx2" in hardware.cpu_flags and not hardware.cpu_flags & _AVX512
     if form.quantization == "int4" and limit.device == "cpu" and plain_avx2:
         return "int4 cannot run on this CPU: vLLM's kernels for it need AVX-512"
-    if limit.device != "cpu" or not shape.experts or form.quantization == "none":
+    if limit.device != "cpu" or form.quantization == "none" or "amx_bf16" in hardware.cpu_flags:
         return None
-    if "amx_bf16" in hardware.cpu_flags:
-        return None
-    return f"{_title(form.quantization)} experts cannot run on this CPU: vLLM's kernel for them needs AMX"
+    if shape.experts:
+        return f"{_title(form.quantization)} experts cannot run on this CPU: vLLM's kernel for them needs AMX"
+    return "fp8 cannot run on this CPU: vLLM's kernel for it needs AMX" if form.quantization == "fp8" else None
 
 
 def _dtypes(form: Option, hardware: Hardware, limit: Limit) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ from reviewer.engine.server.state import Record, ServerState, Status
 from reviewer.errors import EngineError, EngineStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     import psutil
 
@@ -219,7 +220,14 @@ def look(record: Record, *, measure: bool = True, place: Place) -> ServerState:
         processes=tuple(sorted(process.pid for process in found)), life=lived,
         supervisor_bytes=processes.memory_bytes([root]) if measure and root else None,
         metrics=probe.metrics(record.endpoint) if measure and status is Status.READY else None,
+        notes=_notes(record.facts),
     )  # fmt: skip
+
+
+def _notes(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """The notes of ``engines.Serving``; none where another version wrote the facts."""
+    notes = facts.get("notes")
+    return tuple(str(note) for note in notes) if isinstance(notes, list) else ()
 
 
 def tail(log: Path, lines: int) -> list[str]:

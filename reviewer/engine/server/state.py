@@ -85,6 +85,7 @@ class ServerState:
         life: What the supervisor recorded, if anything.
         supervisor_bytes: The supervisor's own memory, part of ``memory_bytes``.
         metrics: vLLM's metrics by name; None where the engine was not asked or did not answer.
+        notes: What was requested of the engine and is not possible, one line each.
     """
 
     status: Status
@@ -102,6 +103,7 @@ class ServerState:
     life: Life | None = None
     supervisor_bytes: int | None = None
     metrics: Mapping[str, float] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read(path: Path) -> Record | None:

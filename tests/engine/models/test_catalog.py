@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewer.engine.models import catalog
+from reviewer.engine.models import catalog, references
 from reviewer.engine.models.store import ModelStore
 from reviewer.errors import ReviewerError
 
@@ -35,10 +35,13 @@ def test_every_form_has_bytes_and_a_source(model: CatalogModel) -> None:
     assert sizes == sorted(sizes, reverse=True), "best and largest first"
     for form in model.variants:
         assert form.source
-        assert form.revision is None or re.fullmatch("[0-9a-f]{40}", form.revision)
+        if form.published and "==" not in form.source:  # a version of a distribution is a pin already
+            assert re.fullmatch("[0-9a-f]{40}", form.revision or ""), form.source
+            assert catalog.pinned(form.source) == form.revision
         weights = model.weights(form)
         bits = 8 * form.bytes / model.shape.parameters
-        assert (3.9 < bits < 6) if form.quantization in {"int4", "mxfp4"} else (15 < bits < 33)
+        least, most = {"int4": (3.9, 6), "mxfp4": (3.9, 6), "fp8": (8, 9)}.get(form.quantization, (15, 33))
+        assert least < bits < most
         assert weights.resident_bytes(2) == pytest.approx(form.bytes, rel=0.02) or model.shape.dtype == "float32"
 
 
@@ -61,8 +64,12 @@ def test_names_are_unique_and_found_in_any_case() -> None:
     assert catalog.get("no/such-model") is None
 
 
-def test_form_in_its_own_repository_has_the_familys_traits() -> None:
+def test_form_in_its_own_repository_has_the_familys_traits_and_its_own_pin() -> None:
     quantized = "Qwen/Qwen2.5-Coder-7B-Instruct-AWQ"
+    form = catalog.models()[IDS.index("Qwen/Qwen2.5-Coder-7B-Instruct")].variant("int4")
+    assert form is not None
+    assert references.parse(quantized).revision == form.revision
+    assert references.parse("someone/else").revision is None
     assert catalog.get(quantized) is None, "it is not what the id would fetch"
     assert catalog.family(quantized) is catalog.get("Qwen/Qwen2.5-Coder-7B-Instruct")
 

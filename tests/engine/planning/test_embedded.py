@@ -67,7 +67,7 @@ def test_a_named_model_stays() -> None:
         (AMX, "1.5b", "bf16", "bfloat16"),
         (AMX, "0.5b", "int4", "int4"),
         ("avx2", "0.5b", "auto", "float32"),
-        ("avx2", "0.5b", "int4", None),
+        ("avx2", "0.5b", "int4", "float32"),
         ("bf16", "1.5b", "auto", "bfloat16"),
         (AMX, "135m", "auto", None),
     ],

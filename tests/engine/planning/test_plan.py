@@ -136,6 +136,8 @@ TABLE = [
     pytest.param(pc(40, gpus=(gpu(24),)), "qwen2.5-coder-7b", "none", "bfloat16", "cuda", id="24 GB GPU"),
     pytest.param(pc(40, gpus=(gpu(24),)), "qwen2.5-coder-32b", "int4", "bfloat16", "cuda", id="24 GB GPU, 32B"),
     pytest.param(pc(40, gpus=(gpu(24), gpu(24))), "qwen2.5-coder-14b", "none", "bfloat16", "cuda", id="2 x 24 GB"),
+    pytest.param(pc(40, flags=AMX), "devstral-small-2", "fp8", "bfloat16", "cpu", id="FP8 with AMX"),
+    pytest.param(pc(40, gpus=(gpu(48),)), "qwen3-coder-30b", "fp8", "bfloat16", "cuda", id="48 GB GPU"),
     pytest.param(pc(99, gpus=(gpu(80),)), "qwen3-coder-30b", "none", "bfloat16", "cuda", id="80 GB GPU"),
     pytest.param(
         pc(40, gpus=(gpu(24, capability=(7, 5)),)), "qwen2.5-coder-7b", "none", "float16", "cuda", id="old GPU"
@@ -148,7 +150,7 @@ def test_other_models(machine: Hardware, name: str, quantization: str, dtype: st
     chosen = plan(machine, name)
     assert (chosen.quantization, chosen.dtype, chosen.device) == (quantization, dtype, device)
     assert chosen.total_bytes <= chosen.limit_bytes
-    assert chosen.max_model_len == 8192 or any("context 8192 → 4096" in step for step in chosen.steps)
+    assert chosen.max_model_len == 8192 or any("context 8192 → " in step for step in chosen.steps)
 
 
 def test_tensor_parallel_only_where_one_gpu_is_too_small() -> None:
@@ -158,6 +160,12 @@ def test_tensor_parallel_only_where_one_gpu_is_too_small() -> None:
     assert chosen.tensor_parallel == 2
     assert "--tensor-parallel-size" in launch.server_args(chosen, "/m", "m")
     assert any("2 GPUs: " in step for step in chosen.steps)
+
+
+def test_fp8_needs_amx_on_a_cpu() -> None:
+    with pytest.raises(PlanRefusedError) as caught:
+        plan(pc(60, flags="avx2 avx512f avx512_bf16"), "devstral-small-2")
+    assert "fp8 cannot run on this CPU" in str(caught.value) + (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
@@ -191,11 +199,45 @@ def test_order_of_reductions() -> None:
     lengths = [one.max_model_len for one in tried]
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[-1] < lengths[0]
-    assert any("context 32768 → 16384" in step for step in tried[-1].steps)
+    assert any("context 32768 → " in step for step in tried[-1].steps)
     least = refused(machine, small, quantization="none", max_memory_gb=3).needed_bytes
     tightest = plan(machine, small, quantization="none", max_memory_gb=least / GB + 0.001)
     assert (tightest.max_model_len, tightest.max_num_seqs) == (1024, 1)
     assert any("concurrent requests" in step for step in tightest.steps)
+
+
+_VNNI = "avx2 avx512f avx512_bf16 avx512_vnni amx_bf16 amx_int8"
+
+
+@pytest.mark.parametrize(
+    ("flags", "config", "form", "why"),
+    [
+        ("avx2", {"quantization": "int4"}, ("none", "float32"), "int4 cannot run on this CPU"),
+        ("avx2", {"quantization": "int4", "max_model_len": 64000}, ("none", "float32"), "int4 cannot run on this CPU"),
+        (
+            _VNNI,
+            {"quantization": "bf16", "max_memory_gb": 5.2},
+            ("int8", "bfloat16"),
+            "bf16 was requested and does not",
+        ),
+        (_VNNI, {"quantization": "mxfp4"}, ("int4", "bfloat16"), "mxfp4 was requested, but the weights are int4"),
+    ],
+)
+def test_a_requested_form_that_is_not_possible_is_stepped_down_with_the_reason(
+    flags: str, config: dict[str, Any], form: tuple[str, str], why: str
+) -> None:
+    chosen = plan(pc(20, flags=flags), "qwen2.5-coder-1.5b", **config)
+    assert (chosen.quantization, chosen.dtype) == form
+    asked = ModelConfig(model="qwen2.5-coder-1.5b", **config)
+    (note,) = engines._serving(chosen, asked).notes
+    assert why in note
+    assert "planned" in note
+    assert ("context 64000 → 32768" in note) == ("max_model_len" in config), "every request that is not met is named"
+
+
+def test_what_no_form_can_meet_is_refused() -> None:
+    small = "qwen2.5-coder-1.5b"
+    assert "does not fit" in refused(pc(20, flags=_VNNI), small, quantization="bf16", max_memory_gb=3).message
 
 
 def test_requests_are_reduced_before_the_context() -> None:
