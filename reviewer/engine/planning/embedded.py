@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # plans for 8192 tokens take this much with fewer requests at once than usual. In float32 the 1.5B takes twice the time
 # for each token.
 _LEAST_GB: dict[str, dict[str, float | None]] = {
-    "int8": {"1.5b": 5.2, "0.5b": 3.8},
+    "int8": {"1.5b": 4.6, "0.5b": 3.5},
     "bfloat16": {"1.5b": 7.2, "0.5b": 4.2},
     "float32": {"1.5b": None, "0.5b": 6.0},
 }

@@ -22,7 +22,7 @@ AMX = "avx2 avx512f avx512_bf16 avx512_vnni amx_bf16 amx_int8"
     [
         (pc(20, flags=AMX), None, "auto", "1.5b", "the largest embedded model"),
         (pc(6, flags="avx2 avx_vnni"), None, "auto", "1.5b", "int8 instructions"),
-        (pc(4.4, flags=AMX), None, "auto", "0.5b", "the 1.5B needs 5.2 GB"),
+        (pc(4.4, flags=AMX), None, "auto", "0.5b", "the 1.5B needs 4.6 GB"),
         (pc(20, flags=AMX), 4, "auto", "0.5b", "max_memory_gb"),
         (pc(20, flags=AMX), 2.9, "auto", "135m", "2.9 GB of usable memory are too few"),
         (pc(2.5, flags=AMX), None, "auto", "135m", "too few"),
