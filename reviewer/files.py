@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PRIVATE = 0o600
 _OWNER = 0o700
+_SHARED = 0o755
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _WRITABLE_BY_OTHERS = 0o022
@@ -65,22 +66,33 @@ def write_at(folder: int | None, path: Path, content: bytes, *, mode: int | None
     temporary = target.removesuffix(path.name) + f".{os.urandom(8).hex()}.tmp"
     mode = _mode(target, folder) if mode is None else mode
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | getattr(os, "O_BINARY", 0)
-    handle = os.open(temporary, flags, 0o666 if mode is None else PRIVATE, dir_fd=folder)
+    with _naming(path):
+        handle = os.open(temporary, flags, 0o666 if mode is None else PRIVATE, dir_fd=folder)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                if mode is not None and hasattr(os, "fchmod"):
+                    os.fchmod(handle, mode)
+                stream.write(content)
+                if sync:
+                    stream.flush()
+                    os.fsync(handle)
+            os.replace(temporary, target, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
+        if sync and folder is not None:
+            os.fsync(folder)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Make errors name the file: a write that fails names none, and a temporary name says nothing to the user."""
     try:
-        with os.fdopen(handle, "wb") as stream:
-            if mode is not None and hasattr(os, "fchmod"):
-                os.fchmod(handle, mode)
-            stream.write(content)
-            if sync:
-                stream.flush()
-                os.fsync(handle)
-        os.replace(temporary, target, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary, dir_fd=folder)
+        yield
+    except OSError as problem:
+        problem.filename, problem.filename2 = str(path), None
         raise
-    if sync and folder is not None:
-        os.fsync(folder)
 
 
 def append(path: Path, lines: bytes, *, private: bool = True, sync: bool = False) -> None:
@@ -147,6 +159,16 @@ def read_private(path: Path, limit: int = 1 << 20) -> bytes:
     return data
 
 
+def make_folder(folder: Path, mode: int = _SHARED) -> None:
+    """Make a folder, and those above it that are missing, none of which others may write to whatever the umask.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    for missing in [one for one in (*reversed(folder.parents), folder) if not one.exists()]:
+        missing.mkdir(mode=mode if missing == folder else _SHARED, exist_ok=True)
+
+
 def make_private(folder: Path) -> None:
     """Make a folder, and those above it that are missing, that only this user can enter.
 
@@ -160,6 +182,20 @@ def make_private(folder: Path) -> None:
         if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) != _OWNER:
             folder.chmod(_OWNER)
         require_private(folder)
+
+
+@contextmanager
+def unwritable_by_others() -> Iterator[None]:
+    """Create all files and folders in the meantime, by child processes too, so that only this user may write to them.
+
+    For commands that write none but the reviewer's own files: the umask is that of the whole process.
+    """
+    before = os.umask(_WRITABLE_BY_OTHERS)
+    os.umask(before | _WRITABLE_BY_OTHERS)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def require_private(folder: Path) -> None:

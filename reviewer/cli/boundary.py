@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reviewer.errors import ExitCode, ReviewerError
+from reviewer.errors import ExitCode, ReviewerError, if_full, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ def _of_the_machine(problem: OSError) -> str | None:
     if str(problem.strerror).startswith("No usable temporary directory"):
         return "no usable temporary folder: set TMPDIR to a folder that you can write to"
     if problem.errno in _FAULTS:
-        return f"{problem.strerror}" + (f": {problem.filename}" if problem.filename else "")
+        return in_words(problem) + ("\n  free space on that disk" if problem.filename and if_full(problem) else "")
     return None
 
 
@@ -152,7 +152,7 @@ def _save(text: str) -> Path:
     from reviewer import __version__, files, paths
 
     folder = paths.state_dir() / "crashes"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files.make_folder(folder, 0o700)
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     path = folder / f"{stamp}-{os.getpid()}.txt"
     head = f"reviewer {__version__}, Python {platform.python_version()}, {platform.platform()}\n{sys.argv}\n\n"
