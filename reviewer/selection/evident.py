@@ -17,14 +17,33 @@ _PROSE = frozenset((".adoc", ".asciidoc", ".markdown", ".md", ".mdx", ".rst", ".
 _VERSION = re.compile(r"\bv?\d+(?:\.\d+)+(?:[-+.]?[0-9A-Za-z]+)*\b|\b\d{4}-\d\d-\d\d\b|\b[0-9a-f]{12,64}\b|\bv\d+\b")
 
 
+# An import for its effects alone, as `import "x"`, may change behaviour.
+_IMPORT = re.compile(
+    r"import [\w.*{}, ]+(?: as \w+)?;?|import (?:static |type |typeof )?[\w.*{}$, ]+(?: from ['\"][^'\"]+['\"])?;?"
+    r"|from [\w.]+ import [\w*, ()]+|(?:global )?using (?:static )?[\w.]+(?: = [\w.<>]+)?;|use [\w\\:{}, *]+;"
+    r"|(?:pub(?:\([\w: ]+\))? )?use [\w:{}, *]+;|#\s*include [<\"][^>\"]+[>\"]|@testable import \w+"
+)
+# Where indentation is part of the code, and where line ends are not.
+_INDENTED = frozenset({"dockerfile", "generic", "markdown", "python", "yaml"})
+_FREE = frozenset({"c", "cpp", "csharp", "css", "java", "php", "rust"})
+
+
 def says_itself(unit: ReviewUnit) -> bool:
-    """Return whether all changed lines are prose, comments or blank, or differ in nothing but version numbers."""
+    """Return whether the changed lines are evident.
+
+    All of them are prose, comments, imports or blank, or the two sides differ in nothing but version numbers or, where
+    it means nothing, white space.
+    """
     if PurePosixPath(unit.path).suffix.lower() in _PROSE:
         return True
     removed = [line.text.strip() for line in unit.lines if line.kind is LineKind.REMOVED]
     added = [line.text.strip() for line in unit.lines if line.kind is LineKind.ADDED]
     code = [text for text in (*removed, *added) if text and not _is_comment(text, unit.language)]
-    return not code or (removed != added and _without_versions(removed) == _without_versions(added))
+    if all(_IMPORT.fullmatch(text) for text in code):
+        return True
+    if removed and _same_but_for_space(unit):
+        return True
+    return removed != added and _without_versions(removed) == _without_versions(added)
 
 
 def _is_comment(text: str, language: Language) -> bool:
@@ -38,6 +57,21 @@ def _is_comment(text: str, language: Language) -> bool:
         return end not in text or text.endswith(end)
     # The middle of a block in the common style, which begins each line with a star.
     return begin == "/*" and (text in {"*", end} or text.startswith("* "))
+
+
+def _same_but_for_space(unit: ReviewUnit) -> bool:
+    old, new = (
+        [line.text.strip() for line in unit.lines if line.kind is not other and line.text.strip()]
+        for other in (LineKind.ADDED, LineKind.REMOVED)
+    )
+    if old == new:
+        return unit.language.name not in _INDENTED
+    # White space within a string is part of it.
+    return unit.language.name in _FREE and not re.search("[\"'`]", "".join(old)) and _dense(old) == _dense(new)
+
+
+def _dense(lines: list[str]) -> str:
+    return "".join("".join(lines).split())
 
 
 def _without_versions(lines: list[str]) -> list[str]:

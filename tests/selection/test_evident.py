@@ -25,6 +25,15 @@ def _said(path: str, body: str) -> bool:
         ("a.go", "-// old\n x := 1\n+// old\n y := 2"),
         ("pyproject.toml", '-version = "1.2.3"\n+version = "1.3.0rc1"'),
         ("ci.yml", "-  uses: actions/checkout@v4\n+  uses: actions/checkout@v5"),
+        ("a.py", "+import os\n+from a.b import (c, d)\n x = 1"),
+        ("a.kt", " import a.B\n+import a.C\n-import d.*"),
+        ("a.ts", "-import { a } from './b'\n+import { a, type C } from './b'"),
+        ("A.java", "-import a.B;\n+import static a.C.d;"),
+        ("a.rs", "-use a::{B, C};\n+use a::{B, C, D};"),
+        ("a.c", "+#include <stdio.h>\n int x;"),
+        ("A.cs", "-using System.Linq;\n+using System.Text;"),
+        ("a.php", "+use App\\Models\\User;\n $x = 1;"),
+        ("a.c", "-  if(x)\n-    f(a,\n-      b);\n+    if (x)\n+        f(a, b);"),
     ],
 )
 def test_prose_comments_and_versions_say_it_themselves(path: str, body: str) -> None:
@@ -40,6 +49,12 @@ def test_prose_comments_and_versions_say_it_themselves(path: str, body: str) -> 
         ("a.c", "-x = *p;\n+*p = x;"),
         ("a.py", "-first()\n second()\n+first()"),
         ("a.toml", '-a = "1.2"\n+b = "1.3"'),
+        ("a.ts", "+import './polyfill'\n let x = 1"),
+        ("a.py", "-    f()\n+f()\n x = 1"),
+        ("a.js", "-first()\n second()\n+first()"),
+        ("a.js", "-  return x\n+  return\n+  x"),
+        ("a.py", "+import os; os.remove(x)"),
+        ("a.c", '-f("a b");\n+f("ab");\n int x;'),
     ],
 )
 def test_a_change_of_behaviour_does_not(path: str, body: str) -> None:
