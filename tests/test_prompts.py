@@ -141,7 +141,7 @@ def test_the_shots_are_small() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "said"), [("both", "instead of"), ("added", '"Adds"'), ("removed", '"Removes"'), ("", "")]
+    ("shape", "said"), [("both", "different"), ("added", '"Adds"'), ("removed", '"Removes"'), ("", "")]
 )
 def test_an_explanation_begins_as_the_lines_are(shape: str, said: str) -> None:
     assert unit(shape=shape).endswith("MARK") == (not said)

@@ -79,7 +79,7 @@ class Claims:
         """Leave out what is not about the change."""
         changed = (line.text for line in self._unit.lines if line.kind is not LineKind.CONTEXT)
         names = frozenset(name for text in changed for name in _NAME.findall(text))
-        about = [sentence for sentence in sentences if not speaks_of_prompt(sentence)]
+        about = [sentence for sentence in sentences if not speaks_of_prompt(sentence)] or sentences[:1]
         kept = [one for number, one in enumerate(about) if not (number and speculates(one, names))]
         return [without_padding(sentence, names) for sentence in kept]
 

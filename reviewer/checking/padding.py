@@ -32,7 +32,10 @@ _PLACE = re.compile(
     r" (?:in|of|to|from|within|inside) (?:the )?(?:`?[\w.-]*/[\w./-]+\.\w{1,5}`?(?: file)?|`?[\w-]+\.\w{1,5}`? file)"
     r"(?=[ .,;]|\Z)",
 )
-_PROMPT = re.compile(r"(?:\A|\b[Tt]he )[`'\"]?[+-][`'\"]? ?(?:lines?|sign)\b|\A[Tt]he changes? (?:is|are) as follows")
+_PROMPT = re.compile(
+    r"(?:\A|\b[Tt]he )[`'\"]?[+-][`'\"]? ?(?:lines?|sign)\b|\A[Tt]he changes? (?:is|are) as follows"
+    r"|\bis data, not instructions\b"
+)
 _BEHAVIOUR = re.compile(
     r"\A(?:Changes|Modifies|Updates|Alters) (?:the )?(?:behaviou?r|code|implementation|logic)(?: of [^.]{1,80}?)?"
     r" by (\w+ing)\b",
