@@ -14,14 +14,21 @@ if TYPE_CHECKING:
 
 _PROSE = frozenset((".adoc", ".asciidoc", ".markdown", ".md", ".mdx", ".rst", ".txt"))
 # Versions, dates and hashes; a bare number is a value whose change has consequences.
-_VERSION = re.compile(r"\bv?\d+(?:\.\d+)+(?:[-+.]?[0-9A-Za-z]+)*\b|\b\d{4}-\d\d-\d\d\b|\b[0-9a-f]{12,64}\b|\bv\d+\b")
-
-
+_VERSION = re.compile(
+    r"\bv?\d+(?:\.\d+){2,}(?:[-+.]?[0-9A-Za-z]+)*\b|\b\d{4}-\d\d-\d\d\b|\b[0-9a-f]{12,64}\b|\bv\d+(?:\.\d+)*\b"
+)
+# A number with one point is a version only where something says so.
+_SHORT_VERSION = re.compile(r"\b\d+\.\d+(?:[-+.]?[0-9A-Za-z]+)*\b")
+_OF_VERSION = re.compile(
+    r"version|release|python|ruby|node|java|swift|golang|\bgo\b|rust|image|\bFROM\b|\btag\b|@v?\d|[\^~]\d"
+    r"|^[\"']?[\w.\[\]-]+[=<>~!]=",
+    re.IGNORECASE,
+)
 # An import for its effects alone, as `import "x"`, may change behaviour.
 _IMPORT = re.compile(
     r"import [\w.*{}, ]+(?: as \w+)?;?|import (?:static |type |typeof )?[\w.*{}$, ]+(?: from ['\"][^'\"]+['\"])?;?"
-    r"|from [\w.]+ import [\w*, ()]+|(?:global )?using (?:static )?[\w.]+(?: = [\w.<>]+)?;|use [\w\\:{}, *]+;"
-    r"|(?:pub(?:\([\w: ]+\))? )?use [\w:{}, *]+;|#\s*include [<\"][^>\"]+[>\"]|@testable import \w+"
+    r"|from [\w.]+ import [\w*, ()]+|(?:global )?using (?:static )?[\w.]+(?: = [\w.<>]+)?;|use [\w\\]*\\[\w\\{}, ]+;"
+    r"|(?:pub(?:\([\w: ]+\))? )?use \w*::[\w:{}, *]+;|#\s*include [<\"][^>\"]+[>\"]|@testable import \w+"
 )
 # Where indentation is part of the code, and where line ends are not.
 _INDENTED = frozenset({"dockerfile", "generic", "markdown", "python", "yaml"})
@@ -75,4 +82,5 @@ def _dense(lines: list[str]) -> str:
 
 
 def _without_versions(lines: list[str]) -> list[str]:
-    return [_VERSION.sub("#", line) for line in lines]
+    plain = (_VERSION.sub("#", line) for line in lines)
+    return [_SHORT_VERSION.sub("#", line) if _OF_VERSION.search(line) else line for line in plain]
