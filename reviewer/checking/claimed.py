@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from reviewer.checking.sentences import LONGEST
 from reviewer.diff import LineKind
 from reviewer.languages import LANGUAGES
+from reviewer.selection.evident import is_comment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -119,6 +120,7 @@ _ACTS = {
     "added": re.compile(r"add|append|insert|push|extend|\+=", re.IGNORECASE),
     "removed": re.compile(r"remove|delet|drop|pop|clear|strip|filter|\brm\b|unlink", re.IGNORECASE),
 }
+_STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _AND = re.compile(r",? and (?:also )?")
 
 
@@ -127,7 +129,7 @@ class _Sides:
     """The lines of a change without those that only moved or were indented anew."""
 
     lines: tuple[tuple[LineKind, str], ...]
-    comment: str | None
+    language: str
 
     @cached_property
     def differing(self) -> dict[str, tuple[str, ...]]:
@@ -140,9 +142,12 @@ class _Sides:
         return {side: tuple(_without(some, kept)) for side, some in texts.items()}
 
     def code(self, side: str) -> tuple[str, ...]:
-        """The same without comments."""
+        """The same without comments and the text of strings."""
+        language = LANGUAGES.get(self.language)
         return tuple(
-            text for text in self.differing[side] if not (self.comment and text.strip().startswith(self.comment))
+            _STRING.sub('""', text)
+            for text in self.differing[side]
+            if language is None or not is_comment(text.strip(), language)
         )
 
     def whole(self, *, but: LineKind) -> str:
@@ -158,8 +163,7 @@ def unsupported(sentence: str, lines: Sequence[SourceLine], language: str) -> bo
         lines: The unit's lines.
         language: The name of its language.
     """
-    comment = LANGUAGES[language].line_comment if language in LANGUAGES else None
-    sides = _Sides(tuple((line.kind, line.text) for line in lines), comment)
+    sides = _Sides(tuple((line.kind, line.text) for line in lines), language)
     sentence = sentence[:LONGEST]
     return (
         any(_is_absent(side, phrase, sides) for side in _VERBS for phrase in _phrases(side, sentence))
@@ -181,7 +185,7 @@ def _is_absent(side: str, phrase: str, sides: _Sides) -> bool:
     prose = re.sub(r"`[^`]*`", "`", phrase)
     needed = next((needed for noun, needed in _NOUNS if noun.search(prose)), None)
     if needed is not None:
-        where = sides.differing[side] if "//" in needed.pattern else own
+        where = own if needed.pattern in {_CONDITION, _HANDLING} else sides.differing[side]
         if not any(needed.search(text) for text in where):
             return True
     for found in _DEFINED.finditer(phrase):

@@ -17,7 +17,8 @@ _VAGUE = (
     r"|avoid|guarantee|facilitat|support|clarif|streamlin|introduc|indicat|impl(?=y|ies))(?:e?s|ies|y|ing|e)?\b"
     r"|(?:is|are|was|were|can be|could be|may be|might be|will be) (?:\w+ly |more |most |then )?(?:a |an |the )?"
     r"(?:necessary|useful|important|intended|used|needed|required|helpful|essential|common|likely|better|safer|cleaner"
-    r"|flexible|general|specific|efficient|accurate|readable|consistent|not (?:necessary|needed|present|currently))"
+    r"|flexible|general|specific|efficient|accurate|readable|consistent"
+    r"|\w{2,}er (?:and|than|way|or)|not (?:necessary|needed|present|currently))"
     r"|(?:can|could|may|might|should|would) (?:also )?(?:lead|cause|result|help|improve|affect|allow|potentially|be )"
 )
 _SPECULATION = re.compile(
@@ -29,7 +30,8 @@ _TAIL = re.compile(
 _PARTICIPLE = re.compile(r"\A,? ?(?:thus |thereby |potentially )?\w+ing\b|\A, (?:which|that)\b", re.IGNORECASE)
 # The report names the file and the function above the explanation.
 _PLACE = re.compile(
-    r" (?:in|of|to|from|within|inside) (?:the )?(?:`?[\w.-]*/[\w./-]+\.\w{1,5}`?(?: file)?|`?[\w-]+\.\w{1,5}`? file)"
+    r" (?:in|of|to|from|within|inside) (?:the )?(?:`?[\w.-]*/[\w./-]+\.\w{1,5}`?(?: (?:\w+ )?file)?"
+    r"|`?[\w-]+\.\w{1,5}`? (?:\w+ )?file)"
     r"(?=[ .,;]|\Z)",
 )
 _PROMPT = re.compile(

@@ -45,7 +45,7 @@ def says_itself(unit: ReviewUnit) -> bool:
         return True
     removed = [line.text.strip() for line in unit.lines if line.kind is LineKind.REMOVED]
     added = [line.text.strip() for line in unit.lines if line.kind is LineKind.ADDED]
-    code = [text for text in (*removed, *added) if text and not _is_comment(text, unit.language)]
+    code = [text for text in (*removed, *added) if text and not is_comment(text, unit.language)]
     if all(_IMPORT.fullmatch(text) for text in code):
         return True
     if removed and _same_but_for_space(unit):
@@ -53,7 +53,7 @@ def says_itself(unit: ReviewUnit) -> bool:
     return removed != added and _without_versions(removed) == _without_versions(added)
 
 
-def _is_comment(text: str, language: Language) -> bool:
+def is_comment(text: str, language: Language) -> bool:
     """Whether a line is nothing but a comment, as far as the line alone shows it."""
     if language.line_comment and text.startswith(language.line_comment):
         return not text.startswith("#!")

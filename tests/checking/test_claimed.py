@@ -64,7 +64,7 @@ POP = "+    cache.remove(key)\n     return key"
     ],
 )
 def test_what_the_lines_do_not_show(diff: str, sentence: str) -> None:
-    assert unsupported(sentence, lines(diff), "rust")
+    assert unsupported(sentence, lines(diff), "c")
 
 
 @pytest.mark.parametrize(
