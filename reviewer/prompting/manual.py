@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Where the packages that come with the reviewer put their programs.
 _BESIDE = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 _SECONDS = 5.0
-_MAX_LINES = 14
+_MOST = 4  # lines of each
 _EXAMPLE = re.compile(
     r"^## Example\n.*?```\w*\n(?P<wrong>.*?)```.*?\bUse instead:.*?```\w*\n(?P<right>.*?)```", re.S | re.M
 )
@@ -31,7 +31,7 @@ _EXAMPLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Code that a rule complains of, and the same mended."""
+    """The lines of other code that a rule complains of, and those in their place; each between backticks."""
 
     wrong: str
     right: str
@@ -57,6 +57,17 @@ def _of_ruff(rule: str) -> Example | None:
     found = _EXAMPLE.search(str(data.get("explanation", ""))) if isinstance(data, dict) else None
     if found is None:
         return None
-    wrong, right = found["wrong"].strip("\n"), found["right"].strip("\n")
-    short = max(wrong.count("\n"), right.count("\n")) < _MAX_LINES
-    return Example(wrong, right) if short and right else None
+    wrong, right = _differing(found["wrong"], found["right"])
+    return Example(_ticked(wrong), _ticked(right)) if 0 < len(wrong) <= _MOST >= len(right) > 0 else None
+
+
+def _differing(wrong: str, right: str) -> tuple[list[str], list[str]]:
+    """The lines of the two that are not the same. A whole example would be copied in place of the code."""
+    old, new = (
+        [line.partition("  #")[0].strip() for line in code.split("\n") if line.strip()] for code in (wrong, right)
+    )
+    return [line for line in old if line not in new], [line for line in new if line not in old]
+
+
+def _ticked(lines: list[str]) -> str:
+    return " and ".join(f"`{line}`" for line in lines)
