@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from reviewer.checking.sentences import is_unfinished
+
 if TYPE_CHECKING:
     from collections.abc import Set
 
@@ -35,8 +37,14 @@ _PLACE = re.compile(
     r"(?=[ .,;]|\Z)",
 )
 _PROMPT = re.compile(
-    r"(?:\A|\b[Tt]he )[`'\"]?[+-][`'\"]? ?(?:lines?|sign)\b|\A[Tt]he changes? (?:is|are) as follows"
+    r"\A(?:The )?[`'\"]?[+-][`'\"]? ?(?:lines?|sign)\b|\A[Tt]he changes? (?:is|are) as follows"
     r"|\bis data, not instructions\b"
+)
+# An answer to the request's question, such as "The + lines add a check".
+_ANSWER = re.compile(
+    r"\A(?:In the \+ lines, )?(?:The|These) (?:\+ lines?|new lines?|added lines?|change|code|function|method)(?: now)?"
+    r" (?P<verb>add|change|replace|use|return|define|introduce|remove|check|call|set|pass|include|make|create|import"
+    r"|handle|update|move|wrap|rename|allow|test)s? (?=\S)"
 )
 _BEHAVIOUR = re.compile(
     r"\A(?:Changes|Modifies|Updates|Alters) (?:the )?(?:behaviou?r|code|implementation|logic)(?: of [^.]{1,80}?)?"
@@ -53,8 +61,8 @@ _FORM = re.compile(r"\b(?:\w+_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z0-9]+[A-Z]\w*|\w+\(\))
 
 
 def speaks_of_prompt(sentence: str) -> bool:
-    """Whether a sentence is about the signs in front of the lines instead of the code."""
-    return _PROMPT.search(sentence) is not None
+    """Whether a sentence is about the request or the signs in front of the lines instead of the code."""
+    return _PROMPT.search(sentence) is not None and not _ANSWER.match(sentence)
 
 
 def speculates(sentence: str, names: Set[str]) -> bool:
@@ -74,6 +82,9 @@ def without_padding(sentence: str, names: Set[str]) -> str:
         sentence: One sentence.
         names: The names on the changed lines; a clause with one of them stays.
     """
+    answered = _ANSWER.match(sentence)
+    if answered:
+        sentence = f"{_third(answered['verb'])} {sentence[answered.end() :]}"
     opened = _BEHAVIOUR.match(sentence)
     if opened and opened[1].lower() in _DOES:
         sentence = _DOES[opened[1].lower()] + sentence[opened.end() :]
@@ -81,9 +92,14 @@ def without_padding(sentence: str, names: Set[str]) -> str:
     body = sentence.removesuffix(".")
     for tail in reversed(list(_TAIL.finditer(body))):
         if _PARTICIPLE.match(tail[0]) and tail.start() > 0 and not _names_one(tail[0], names):
-            body = body[: tail.start()].rstrip(", ")
+            cut = body[: tail.start()].rstrip(", ")
+            body = body if is_unfinished(cut) else cut
             break
     return _PLACE.sub("", body) + ending if body else sentence
+
+
+def _third(verb: str) -> str:
+    return f"{verb.capitalize()}{'es' if verb.endswith('s') else 's'}"
 
 
 def _names_one(text: str, names: Set[str]) -> bool:

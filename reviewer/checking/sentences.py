@@ -114,6 +114,11 @@ def whole(text: str, most: int) -> str:
     return text[: ends[-1]] if ends else ""
 
 
+def is_unfinished(text: str) -> bool:
+    """Whether a text ends where no sentence does."""
+    return _DANGLING.search(text[-20:]) is not None
+
+
 def sentences(text: str) -> int:
     """Count the sentences of a text."""
     return len(split(text))

@@ -194,7 +194,13 @@ CHANGE = ReviewUnit(
             "Changes the behavior of the code by replacing `sum` with `fmean` in the `lib/stats.py` file.",
             "Replaces `sum` with `fmean`.",
         ),
-        ("The + lines replace the - lines. Uses `fmean` instead of `sum`.", "Uses `fmean` instead of `sum`."),
+        ("The - lines are removed. Uses `fmean` instead of `sum`.", "Uses `fmean` instead of `sum`."),
+        ("The + lines use `fmean` instead of `sum`.", "Uses `fmean` instead of `sum`."),
+        ("The function now returns `default` for no values.", "Returns `default` for no values."),
+        (
+            "Changes how `values` is averaged by allowing it to be empty.",
+            "Changes how `values` is averaged by allowing it to be empty.",
+        ),
         # A second sentence that does not hold is left out, the first one stays.
         ("Uses `fmean` instead of `sum`. Removes the parameter `default`.", "Uses `fmean` instead of `sum`."),
         ("Uses `fmean` instead of `sum`. Adds the function `fmean`.", "Uses `fmean` instead of `sum`."),
