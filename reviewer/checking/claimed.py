@@ -120,6 +120,7 @@ _ACTS = {
     "added": re.compile(r"add|append|insert|push|extend|\+=", re.IGNORECASE),
     "removed": re.compile(r"remove|delet|drop|pop|clear|strip|filter|\brm\b|unlink", re.IGNORECASE),
 }
+_SAME = re.compile(r"\bfrom [`'\"]?(?P<value>[^\s`'\"]{1,80})[`'\"]? to [`'\"]?(?P=value)[`'\"]?(?=[\s,;]|\.?\Z)")
 _STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _AND = re.compile(r",? and (?:also )?")
 
@@ -169,6 +170,7 @@ def unsupported(sentence: str, lines: Sequence[SourceLine], language: str) -> bo
         any(_is_absent(side, phrase, sides) for side in _VERBS for phrase in _phrases(side, sentence))
         or any(_opens_wrong(side, sentence, sides) for side in _VERBS)
         or _swaps(sentence, sides)
+        or _SAME.search(sentence) is not None
     )
 
 

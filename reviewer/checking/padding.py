@@ -40,6 +40,13 @@ _PROMPT = re.compile(
     r"\A(?:The )?[`'\"]?[+-][`'\"]? ?(?:lines?|sign)\b|\A[Tt]he changes? (?:is|are) as follows"
     r"|\bis data, not instructions\b"
 )
+# What was before says the first sentence, or the diff.
+_BEFORE = re.compile(r"\AThe (?:original|previous|old|former|existing) ")
+_SIGN = re.compile(r"\A[+-] (?=[A-Z])")
+_MENTION = re.compile(
+    r",? (?:which|that) (?:was|were|is|are) not [^,.]{0,60} [+-] lines?|,? (?:in|from) the [+-] lines?\b"
+)
+_THEN = re.compile(r"\band (\w+ing)\b")
 # An answer to the request's question, such as "The + lines add a check".
 _ANSWER = re.compile(
     r"\A(?:In the \+ lines, )?(?:The|These) (?:\+ lines?|new lines?|added lines?|change|code|function|method)(?: now)?"
@@ -72,6 +79,8 @@ def speculates(sentence: str, names: Set[str]) -> bool:
         sentence: Not the first one of an explanation.
         names: The names on the changed lines.
     """
+    if _BEFORE.match(sentence):
+        return True
     return bool(_SPECULATION.match(sentence)) and not _names_one(sentence, names)
 
 
@@ -82,12 +91,14 @@ def without_padding(sentence: str, names: Set[str]) -> str:
         sentence: One sentence.
         names: The names on the changed lines; a clause with one of them stays.
     """
+    sentence = _MENTION.sub("", _SIGN.sub("", sentence))
     answered = _ANSWER.match(sentence)
     if answered:
         sentence = f"{_third(answered['verb'])} {sentence[answered.end() :]}"
     opened = _BEHAVIOUR.match(sentence)
     if opened and opened[1].lower() in _DOES:
-        sentence = _DOES[opened[1].lower()] + sentence[opened.end() :]
+        rest = _THEN.sub(lambda then: f"and {_DOES.get(then[1], then[1]).lower()}", sentence[opened.end() :])
+        sentence = _DOES[opened[1].lower()] + rest
     ending = "." if sentence.endswith(".") else ""
     body = sentence.removesuffix(".")
     for tail in reversed(list(_TAIL.finditer(body))):

@@ -61,6 +61,8 @@ POP = "+    cache.remove(key)\n     return key"
         (SWAP, "Changes the timeout from `new_limit` to `old_limit`."),
         (SWAP, "Replaces the value `new_limit` with the value `old_limit`."),
         (SWAP, "Uses `old_limit` instead of `new_limit`."),
+        (SWAP, "Changes the limit from 2 to 2 in the test."),
+        (SWAP, "Changes the limit from `HS256` to `HS256`."),
     ],
 )
 def test_what_the_lines_do_not_show(diff: str, sentence: str) -> None:

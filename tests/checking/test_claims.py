@@ -195,6 +195,12 @@ CHANGE = ReviewUnit(
             "Replaces `sum` with `fmean`.",
         ),
         ("The - lines are removed. Uses `fmean` instead of `sum`.", "Uses `fmean` instead of `sum`."),
+        ("+ Returns `default`. The original code divided by zero.", "Returns `default`."),
+        (
+            "Changes the behavior by removing `sum` and replacing it with `fmean`.",
+            "Removes `sum` and replaces it with `fmean`.",
+        ),
+        ("Returns `default`, which was not mentioned in the - lines.", "Returns `default`."),
         ("The + lines use `fmean` instead of `sum`.", "Uses `fmean` instead of `sum`."),
         ("The function now returns `default` for no values.", "Returns `default` for no values."),
         (
