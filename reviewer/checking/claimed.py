@@ -120,6 +120,15 @@ _ACTS = {
     "added": re.compile(r"add|append|insert|push|extend|\+=", re.IGNORECASE),
     "removed": re.compile(r"remove|delet|drop|pop|clear|strip|filter|\brm\b|unlink", re.IGNORECASE),
 }
+_CODE = re.compile(r"`([^`\n]{1,120})`")
+_OTHER = {"added": LineKind.REMOVED, "removed": LineKind.ADDED}
+# Where a sentence goes over to the other side.
+_TURN = re.compile(
+    r"\b(?:replac|instead|in favou?r|rather|now\b|but\b|with\b|and (?:add|us|replac|call|return|chang|mov)\w+\b)"
+)
+_PROPERTY = re.compile(
+    r"\A(?:Changes|Updates) the (?:\w+ )?(?:type|value|default|default value) of (?:the )?`([^`\n]{1,80})`"
+)
 _SAME = re.compile(r"\bfrom [`'\"]?(?P<value>[^\s`'\"]{1,80})[`'\"]? to [`'\"]?(?P=value)[`'\"]?(?=[\s,;]|\.?\Z)")
 _STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _AND = re.compile(r",? and (?:also )?")
@@ -151,10 +160,6 @@ class _Sides:
             if language is None or not is_comment(text.strip(), language)
         )
 
-    def whole(self, *, but: LineKind) -> str:
-        """One whole side, with what surrounds the change."""
-        return "\n".join(_spaced(text) for kind, text in self.lines if kind is not but)
-
 
 def unsupported(sentence: str, lines: Sequence[SourceLine], language: str) -> bool:
     """Whether a sentence calls something added, removed or replaced that the lines do not show so.
@@ -169,6 +174,8 @@ def unsupported(sentence: str, lines: Sequence[SourceLine], language: str) -> bo
     return (
         any(_is_absent(side, phrase, sides) for side in _VERBS for phrase in _phrases(side, sentence))
         or any(_opens_wrong(side, sentence, sides) for side in _VERBS)
+        or any(_is_of_the_other_side(side, sentence, sides) for side in _VERBS)
+        or _is_of_something_else(sentence, sides)
         or _swaps(sentence, sides)
         or _SAME.search(sentence) is not None
     )
@@ -230,14 +237,33 @@ def _is_use(text: str, found: re.Match[str], kind: str) -> bool:
 
 
 def _swaps(sentence: str, sides: _Sides) -> bool:
-    """Whether "replaces `a` with `b`" has them the wrong way round."""
-    old, new = sides.whole(but=LineKind.ADDED), sides.whole(but=LineKind.REMOVED)
+    """Whether "replaces `a` with `b`" has them the wrong way round, or names what stays."""
+    old, new = (_spaced("\n".join(sides.differing[side])) for side in ("removed", "added"))
+    everything = "\n".join(_spaced(text) for _, text in sides.lines)
     for pattern in _REPLACED:
         for found in pattern.finditer(sentence):
             gone, come = _spaced(found["old"]), _spaced(found["new"])
-            if (gone in new and gone not in old) or (come in old and come not in new):
+            # A default that is not written may change, too.
+            if (gone in everything and gone not in old) or (come in everything and come not in new):
                 return True
     return False
+
+
+def _is_of_the_other_side(side: str, sentence: str, sides: _Sides) -> bool:
+    """Whether what a sentence calls removed stands on added lines only, or the other way round."""
+    if not _OPENING[side].match(sentence):
+        return False
+    about = _TURN.split(sentence, maxsplit=1)[0]
+    own = _spaced("\n".join(text for kind, text in sides.lines if kind is not _OTHER[side]))
+    other = _spaced("\n".join(text for kind, text in sides.lines if kind is _OTHER[side]))
+    named = (_spaced(found) for found in _CODE.findall(about))
+    return any(name in other and name not in own for name in named)
+
+
+def _is_of_something_else(sentence: str, sides: _Sides) -> bool:
+    """Whether the type, value or default that is said to change belongs to a name which no changed line has."""
+    changed = "\n".join((*sides.differing["added"], *sides.differing["removed"]))
+    return any(found[1] not in changed for found in _PROPERTY.finditer(sentence))
 
 
 def _without(texts: Sequence[str], kept: Counter[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reviewer import unfinished
@@ -12,10 +13,11 @@ from reviewer.checking.claimed import unsupported
 from reviewer.checking.direction import contradicts
 from reviewer.checking.grounding import Source, code_styled, is_ungrounded, names_unknown
 from reviewer.checking.padding import speaks_of_prompt, speculates, without_padding
-from reviewer.checking.sentences import LONGEST, is_echo, is_nit, says_nothing, telling, whole, without_filler
+from reviewer.checking.sentences import LONGEST, copies, is_echo, is_nit, says_nothing, telling, whole, without_filler
 from reviewer.diff import LineKind, printable, restore
 from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Suggestion
 from reviewer.finding import SuggestionKind as Kind
+from reviewer.selection.evident import is_comment
 from reviewer.unfinished.filling import fills_only
 
 if TYPE_CHECKING:
@@ -71,9 +73,17 @@ class Claims:
         marks = self._sentence_marks(text)
         if self._is_wrong(text):
             marks |= {Mark.UNGROUNDED}
+        if copies(text, self._comments):
+            marks |= {Mark.EMPTY}
         # A second sentence may be left out; without the first there is nothing to show.
         good = [sentence for sentence in more if not (self._sentence_marks(sentence) or self._is_wrong(sentence))]
         return Explanation(" ".join((text, *good[: _SENTENCES - 1])), marks)
+
+    @cached_property
+    def _comments(self) -> str:
+        """The words of the unit's comments; an explanation that repeats them is needless."""
+        texts = (line.text.strip() for line in self._unit.lines)
+        return " ".join(text for text in texts if is_comment(text, self._unit.language))
 
     def _concise(self, sentences: Sequence[str]) -> list[str]:
         """Leave out what is not about the change."""

@@ -48,6 +48,10 @@ def says_itself(unit: ReviewUnit) -> bool:
     code = [text for text in (*removed, *added) if text and not is_comment(text, unit.language)]
     if all(_IMPORT.fullmatch(text) for text in code):
         return True
+    if removed and [_without_comment(text, unit.language) for text in removed] == [
+        _without_comment(text, unit.language) for text in added
+    ]:
+        return removed != added
     if removed and _same_but_for_space(unit):
         return True
     return removed != added and _without_versions(removed) == _without_versions(added)
@@ -64,6 +68,16 @@ def is_comment(text: str, language: Language) -> bool:
         return end not in text or text.endswith(end)
     # The middle of a block in the common style, which begins each line with a star.
     return begin == "/*" and (text in {"*", end} or text.startswith("* "))
+
+
+def _without_comment(text: str, language: Language) -> str:
+    """A line without the comment at its end; as it is where a string may hold the comment's sign."""
+    if re.search("[\"'`]", text):
+        return text
+    if language.block_comment == ("/*", "*/"):
+        text = re.sub(r"\s*/\*[^*]*\*/$", "", text)
+    sign = language.line_comment
+    return text if not sign else re.sub(rf"\s+{re.escape(sign)}\s.*$", "", text)
 
 
 def _same_but_for_space(unit: ReviewUnit) -> bool:

@@ -36,6 +36,7 @@ METHOD = "+    pub fn project_status(&self) -> &Status {\n+        &self.project
 GONE = "-        /// The manager.\n-        public IUserManager UserManager { get; set; }"
 TRY = "-        set(k)\n+        try {\n+          set(k)\n+        } catch (e) {\n+          throw e\n+        }"
 YAML = "+  - run: uv sync\n   - uses: x"
+TYPED = "-  headers: Record<string, string>\n+  headers: Record<string, string[]>\n   multi?: undefined"
 SWAP = "-    timeout = old_limit\n+    timeout = new_limit"
 POP = "+    cache.remove(key)\n     return key"
 
@@ -62,6 +63,10 @@ POP = "+    cache.remove(key)\n     return key"
         (SWAP, "Replaces the value `new_limit` with the value `old_limit`."),
         (SWAP, "Uses `old_limit` instead of `new_limit`."),
         (SWAP, "Changes the limit from 2 to 2 in the test."),
+        (SWAP, "Removes the condition that checks `new_limit`."),
+        (SWAP, "Adds `old_limit` to the sum."),
+        (TYPED, "Changes the type of `multi` from `undefined` to `string[]`."),
+        (TYPED, "Changes the type of `headers` from `undefined` to `Record<string, string[]>`."),
         (SWAP, "Changes the limit from `HS256` to `HS256`."),
     ],
 )
@@ -85,6 +90,9 @@ def test_what_the_lines_do_not_show(diff: str, sentence: str) -> None:
         (SWAP, "Changes the timeout from `old_limit` to `new_limit`."),
         (SWAP, "Uses `new_limit` instead of `old_limit`."),
         (SWAP, "Replaces `old_limit` with `new_limit`, so that callers wait."),
+        (SWAP, "Removes `old_limit` and uses `new_limit`."),
+        (SWAP, "Changes the value of `timeout` to `new_limit`."),
+        (TYPED, "Changes the type of `headers` from `Record<string, string>` to `Record<string, string[]>`."),
         (POP, "Removes `key` from the cache."),
         (POP, "Removes the key when it was read."),
         (COUNT, "Changes the total from `max(0, t.count-t.headerLines)` to `t.count`."),

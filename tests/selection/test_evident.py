@@ -25,6 +25,8 @@ def _said(path: str, body: str) -> bool:
         ("a.go", "-// old\n x := 1\n+// old\n y := 2"),
         ("pyproject.toml", '-version = "1.2.3"\n+version = "1.3.0rc1"'),
         ("ci.yml", "-  uses: actions/checkout@v4\n+  uses: actions/checkout@v5"),
+        ("a.py", "-x = f()\n+x = f()  # why"),
+        ("a.c", "-#ifndef HAVE_POLL\n+#ifndef HAVE_POLL  /* use select() */\n int x;"),
         ("main.go", '-var version = "0.72"\n+var version = "0.73"'),
         ("requirements.in", "-requests>=2.31\n+requests>=2.32"),
         ("a.py", "+import os\n+from a.b import (c, d)\n x = 1"),
@@ -46,7 +48,8 @@ def test_prose_comments_and_versions_say_it_themselves(path: str, body: str) -> 
     ("path", "body"),
     [
         ("a.py", "-limit = 10\n+limit = 20"),
-        ("a.py", "-x = f()\n+x = f()  # why"),
+        ("a.py", "-x = f('# a')\n+x = f('# b')"),
+        ("a.py", "-x = f()  # why\n+x = g()  # why"),
         ("a.sh", "-#!/bin/sh\n+#!/bin/bash"),
         ("a.c", "-x = *p;\n+*p = x;"),
         ("a.py", "-first()\n second()\n+first()"),
