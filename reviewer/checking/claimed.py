@@ -129,7 +129,9 @@ _TURN = re.compile(
 _PROPERTY = re.compile(
     r"\A(?:Changes|Updates) the (?:\w+ )?(?:type|value|default|default value) of (?:the )?`([^`\n]{1,80})`"
 )
-_SAME = re.compile(r"\bfrom [`'\"]?(?P<value>[^\s`'\"]{1,80})[`'\"]? to [`'\"]?(?P=value)[`'\"]?(?=[\s,;]|\.?\Z)")
+_SAME = re.compile(
+    r"\bfrom (?P<tick>[`'\"]?)(?P<value>[^\s`'\"]{1,80})(?P=tick) to (?P=tick)(?P=value)(?P=tick)(?=[\s,;]|\.?\Z)"
+)
 _STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _AND = re.compile(r",? and (?:also )?")
 
@@ -140,6 +142,7 @@ class _Sides:
 
     lines: tuple[tuple[LineKind, str], ...]
     language: str
+    path: str
 
     @cached_property
     def differing(self) -> dict[str, tuple[str, ...]]:
@@ -161,15 +164,16 @@ class _Sides:
         )
 
 
-def unsupported(sentence: str, lines: Sequence[SourceLine], language: str) -> bool:
+def unsupported(sentence: str, lines: Sequence[SourceLine], language: str, path: str = "") -> bool:
     """Whether a sentence calls something added, removed or replaced that the lines do not show so.
 
     Args:
         sentence: The explanation.
         lines: The unit's lines.
         language: The name of its language.
+        path: Its file.
     """
-    sides = _Sides(tuple((line.kind, line.text) for line in lines), language)
+    sides = _Sides(tuple((line.kind, line.text) for line in lines), language, path)
     sentence = sentence[:LONGEST]
     return (
         any(_is_absent(side, phrase, sides) for side in _VERBS for phrase in _phrases(side, sentence))
@@ -195,7 +199,9 @@ def _is_absent(side: str, phrase: str, sides: _Sides) -> bool:
     needed = next((needed for noun, needed in _NOUNS if noun.search(prose)), None)
     if needed is not None:
         where = own if needed.pattern in {_CONDITION, _HANDLING} else sides.differing[side]
-        if not any(needed.search(text) for text in where):
+        # Only the pattern for tests finds a "spec"; a test's file is enough for it.
+        named = (sides.path,) if needed.search("spec") else ()
+        if not any(needed.search(text) for text in (*where, *named)):
             return True
     for found in _DEFINED.finditer(phrase):
         name, kind = found["name"] or found["before"], (found["kind"] or found["after"]).lower()

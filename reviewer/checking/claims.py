@@ -98,7 +98,7 @@ class Claims:
         said, lines = code_styled(sentence), self._unit.lines
         return (
             contradicts(said, lines)
-            or unsupported(said, lines, self._unit.language.name)
+            or unsupported(said, lines, self._unit.language.name, self._unit.path)
             or names_unknown(said, self._source)
             or self._tells_of_the_prompt(sentence)
         )

@@ -92,6 +92,7 @@ def test_what_the_lines_do_not_show(diff: str, sentence: str) -> None:
         (SWAP, "Replaces `old_limit` with `new_limit`, so that callers wait."),
         (SWAP, "Removes `old_limit` and uses `new_limit`."),
         (SWAP, "Changes the value of `timeout` to `new_limit`."),
+        (TYPED, "Changes the type from `Record` to `Record<string, string[]>`."),
         (TYPED, "Changes the type of `headers` from `Record<string, string>` to `Record<string, string[]>`."),
         (POP, "Removes `key` from the cache."),
         (POP, "Removes the key when it was read."),
@@ -111,3 +112,9 @@ def test_what_the_lines_do_not_show(diff: str, sentence: str) -> None:
 )
 def test_what_the_lines_show(diff: str, sentence: str) -> None:
     assert not unsupported(sentence, lines(diff), "python")
+
+
+def test_a_tests_file_holds_tests() -> None:
+    diff = lines("+        (int, [0, -5], [1]),")
+    assert not unsupported("Adds more test cases with negative numbers.", diff, "python", "tests/pipeline.py")
+    assert unsupported("Adds more test cases with negative numbers.", diff, "python", "a/pipeline.py")
