@@ -27,6 +27,12 @@ _IDLE = re.compile(
     r"|(?:return|nil|null|None|false|true|pass|continue|next|break)\b[\s\w\[\](){};.]*"
 )
 
+_ERASED = re.compile(r"\b(\w+)\s*=\s*[\w.>-]+\berase\(\s*\1\b")
+_FOR = re.compile(r"\bfor\s*\(([^{}\n]{1,200})")
+_INCREMENTS = re.compile(r"\+\+")
+_LOOP_LINES = 20
+_LAMBDA = re.compile(r"\blambda\b([^:\n]{0,200}):")
+
 _SIZEOF = re.compile(r"\bsizeof\s*(?:\(\s*(?P<inner>[^()]{1,80}?)\s*\)|(?P<bare>[\w*&.\->\[\]]{1,80}))")
 _ALLOCATES = re.compile(r"alloc\w{0,20}\s{0,9}\(|\bnew\b", re.IGNORECASE)
 _SCALAR = (
@@ -54,7 +60,25 @@ def unmended(suggestion: Suggestion, text: str, after: str, language: str) -> st
         return "it adds a clause that an earlier one shadows"
     if language in {"c", "cpp"} and _only_resizes(suggestion, after):
         return "the size is still not that of the data"
+    if language == "cpp" and _still_increments(suggestion, after):
+        return "the loop still moves the iterator on, and skips an element"
+    if language == "python" and _required(suggestion.replacement) > _required(suggestion.original):
+        return "it changes how a function is called"
     return None
+
+
+def _still_increments(suggestion: Suggestion, after: str) -> bool:
+    """Whether an iterator is set to what ``erase`` returns within a loop whose head increments it as before."""
+    new = Counter(_ERASED.findall(suggestion.replacement)) - Counter(_ERASED.findall(suggestion.original))
+    last = suggestion.start + suggestion.replacement.count("\n")
+    above = "\n".join(after.split("\n")[max(0, last - _LOOP_LINES) : last])
+    return any(_INCREMENTS.search(head) and name in head for name in new for head in _FOR.findall(above)[-1:])
+
+
+def _required(code: str) -> int:
+    """The number of parameters without a default of all lambdas."""
+    lists = (found.split(",") for found in _LAMBDA.findall(code))
+    return sum(1 for names in lists for name in names if name.strip() and "=" not in name and "*" not in name)
 
 
 def _only_prints(suggestion: Suggestion, language: str) -> bool:

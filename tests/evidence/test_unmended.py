@@ -192,3 +192,22 @@ def test_another_size_may_be_right(old: str, new: str) -> None:
     assert _said("c", WIPE, old, new) is None
     text = WIPE.replace("sizeof key", "sizeof all").replace("memset(key", "memset(all")
     assert _said("c", text, "    memset(all, 0, sizeof all);", "    memset(all, 0, sizeof *all);") is None
+
+
+LOOP = "void sweep(Map& all) {\n  for (auto it = all.begin(); it != all.end(); ++it) {\n    all.erase(it);\n  }\n}\n"
+
+
+def test_a_loop_that_still_increments_what_erase_returned() -> None:
+    said = "the loop still moves the iterator on, and skips an element"
+    assert _said("cpp", LOOP, "    all.erase(it);", "    it = all.erase(it);") == said
+    mended = "  for (auto it = all.begin(); it != all.end();) {\n    it = all.erase(it);"
+    assert _said("cpp", LOOP, "\n".join(LOOP.split("\n")[1:3]), mended) is None
+
+
+def test_a_lambda_keeps_its_parameters() -> None:
+    text = "def bind(names):\n    return [lambda: print(name) for name in names]\n"
+    old = "    return [lambda: print(name) for name in names]"
+    assert _said("python", text, old, old.replace("lambda:", "lambda name=name:")) is None
+    assert _said("python", text, old, old.replace("lambda:", "lambda *, name=name:")) is None
+    said = _said("python", text, old, old.replace("lambda:", "lambda x, name=name:"))
+    assert said == "it changes how a function is called"
