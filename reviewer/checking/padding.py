@@ -20,7 +20,8 @@ _VAGUE = (
     r"|(?:is|are|was|were|can be|could be|may be|might be|will be) (?:\w+ly |more |most |then )?(?:a |an |the )?"
     r"(?:necessary|useful|important|intended|used|needed|required|helpful|essential|common|likely|better|safer|cleaner"
     r"|flexible|general|specific|efficient|accurate|readable|consistent"
-    r"|\w{2,}er (?:and|than|way|or)|not (?:necessary|needed|present|currently))"
+    r"|\w{2,}er (?:and|than|way|or)|not (?:necessary|needed|present|currently)"
+    r"|not (?:an? )?(?:valid|correct|safe|recommended|good|ideal))"
     r"|(?:can|could|may|might|should|would) (?:also )?(?:lead|cause|result|help|improve|affect|allow|potentially|be )"
 )
 _SPECULATION = re.compile(
