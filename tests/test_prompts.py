@@ -69,7 +69,7 @@ def test_the_review_prompt_names_every_part_of_the_reply_that_a_schema_cannot_ex
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_a_model_that_only_explains_is_asked_for_no_findings(name: str) -> None:
     text = render("review", name, finds=False)
-    assert "at most two short sentences" in text
+    assert "one short sentence" in text
     assert not any(word in text for word in ("findings", "Look for", "Fixes use", "\n\n"))
     assert len(text) <= MAX_REVIEW_CHARS
 
@@ -138,3 +138,11 @@ def test_a_shot_is_what_a_unit_and_its_reply_are(shot: dict[str, Any]) -> None:
 
 def test_the_shots_are_small() -> None:
     assert len(assets.read("prompts/base/shots.toml")) < 1_800
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"), [("both", "different"), ("added", '"Adds"'), ("removed", '"Removes"'), ("", "")]
+)
+def test_an_explanation_begins_as_the_lines_are(shape: str, said: str) -> None:
+    assert unit(shape=shape).endswith("MARK") == (not said)
+    assert said in unit(shape=shape).rpartition("MARK")[2]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reviewer import unfinished
 from reviewer.checking import suggestion as suggestions
+from reviewer.checking.claimed import unsupported
 from reviewer.checking.direction import contradicts
-from reviewer.checking.grounding import Source, is_ungrounded
-from reviewer.checking.sentences import LONGEST, is_echo, is_nit, says_nothing, telling, whole, without_filler
-from reviewer.diff import printable, restore
+from reviewer.checking.grounding import Source, code_styled, is_ungrounded, names_unknown
+from reviewer.checking.padding import speaks_of_prompt, speculates, without_padding
+from reviewer.checking.sentences import LONGEST, copies, is_echo, is_nit, says_nothing, telling, whole, without_filler
+from reviewer.diff import LineKind, printable, restore
 from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Suggestion
 from reviewer.finding import SuggestionKind as Kind
+from reviewer.selection.evident import is_comment
 from reviewer.unfinished.filling import fills_only
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ _SENTENCES = 2  # of an explanation
 # What the prompt prints in front of a line.
 _PRINTED_NUMBER = re.compile(r"^(?:\d{1,7}\s)?\s*[+\- ]")
 
+_NAME = re.compile(r"[^\W\d]\w*")
 # As ``prompting.fence.marker`` makes it.
 _FENCE = re.compile(r"\b[0-9a-f]{12}\b")
 
@@ -64,10 +69,39 @@ class Claims:
         if not reply.explanation.strip():
             return None
         most_chars = 0 if reply.cut else self._bounds.explanation_chars
-        text, marks = self._sentence(reply.explanation, most_chars, most_sentences=_SENTENCES)
-        if contradicts(text, self._unit.lines) or self._tells_of_the_prompt(text):
+        text, *more = self._concise(telling(without_filler(whole(reply.explanation, most_chars)))) or ("",)
+        marks = self._sentence_marks(text)
+        if self._is_wrong(text):
             marks |= {Mark.UNGROUNDED}
-        return Explanation(text, marks)
+        if copies(text, self._comments):
+            marks |= {Mark.EMPTY}
+        # A second sentence may be left out; without the first there is nothing to show.
+        good = [sentence for sentence in more if not (self._sentence_marks(sentence) or self._is_wrong(sentence))]
+        return Explanation(" ".join((text, *good[: _SENTENCES - 1])), marks)
+
+    @cached_property
+    def _comments(self) -> str:
+        """The words of the unit's comments; an explanation that repeats them is needless."""
+        texts = (line.text.strip() for line in self._unit.lines)
+        return " ".join(text for text in texts if is_comment(text, self._unit.language))
+
+    def _concise(self, sentences: Sequence[str]) -> list[str]:
+        """Leave out what is not about the change."""
+        changed = (line.text for line in self._unit.lines if line.kind is not LineKind.CONTEXT)
+        names = frozenset(name for text in changed for name in _NAME.findall(text))
+        about = [sentence for sentence in sentences if not speaks_of_prompt(sentence)] or sentences[:1]
+        kept = [one for number, one in enumerate(about) if not (number and speculates(one, names))]
+        return [without_padding(sentence, names) for sentence in kept]
+
+    def _is_wrong(self, sentence: str) -> bool:
+        """Whether a sentence of the explanation claims what the lines do not show."""
+        said, lines = code_styled(sentence), self._unit.lines
+        return (
+            contradicts(said, lines)
+            or unsupported(said, lines, self._unit.language.name, self._unit.path)
+            or names_unknown(said, self._source)
+            or self._tells_of_the_prompt(sentence)
+        )
 
     def _tells_of_the_prompt(self, text: str) -> bool:
         """Whether a sentence cites the marker that fences the change in the prompt."""
@@ -110,9 +144,12 @@ class Claims:
             return Suggestion(line, line, shown, original, marks=frozenset({Mark.DOES_NOT_APPLY}))
         return suggestions.check(suggestions.line_fix(self._text, line, fix), self._text, self._unit.language.name)
 
-    def _sentence(self, text: str, most: int, *, most_sentences: int | None = None) -> tuple[str, frozenset[Mark]]:
-        """Tidy a sentence and mark what does not hold."""
-        text = " ".join(telling(without_filler(whole(text, most)))[:most_sentences])
+    def _sentence(self, text: str, most: int) -> tuple[str, frozenset[Mark]]:
+        """Tidy a message and mark what does not hold."""
+        text = " ".join(telling(without_filler(whole(text, most))))
+        return text, self._sentence_marks(text)
+
+    def _sentence_marks(self, text: str) -> frozenset[Mark]:
         marks = set()
         if says_nothing(text, self._source.code_lines):
             marks.add(Mark.EMPTY)
@@ -120,7 +157,7 @@ class Claims:
             marks.add(Mark.ECHO)
         if is_ungrounded(text, self._source):
             marks.add(Mark.UNGROUNDED)
-        return text, frozenset(marks)
+        return frozenset(marks)
 
 
 def is_quote(quote: str, line: str) -> bool:

@@ -44,7 +44,8 @@ _PASSIVE = {
     for change, verbs in {"removed": "removed|deleted|dropped|eliminated", "added": "added|introduced"}.items()
 }
 _RENAMED = re.compile(
-    rf"\brenam(?:es|ed|ing) (?:{_FILL} ){{0,2}}(?:{_KIND} )?(?:from )?(?P<old>`?\w{{1,80}}`?)(?: {_KIND})?"
+    rf"\b(?:renam(?:es|ed|ing)|chang(?:es|ed|ing) (?:the )?(?:{_KIND} )?name(?: of (?:the )?{_KIND})? from)"
+    rf" (?:{_FILL} ){{0,2}}(?:{_KIND} )?(?:from )?(?P<old>`?\w{{1,80}}`?)(?: {_KIND})?"
     rf" (?:to|as|into) (?:{_FILL} )?(?P<new>`?\w{{1,80}}`?)",
     re.IGNORECASE,
 )

@@ -43,6 +43,7 @@ _COMMON_NAMES = frozenset(dir(builtins)) | frozenset(
     | {"const", "static", "lambda", "NaN", "Infinity", "NullPointerException", "IllegalArgumentException"}
     | {"ArgumentNullException", "RangeError", "ReferenceError"}
 )
+_ERRORS = ("Error", "Exception")
 # snake_case and camelCase fall into words; words are compared by their stems.
 _NAME_PART = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
 _STEM = 4
@@ -182,7 +183,7 @@ def _names_other_code(sentence: str, source: Source) -> bool:
             continue
         if any(part in source.known for part in parts) or (not name.isidentifier() and source.holds(name)):
             known += 1
-        elif not parts[-1].endswith(("Error", "Exception")):
+        elif not parts[-1].endswith(_ERRORS):
             unknown += 1
     return unknown > known
 
@@ -195,6 +196,31 @@ def code_names(sentence: str) -> set[str]:
         if len(name) <= _LONGEST_NAME and (_CODE_NAME.fullmatch(name) or (name and token.endswith("()"))):
             names.add(name)
     return names
+
+
+_QUOTED = re.compile(r"(?<![\w`'\"])(?:'([^\s'`\"][^'`\"\n]{0,78})'|\"([^\s'`\"][^'`\"\n]{0,78})\")(?![\w`'\"])")
+
+
+def code_styled(sentence: str) -> str:
+    """Put quoted names between backticks, so that they are checked as code."""
+    return _QUOTED.sub(lambda found: f"`{found[1] or found[2]}`", sentence[:LONGEST])
+
+
+def names_unknown(sentence: str, source: Source) -> bool:
+    """Whether something in code style is nowhere in what was shown: a model that explains has no other source.
+
+    A standard name, an error's class and a word of which a part was shown (``PartialFoo`` beside ``foo``) may be there.
+    """
+    for name in set(_BACKTICKED.findall(sentence[:LONGEST])):
+        parts = _WORD.findall(name)
+        if not parts or name in _PROSE or all(part in _COMMON_NAMES for part in parts):
+            continue
+        if any(part in source.known for part in parts) or source.holds(name) or parts[-1].endswith(_ERRORS):
+            continue
+        stems = {part[:_STEM].lower() for word in parts for part in _NAME_PART.findall(word)}
+        if not stems or not stems <= source.stems:
+            return True
+    return False
 
 
 def _is_related(sentence: str, source: Source) -> bool:

@@ -95,6 +95,8 @@ _CONSEQUENCE = re.compile(
     r"|invalid|unexpected|ignored)",
     re.IGNORECASE,
 )
+_RUN = 5  # words in a row
+_COPIED_SHARE, _COPIED_MIN = 0.6, 4  # of such runs
 _ECHO_SHARE = 0.75
 _ECHO_MIN_WORDS = 4
 
@@ -112,6 +114,11 @@ def whole(text: str, most: int) -> str:
         return text
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     return text[: ends[-1]] if ends else ""
+
+
+def is_unfinished(text: str) -> bool:
+    """Whether a text ends where no sentence does."""
+    return _DANGLING.search(text[-20:]) is not None
 
 
 def sentences(text: str) -> int:
@@ -149,6 +156,17 @@ def says_nothing(sentence: str, lines: Iterable[str]) -> bool:
         return True
     normal = "".join(sentence.split()).strip("`.\"'")
     return any(normal in "".join(line.split()) for line in lines)
+
+
+def copies(sentence: str, text: str) -> bool:
+    """Whether most of a sentence stands in a text word for word, wherever the text's lines end."""
+    parts, known = _runs(sentence), _runs(text)
+    return len(parts) >= _COPIED_MIN and len(parts & known) / len(parts) >= _COPIED_SHARE
+
+
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    words = _WORD.findall(text[: 10 * LONGEST].lower())
+    return frozenset(zip(*(words[start:] for start in range(_RUN)), strict=False))
 
 
 def is_echo(sentence: str, examples: Iterable[str]) -> bool:

@@ -92,10 +92,10 @@ EXPLANATION_MEASURES = (
     Measure("chrf_message", "chrF of the commit message with the reference", "chrf_message", "messages", percent=False),
     Measure(
         "message_gain",
-        "chrF of commit messages over that of the same changes' explanations",
+        "chrF of commit messages over that of the same changes' first explanations",
         "chrf_message_of_both",
         "both",
-        minus=("chrf_of_both", "both"),
+        minus=("chrf_first_of_both", "both"),
         percent=False,
     ),
     Measure("prompt_tokens", "prompt tokens for each request", "prompt_tokens", "requests", percent=False),
@@ -182,8 +182,9 @@ def _compared(record: Record, reference: str, other: str, metric: Callable[[str,
         _add(counts, name, value)
     if record.explanations and record.message:
         counts["both"] = 1
-        for name in ("chrf", "chrf_message"):
-            _add(counts, f"{name}_of_both", values[name])
+        _add(counts, "chrf_message_of_both", values["chrf_message"])
+        # What a message without a request of its own could be.
+        _add(counts, "chrf_first_of_both", metric(record.explanations[0], reference))
     return counts
 
 

@@ -29,14 +29,19 @@ _SILENCING = re.compile(f"(?i){_COMMENTS}|{_ANNOTATIONS}")
 # What may hide a line from an analyzer; a directive of shellcheck may also change the shell or the source.
 _HIDING = re.compile(rf"(?i){_COMMENTS}|\bflake8:\s*noqa|\bshellcheck\s+[a-z-]+(?==)")
 
+# A promise whose failure nobody handles; one that is only printed is among them.
+_UNHANDLED = (
+    r"\bcatch\s*(?:\([^)]*\))?\s*\{\s*\}|\beval\(|\.catch\(\s*\(?\s*\w*\s*\)?\s*=>\s*(?:\{\s*\}|console\.(?:log|debug)\()"
+    r"|\.catch\(\s*console\.(?:log|debug)\b"
+)
 # What hides a fault at run time, by language.
 _CODE: dict[str, str] = {
     "python": r"\bstrict\s*=\s*False\b|\bcheck\s*=\s*False\b|\bverify\s*=\s*False\b|\bshell\s*=\s*True\b"
     r"|\busedforsecurity\s*=\s*False\b|\bsuppress\(\s*(?:Base)?Exception\b|^\s*pass\s*$|^\s*\.\.\.\s*$|\bNotImplementedError\b"
     r"|\bcast\(|\b(?:eval|exec)\(",
     "shell": r"\|\|\s*(?:true|:)(?:\s|$)|^\s*set\s+\+e|\b2>\s*/dev/null",
-    "javascript": r"\bcatch\s*(?:\([^)]*\))?\s*\{\s*\}|\beval\(|\.catch\(\s*\(\s*\w*\s*\)\s*=>\s*\{\s*\}\s*\)",
-    "typescript": r"\bas\s+(?:any|unknown)\b|:\s*any\b|\bcatch\s*(?:\([^)]*\))?\s*\{\s*\}|\beval\(",
+    "javascript": _UNHANDLED,
+    "typescript": rf"\bas\s+(?:any|unknown)\b|:\s*any\b|{_UNHANDLED}",
     "go": r"^\s*_\s*=\s|,\s*_\s*:?=\s",
     "rust": r"\bunsafe\b|\b(?:todo|unimplemented)!|\blet\s+_\s*=",
     "java": r"\bcatch\s*\([^)]*\)\s*\{\s*\}",

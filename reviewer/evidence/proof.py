@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reviewer import syntax
 from reviewer.checking import suggestion as suggestions
 from reviewer.evidence.escapes import only_deletes, silences
+from reviewer.evidence.unmended import unmended
 from reviewer.finding import Mark, SourceKind
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def prove(finding: Finding, suggestion: Suggestion, text: str, language: str, re
     reason = _outside(finding, suggestion, text, language) or _other_signature(text, after, language)
     reason = reason or _awaits_outside(suggestion, after, language)
     reason = reason or silences(finding.sources, language, suggestion.original, suggestion.replacement)
+    reason = reason or unmended(suggestion, text, after, language)
     # A rule's own fix may well be a deletion, of a debugger's breakpoint for instance.
     if suggestion != finding.suggestion and only_deletes(suggestion.original, suggestion.replacement, language):
         reason = reason or "it only deletes code"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reviewer import syntax
 from reviewer.diff import printable, restore
 from reviewer.languages import LANGUAGES
+from reviewer.prompting import manual
 from reviewer.prompting.fence import marker
 from reviewer.prompting.reply import InvalidReplyError
 from reviewer.prompting.request import Request
@@ -107,6 +108,7 @@ def requests(prompts: Prompts, finding: Finding, text: str, language: str) -> It
         message=printable(finding.message),
         advice=printable(finding.context),
         code=shown,
+        example=manual.example(finding.sources),
         marker=key,
         fence=fence,
         tag=language if LANGUAGES[language].grammar else "",

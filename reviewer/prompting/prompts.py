@@ -201,7 +201,7 @@ class Prompts:
         return ({"role": "system", "content": system.strip()}, *self._shots)
 
     def _unit_message(self, unit: ReviewUnit, pieces: Sequence[Piece]) -> Message:
-        anchors = frozenset(unit.anchors)
+        anchors = frozenset(unit.anchors) if self._finds else frozenset()  # an explanation names no line
         lines = tuple(
             UnitLine(str(line.new) if line.new in anchors else "", line.kind, printable(line.text))
             for line in unit.lines
@@ -213,9 +213,23 @@ class Prompts:
         body = "\n".join(f"{line.kind}{line.text}" for line in lines)
         fence = marker(path, f"{body}\n{around}" if around else body)
         content = self._templates.render(
-            "base/unit.j2", path=path, scope=scope, lines=lines, marker=fence, context=around
+            "base/unit.j2",
+            path=path,
+            scope=scope,
+            lines=lines,
+            marker=fence,
+            context=around,
+            shape="" if self._finds else _shape(lines),
         )
         return {"role": "user", "content": content.strip()}
+
+
+def _shape(lines: Sequence[UnitLine]) -> str:
+    """Which sides a change has: a small model calls every line added unless it is reminded."""
+    kinds = {line.kind for line in lines if line.text.strip()}
+    if LineKind.ADDED in kinds and LineKind.REMOVED in kinds:
+        return "both"
+    return "removed" if LineKind.REMOVED in kinds else "added"
 
 
 def _written(piece: Piece) -> str:

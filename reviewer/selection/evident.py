@@ -14,20 +14,50 @@ if TYPE_CHECKING:
 
 _PROSE = frozenset((".adoc", ".asciidoc", ".markdown", ".md", ".mdx", ".rst", ".txt"))
 # Versions, dates and hashes; a bare number is a value whose change has consequences.
-_VERSION = re.compile(r"\bv?\d+(?:\.\d+)+(?:[-+.]?[0-9A-Za-z]+)*\b|\b\d{4}-\d\d-\d\d\b|\b[0-9a-f]{12,64}\b|\bv\d+\b")
+_VERSION = re.compile(
+    r"\bv?\d+(?:\.\d+){2,}(?:[-+.]?[0-9A-Za-z]+)*\b|\b\d{4}-\d\d-\d\d\b|\b[0-9a-f]{12,64}\b|\bv\d+(?:\.\d+)*\b"
+)
+# A number with one point is a version only where something says so.
+_SHORT_VERSION = re.compile(r"\b\d+\.\d+(?:[-+.]?[0-9A-Za-z]+)*\b")
+_OF_VERSION = re.compile(
+    r"version|release|python|ruby|node|java|swift|golang|\bgo\b|rust|image|\bFROM\b|\btag\b|@v?\d|[\^~]\d"
+    r"|^[\"']?[\w.\[\]-]+[=<>~!]=",
+    re.IGNORECASE,
+)
+# An import for its effects alone, as `import "x"`, may change behaviour.
+_IMPORT = re.compile(
+    r"import [\w.*{}, ]+(?: as \w+)?;?|import (?:static |type |typeof )?[\w.*{}$, ]+(?: from ['\"][^'\"]+['\"])?;?"
+    r"|from [\w.]+ import [\w*, ()]+|(?:global )?using (?:static )?[\w.]+(?: = [\w.<>]+)?;|use [\w\\]*\\[\w\\{}, ]+;"
+    r"|(?:pub(?:\([\w: ]+\))? )?use \w*::[\w:{}, *]+;|#\s*include [<\"][^>\"]+[>\"]|@testable import \w+"
+)
+# Where indentation is part of the code, and where line ends are not.
+_INDENTED = frozenset({"dockerfile", "generic", "markdown", "python", "yaml"})
+_FREE = frozenset({"c", "cpp", "csharp", "css", "java", "php", "rust"})
 
 
 def says_itself(unit: ReviewUnit) -> bool:
-    """Return whether all changed lines are prose, comments or blank, or differ in nothing but version numbers."""
+    """Return whether the changed lines are evident.
+
+    All of them are prose, comments, imports or blank, or the two sides differ in nothing but version numbers or, where
+    it means nothing, white space.
+    """
     if PurePosixPath(unit.path).suffix.lower() in _PROSE:
         return True
     removed = [line.text.strip() for line in unit.lines if line.kind is LineKind.REMOVED]
     added = [line.text.strip() for line in unit.lines if line.kind is LineKind.ADDED]
-    code = [text for text in (*removed, *added) if text and not _is_comment(text, unit.language)]
-    return not code or (removed != added and _without_versions(removed) == _without_versions(added))
+    code = [text for text in (*removed, *added) if text and not is_comment(text, unit.language)]
+    if all(_IMPORT.fullmatch(text) for text in code):
+        return True
+    if removed and [_without_comment(text, unit.language) for text in removed] == [
+        _without_comment(text, unit.language) for text in added
+    ]:
+        return removed != added
+    if removed and _same_but_for_space(unit):
+        return True
+    return removed != added and _without_versions(removed) == _without_versions(added)
 
 
-def _is_comment(text: str, language: Language) -> bool:
+def is_comment(text: str, language: Language) -> bool:
     """Whether a line is nothing but a comment, as far as the line alone shows it."""
     if language.line_comment and text.startswith(language.line_comment):
         return not text.startswith("#!")
@@ -40,5 +70,31 @@ def _is_comment(text: str, language: Language) -> bool:
     return begin == "/*" and (text in {"*", end} or text.startswith("* "))
 
 
+def _without_comment(text: str, language: Language) -> str:
+    """A line without the comment at its end; as it is where a string may hold the comment's sign."""
+    if re.search("[\"'`]", text):
+        return text
+    if language.block_comment == ("/*", "*/"):
+        text = re.sub(r"\s*/\*[^*]*\*/$", "", text)
+    sign = language.line_comment
+    return text if not sign else re.sub(rf"\s+{re.escape(sign)}\s.*$", "", text)
+
+
+def _same_but_for_space(unit: ReviewUnit) -> bool:
+    old, new = (
+        [line.text.strip() for line in unit.lines if line.kind is not other and line.text.strip()]
+        for other in (LineKind.ADDED, LineKind.REMOVED)
+    )
+    if old == new:
+        return unit.language.name not in _INDENTED
+    # White space within a string is part of it.
+    return unit.language.name in _FREE and not re.search("[\"'`]", "".join(old)) and _dense(old) == _dense(new)
+
+
+def _dense(lines: list[str]) -> str:
+    return "".join("".join(lines).split())
+
+
 def _without_versions(lines: list[str]) -> list[str]:
-    return [_VERSION.sub("#", line) for line in lines]
+    plain = (_VERSION.sub("#", line) for line in lines)
+    return [_SHORT_VERSION.sub("#", line) if _OF_VERSION.search(line) else line for line in plain]

@@ -18,6 +18,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reviewer.diff import ContentKind, FileStatus, LineKind
+from reviewer.selection.drawn import is_drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -183,6 +184,8 @@ def _by_text(path: str, lines: Sequence[str]) -> str:
         return _LFS
     if _HEADER.search("\n".join(line[:500] for line in lines[:_HEADER_LINES])):
         return "generated, by its header"
+    if is_drawn(path, lines):
+        return "generated, by its content"
     if path.lower().endswith(_PROSE):
         return ""
     total = sum(map(len, lines))

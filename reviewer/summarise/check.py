@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"\b\d{1,7}\b")
 # What a model puts around or before a subject.
 _WRAPPING = "\"'`*. "
+# Git's own convention is the imperative.
+_VERB = re.compile(
+    r"\A(Add|Allow|Call|Change|Convert|Drop|Enable|Include|Make|Move|Remove|Rename|Replace|Return|Set|Update|Use)s(?= )"
+)
+# What may follow a whole subject.
+_PHRASE = re.compile(
+    r",? (?:after|and|as|at|because|before|by|for|from|if|in|instead|into|of|on|or|so|that|to|using|when|which|with)\b"
+)
+_SHORTEST = 20  # characters
+# A clause that is not whole says something else.
+_CLAUSE = re.compile(r",? (?:because|if|so|that|when|which)\b")
 _HEADING = re.compile(r"\A#+\s+")
 
 
@@ -100,11 +111,18 @@ def _marks(text: str, source: Source, examples: Sequence[str], *, one_part: bool
 
 
 def _subject(text: str) -> str:
+    """Tidy a subject; one that was cut ends before the phrase that is not whole, and is empty if too little is left."""
     subject = _HEADING.sub("", " ".join(text.split())).strip(_WRAPPING)
+    subject = _VERB.sub(lambda verb: verb[1], subject)
     if len(text) < SUBJECT_CHARS:
         return subject
-    # Cut at the maximum length: drop the word that may be incomplete, and show the cut.
-    return f"{subject[: SUBJECT_CHARS - 1].rpartition(' ')[0] or subject[: SUBJECT_CHARS - 1]}\u2026"
+    clause = _CLAUSE.search(subject, _SHORTEST)
+    subject = subject[: clause.end()] if clause else subject
+    ends = (found.start() for found in _PHRASE.finditer(subject))
+    whole_ones = [
+        subject[:end] for end in ends if _SHORTEST <= end <= SUBJECT_CHARS and subject[:end].count("`") % 2 == 0
+    ]
+    return whole_ones[-1].rstrip(", ") if whole_ones else ""
 
 
 def _body(text: str, *, cut: bool) -> str:

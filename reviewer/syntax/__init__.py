@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reviewer.languages import LANGUAGES, Language
 from reviewer.syntax import comments as _comments
+from reviewer.syntax import handlers as _handlers
 from reviewer.syntax import imports as _imports
 from reviewer.syntax import outline, references
 from reviewer.syntax.comments import Comment
@@ -41,6 +42,7 @@ __all__ = [
     "new_errors",
     "outlines",
     "references_of",
+    "unreachable_handlers",
 ]
 
 _NO_NAMES = References((), {})
@@ -98,6 +100,13 @@ def imports(language: Language | str, text: str) -> tuple[Import, ...]:
 def references_of(language: Language | str, text: str) -> References:
     """The names that a file's lines use and call."""
     return _references(_grammar(language), text)
+
+
+def unreachable_handlers(language: Language | str, text: str) -> int:
+    """The number of clauses for errors that can never run, because an earlier one catches the same; 0 if unknown."""
+    known = LANGUAGES[language] if isinstance(language, str) else language
+    tree, data = _parsed(known.grammar, text)
+    return 0 if tree is None else len(_handlers.unreachable(tree, data, known.name))
 
 
 def _grammar(language: Language | str) -> str | None:

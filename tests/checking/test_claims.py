@@ -160,3 +160,75 @@ def test_an_explanation_of_the_prompts_own_fence_is_ungrounded() -> None:
     checked = explanation(Reply(sentence, ()), UNIT, ())
     assert checked is not None
     assert Mark.UNGROUNDED in checked.marks
+
+
+CHANGE = ReviewUnit(
+    "stats.py",
+    LANGUAGES["python"],
+    "",
+    (
+        SourceLine(LineKind.CONTEXT, "def average(values, default):", 1, 1),
+        SourceLine(LineKind.REMOVED, "    return sum(values) / len(values)", 2, None),
+        SourceLine(LineKind.ADDED, "    return fmean(values) if values else default", None, 2),
+    ),
+    (2,),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "Returns `default` for no values instead of dividing by zero. This change allows the function to be safer.",
+            "Returns `default` for no values instead of dividing by zero.",
+        ),
+        (
+            "Returns `default` for no values, which is useful for callers that need to handle empty input.",
+            "Returns `default` for no values.",
+        ),
+        (
+            "Uses `fmean` instead of `sum`. This ensures that `values` may be empty.",
+            "Uses `fmean` instead of `sum`. This ensures that `values` may be empty.",
+        ),
+        (
+            "Changes the behavior of the code by replacing `sum` with `fmean` in the `lib/stats.py` file.",
+            "Replaces `sum` with `fmean`.",
+        ),
+        ("The - lines are removed. Uses `fmean` instead of `sum`.", "Uses `fmean` instead of `sum`."),
+        ("+ Returns `default`. The original code divided by zero.", "Returns `default`."),
+        (
+            "Changes the behavior by removing `sum` and replacing it with `fmean`.",
+            "Removes `sum` and replaces it with `fmean`.",
+        ),
+        ("Returns `default`, which was not mentioned in the - lines.", "Returns `default`."),
+        ("The + lines use `fmean` instead of `sum`.", "Uses `fmean` instead of `sum`."),
+        ("The function now returns `default` for no values.", "Returns `default` for no values."),
+        (
+            "Changes how `values` is averaged by allowing it to be empty.",
+            "Changes how `values` is averaged by allowing it to be empty.",
+        ),
+        # A second sentence that does not hold is left out, the first one stays.
+        ("Uses `fmean` instead of `sum`. Removes the parameter `default`.", "Uses `fmean` instead of `sum`."),
+        ("Uses `fmean` instead of `sum`. Adds the function `fmean`.", "Uses `fmean` instead of `sum`."),
+        ("Uses `fmean` instead of `sum`. Calls `load_config`.", "Uses `fmean` instead of `sum`."),
+    ],
+)
+def test_what_is_beside_the_point_is_left_out(said: str, shown: str) -> None:
+    assert explanation(Reply(said, ()), CHANGE, ()) == Explanation(shown)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Adds a function `fmean`.",
+        "Uses `load_config` to compute the mean.",
+        "Uses 'load_config' to compute the mean of `values`.",
+        "Replaces `fmean` with `sum`.",
+        "Adds error handling for empty `values`.",
+        "Adds a line that computes the mean of `values`.",
+    ],
+)
+def test_an_explanation_that_the_lines_do_not_support_is_marked(said: str) -> None:
+    checked = explanation(Reply(said, ()), CHANGE, ())
+    assert checked is not None
+    assert Mark.UNGROUNDED in checked.marks

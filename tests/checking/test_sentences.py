@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewer.checking.sentences import is_echo, is_nit, says_nothing, telling, whole, without_filler
+from reviewer.checking.sentences import copies, is_echo, is_nit, says_nothing, telling, whole, without_filler
 
 
 @pytest.mark.parametrize(
@@ -150,3 +150,10 @@ def test_filler_is_dropped(text: str, expected: str) -> None:
 )
 def test_talk_to_the_reviewer_is_left_out(text: str, left: str) -> None:
     assert " ".join(telling(without_filler(text))) == left
+
+
+def test_a_sentence_that_copies_a_comment() -> None:
+    comment = "# This definition is only provided to get a more accurate # return type for type checkers."
+    assert copies("The definition is only provided to get a more accurate return type for type checkers.", comment)
+    assert not copies("Gives type checkers a more accurate return type.", comment)
+    assert not copies("Adds x.", comment)

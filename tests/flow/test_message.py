@@ -161,6 +161,7 @@ def test_part_of_the_change_and_commit_all(changed: Repo, engine: FakeEngine, en
     commit(changed, env)
     assert message(changed) == MESSAGE
     assert "not staged" not in "".join(one["prompt"] for one in engine.requests(CHAT))
+    engine.update(whole(), Rule(path=CHAT, json={"explanation": "Sets LATER.", "findings": []}))
     commit(changed, env, "-a")
     assert message(changed) == MESSAGE
     assert "not staged" in engine.requests(CHAT)[-2]["prompt"]

@@ -103,6 +103,9 @@ def test_a_message_that_is_not_offered(changes: dict[str, str], mark: Mark) -> N
     assert not message.shown
 
 
+_TYPE = "Change the type of the `x` field from `HashSet<Package>`"
+
+
 @pytest.mark.parametrize(
     ("said", "subject"),
     [
@@ -111,9 +114,12 @@ def test_a_message_that_is_not_offered(changes: dict[str, str], mark: Mark) -> N
         ("# Drop the guard", "Drop the guard"),
         (
             "Drop the guard " + "and the parser " * 4,
-            "Drop the guard and the parser and the parser and the parser and the\u2026",
+            "Drop the guard and the parser and the parser and the parser",
         ),
-        ("x" * 90, "x" * 71 + "\u2026"),
+        ("Changes the type of the `x` field from `HashSet<Package>` to `FxHashSet<Package>`", _TYPE),
+        ("Changes `a` to the value that the configuration of the repository and its", "Change `a` to the value"),
+        ("Removes the guard", "Remove the guard"),
+        ("x" * 90, ""),
     ],
 )
 def test_subjects(said: str, subject: str) -> None:
