@@ -59,6 +59,9 @@ _RELATED = {
 _MATCHER = ("rule", "constraints", "utils", "transform")
 _SEVERITIES = {**{severity.value: severity for severity in Severity}, "hint": Severity.INFO}
 _VARIABLE = re.compile(r"\$\$\$([A-Z_][A-Z0-9_]*)|\$([A-Z_][A-Z0-9_]*)")
+# The tokens of a regex, and what stands for a class of Unicode outside and inside of brackets.
+_TOKENS = re.compile(r"\\.|.", re.DOTALL)
+_CLASSES = {r"\w": ("[0-9A-Za-z_]", "0-9A-Za-z_"), r"\d": ("[0-9]", "0-9"), r"\b": (r"(?-u:\b)", r"\b")}
 _QUOTED_CODE = 60  # characters of code that a message quotes
 
 
@@ -153,12 +156,34 @@ def _rule(data: dict[str, Any], path: Path) -> Rule:
         category=Category(metadata["category"]),
         message=str(data["message"]).strip(),
         note=str(data.get("note") or "").strip(),
-        matcher={key: data[key] for key in _MATCHER if data.get(key)} | {"rule": data["rule"]},
+        matcher=_ascii({key: data[key] for key in _MATCHER if data.get(key)} | {"rule": data["rule"]}),
         url=str(data.get("url") or ""),
         fix=str(fix["template"]) if isinstance(fix, dict) else None if fix is None else str(fix),
         aliases=tuple(metadata.get("aliases") or ()),
         ignores=tuple(data.get("ignores") or ()),
     )
+
+
+def _ascii(matcher: Any) -> Any:
+    r"""Restrict ``\\w``, ``\\d`` and ``\\b`` of every regex to ASCII.
+
+    ast-grep compiles a rule each time it runs, and the tables of Unicode's letters are most of that time.
+    """
+    if isinstance(matcher, dict):
+        return {
+            key: _ascii_regex(value) if key == "regex" and isinstance(value, str) else _ascii(value)
+            for key, value in matcher.items()
+        }
+    return [_ascii(one) for one in matcher] if isinstance(matcher, list) else matcher
+
+
+def _ascii_regex(regex: str) -> str:
+    depth, parts = 0, []
+    for token in _TOKENS.findall(regex):
+        depth += (token == "[") - (token == "]" and depth > 0)
+        outside, inside = _CLASSES.get(token, (token, token))
+        parts.append(inside if depth else outside)
+    return "".join(parts)
 
 
 def scan(file: ReviewedFile, folder: Path | None = None, broken: list[str] | None = None) -> Iterator[Diagnostic]:
