@@ -59,8 +59,8 @@ _RELATED = {
 _MATCHER = ("rule", "constraints", "utils", "transform")
 _SEVERITIES = {**{severity.value: severity for severity in Severity}, "hint": Severity.INFO}
 _VARIABLE = re.compile(r"\$\$\$([A-Z_][A-Z0-9_]*)|\$([A-Z_][A-Z0-9_]*)")
-# The tokens of a regex, and what stands for a class of Unicode outside and inside of brackets.
-_TOKENS = re.compile(r"\\.|.", re.DOTALL)
+# The parts of a regex, and what stands for a class of Unicode outside and inside of brackets.
+_PARTS = re.compile(r"\\.|.", re.DOTALL)
 _CLASSES = {r"\w": ("[0-9A-Za-z_]", "0-9A-Za-z_"), r"\d": ("[0-9]", "0-9"), r"\b": (r"(?-u:\b)", r"\b")}
 _QUOTED_CODE = 60  # characters of code that a message quotes
 
@@ -179,9 +179,9 @@ def _ascii(matcher: Any) -> Any:
 
 def _ascii_regex(regex: str) -> str:
     depth, parts = 0, []
-    for token in _TOKENS.findall(regex):
-        depth += (token == "[") - (token == "]" and depth > 0)
-        outside, inside = _CLASSES.get(token, (token, token))
+    for part in _PARTS.findall(regex):
+        depth += (part == "[") - (part == "]" and depth > 0)
+        outside, inside = _CLASSES.get(part, (part, part))
         parts.append(inside if depth else outside)
     return "".join(parts)
 
@@ -220,6 +220,16 @@ def scan(file: ReviewedFile, folder: Path | None = None, broken: list[str] | Non
             yield from (_diagnostic(rule, node, file) for node in matches)
 
 
+def errors(file: ReviewedFile) -> int | None:
+    """Count the places that a file's grammar does not understand; None where ast-grep has no grammar for it."""
+    grammar = grammar_of(file)
+    if grammar is None or len(file.text) > MAX_BYTES:
+        return None
+    from ast_grep_py import SgRoot
+
+    return len(SgRoot(file.parseable, grammar).root().find_all(kind="ERROR"))
+
+
 def _matches(rule: Rule, root: SgNode) -> list[SgNode]:
     try:
         return root.find_all(cast("Config", rule.matcher))
@@ -231,7 +241,6 @@ def _matches(rule: Rule, root: SgNode) -> list[SgNode]:
 def _diagnostic(rule: Rule, node: SgNode, file: ReviewedFile) -> Diagnostic:
     place = node.range()
     start, end = (place.start.line + 1, place.start.column + 1), (place.end.line + 1, place.end.column + 1)
-    fix = None if rule.fix is None else _expanded(rule.fix, node, file)
     return Diagnostic(
         file.path,
         start[0],
@@ -242,18 +251,20 @@ def _diagnostic(rule: Rule, node: SgNode, file: ReviewedFile) -> Diagnostic:
         column=start[1],
         end_line=end[0],
         end_column=end[1],
-        edits=() if fix is None else (_edit(file, start, end, fix),),
+        edits=() if rule.fix is None else (_edit(rule.fix, node, file, start, end),),
         aliases=rule.aliases,
         advice=one_line(_expanded(rule.note, node, file, limit=_QUOTED_CODE)),
     )
 
 
-def _edit(file: ReviewedFile, start: tuple[int, int], end: tuple[int, int], text: str) -> Edit:
+def _edit(template: str, node: SgNode, file: ReviewedFile, start: tuple[int, int], end: tuple[int, int]) -> Edit:
     before = file.line_text(start[0])[: start[1] - 1]
     indent = before[: len(before) - len(before.lstrip())]
+    # The template's own lines are indented like the match; what a variable stands for already is.
+    text = _expanded(template.rstrip("\n").replace("\n", "\n" + indent), node, file)
     after = file.line_text(end[0])[end[1] - 1 :].strip()
     if text or before.strip() or after not in ("", ";"):
-        return Edit(start, end, text.rstrip("\n").replace("\n", "\n" + indent))
+        return Edit(start, end, text)
     # Deleting all that stands on some lines deletes the lines.
     last = (end[0], len(file.line_text(end[0])) + 1)
     return Edit((start[0], 1), (end[0] + 1, 1) if end[0] < len(file.lines) else last, "")
