@@ -173,7 +173,7 @@ DOCKERFILE = (
         "The installation asks for confirmation, which nobody can give during a build.",
         "https://github.com/hadolint/hadolint/wiki/DL3014",
         unless=_regex(
-            rf"{_PACKAGES}[^;&|]*\s(?:-[a-z]*y[a-z]*|--yes|--assume-yes|-qq\S*)\b|\s-[a-z]*y[a-z]*\s+install|-qq|\byes\s*\||assume-yes"
+            rf"{_PACKAGES}[^;&|]*\s(?:-[a-z]*y[a-z]*|--yes|--assume-yes|-qq\S*)\b|\s-[a-z]*y[a-z]*\s+(?:-\S+\s+)*install|-qq|\byes\s*\||assume-yes"
         ),
         fix=_template(r"\g<at> -y"),
         severity=Severity.ERROR,
