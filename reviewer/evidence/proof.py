@@ -157,10 +157,11 @@ def _awaits_outside(suggestion: Suggestion, after: str, language: str) -> str | 
     scope = syntax.enclosing(language, after, suggestion.start)
     if scope is None and language != "python":
         return None  # a module of JavaScript may await
-    first = scope.start if scope is not None else suggestion.start
-    last = suggestion.start + suggestion.replacement.count("\n")
-    lines = after.split("\n")[first - 1 : last]
-    return None if _ASYNC.search("\n".join(lines)) else "it awaits in a function that is not asynchronous"
+    lines = after.split("\n")
+    above = lines[(scope.start if scope is not None else suggestion.start) - 1 : suggestion.start - 1]
+    # An asynchronous callback within the fix makes nothing around it asynchronous.
+    before = _AWAIT.split(suggestion.replacement, maxsplit=1)[0]
+    return None if _ASYNC.search("\n".join([*above, before])) else "it awaits in a function that is not asynchronous"
 
 
 def _other_signature(text: str, after: str, language: str) -> str | None:

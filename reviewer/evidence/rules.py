@@ -3,7 +3,8 @@
 The keys are ast-grep's own (https://ast-grep.github.io/reference/yaml.html): id, language, severity, message, note,
 url, rule, constraints, utils, transform, fix, ignores. ``metadata`` adds ``category`` (a value of ``Category``),
 ``aliases`` (the same rule in other tools, as ``ruff:B006``) and ``languages`` (all grammars that the rule runs on,
-where there are several: a rule of JavaScript that also runs on TypeScript).
+where there are several: a rule of JavaScript that also runs on TypeScript) and ``after-check`` (a statement that mends
+the fault where it follows the ``if`` after the match, which tests the error).
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class Rule:
         matcher: The part that ast-grep runs.
         aliases: The same rule in other tools, as ``ruff:B006``.
         fix: Template of the replacement; None where the fault has no mechanical fix.
+        after_check: Template of the statement that mends the fault after the next ``if``; empty where none does.
         ignores: Globs of paths that it does not apply to.
     """
 
@@ -91,6 +93,7 @@ class Rule:
     matcher: dict[str, Any]
     url: str = ""
     fix: str | None = None
+    after_check: str = ""
     aliases: tuple[str, ...] = ()
     ignores: tuple[str, ...] = ()
 
@@ -159,6 +162,7 @@ def _rule(data: dict[str, Any], path: Path) -> Rule:
         matcher=_ascii({key: data[key] for key in _MATCHER if data.get(key)} | {"rule": data["rule"]}),
         url=str(data.get("url") or ""),
         fix=str(fix["template"]) if isinstance(fix, dict) else None if fix is None else str(fix),
+        after_check=str(metadata.get("after-check") or ""),
         aliases=tuple(metadata.get("aliases") or ()),
         ignores=tuple(data.get("ignores") or ()),
     )
@@ -239,8 +243,7 @@ def _matches(rule: Rule, root: SgNode) -> list[SgNode]:
 
 
 def _diagnostic(rule: Rule, node: SgNode, file: ReviewedFile) -> Diagnostic:
-    place = node.range()
-    start, end = (place.start.line + 1, place.start.column + 1), (place.end.line + 1, place.end.column + 1)
+    start, end = _start(node), _end(node)
     return Diagnostic(
         file.path,
         start[0],
@@ -251,15 +254,41 @@ def _diagnostic(rule: Rule, node: SgNode, file: ReviewedFile) -> Diagnostic:
         column=start[1],
         end_line=end[0],
         end_column=end[1],
-        edits=() if rule.fix is None else (_edit(rule.fix, node, file, start, end),),
+        edits=_edits(rule, node, file),
         aliases=rule.aliases,
         advice=one_line(_expanded(rule.note, node, file, limit=_QUOTED_CODE)),
     )
 
 
-def _edit(template: str, node: SgNode, file: ReviewedFile, start: tuple[int, int], end: tuple[int, int]) -> Edit:
+def _edits(rule: Rule, node: SgNode, file: ReviewedFile) -> tuple[Edit, ...]:
+    if rule.fix is not None:
+        return (_replacement(rule.fix, node, file),)
+    check = node.next() if rule.after_check else None
+    if check is None or check.kind() != "if_statement":
+        return ()
+    end = _end(check)
+    indent = _indent(file.line_text(_start(node)[0]))
+    return (Edit(end, end, f"\n{indent}{_expanded(rule.after_check, node, file)}"),)
+
+
+def _start(node: SgNode) -> tuple[int, int]:
+    place = node.range().start
+    return place.line + 1, place.column + 1
+
+
+def _end(node: SgNode) -> tuple[int, int]:
+    place = node.range().end
+    return place.line + 1, place.column + 1
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _replacement(template: str, node: SgNode, file: ReviewedFile) -> Edit:
+    start, end = _start(node), _end(node)
     before = file.line_text(start[0])[: start[1] - 1]
-    indent = before[: len(before) - len(before.lstrip())]
+    indent = _indent(before)
     # The template's own lines are indented like the match; what a variable stands for already is.
     text = _expanded(template.rstrip("\n").replace("\n", "\n" + indent), node, file)
     after = file.line_text(end[0])[end[1] - 1 :].strip()

@@ -140,7 +140,7 @@ def check_keys(path: Path, rule: dict[str, Any]) -> None:
     assert rule["id"] == path.stem
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", rule["id"])
     assert rule["severity"] in set(Severity)
-    assert rule["metadata"].keys() <= {"category", "languages", "aliases"}
+    assert rule["metadata"].keys() <= {"category", "languages", "aliases", "after-check"}
     assert rule["metadata"]["category"] in set(Category)
     assert rule["language"] in languages(rule)
     assert isinstance(rule.get("fix", ""), str)
