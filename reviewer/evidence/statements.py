@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reviewer.evidence.diagnostic import Diagnostic, Edit
-from reviewer.evidence.statement_rules import DOCKERFILE, SQL
+from reviewer.evidence.statement_rules import dockerfile, sql
 from reviewer.evidence.textual import NAME
 from reviewer.finding import Source, SourceKind
 
@@ -32,15 +32,15 @@ def scan(file: ReviewedFile) -> Iterator[Diagnostic]:
     """Report what the rules of the file's language find anywhere in it."""
     if file.language.name == "sql":
         text = _COMMENT.sub(lambda found: _blank(found[0]) if found[1] else found[0], file.text)
-        yield from _matches(file, SQL, text, _sql_statements(text))
+        yield from _matches(file, sql(), text, _sql_statements(text))
     elif file.language.name == "dockerfile":
         text = _DOCKER_COMMENT.sub(lambda found: _blank(found[0]), file.text)
-        yield from _matches(file, DOCKERFILE, text, [one.span() for one in _LINE.finditer(text)])
+        yield from _matches(file, dockerfile(), text, [one.span() for one in _LINE.finditer(text)])
 
 
-def errors(dockerfile: str) -> int:
+def errors(text: str) -> int:
     """Count the logical lines of a Dockerfile that begin with no instruction."""
-    text = _HEREDOC.sub(lambda found: found[1] + _blank(found[3]), dockerfile)
+    text = _HEREDOC.sub(lambda found: found[1] + _blank(found[3]), text)
     text = _DOCKER_COMMENT.sub(lambda found: _blank(found[0]), text)
     return sum(not _INSTRUCTION.match(one[0]) for one in _LINE.finditer(text) if one[0].strip())
 

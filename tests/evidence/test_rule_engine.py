@@ -9,7 +9,7 @@ import yaml
 
 from reviewer import assets
 from reviewer.checking import suggestion as suggestions
-from reviewer.evidence import Options, Side, recheck, rules
+from reviewer.evidence import Options, Side, recheck, rule_files, rules
 from reviewer.evidence.diagnostic import suggestion
 from reviewer.evidence.fixing import with_own_fix
 from reviewer.finding import Category, Severity, Source, SourceKind
@@ -124,7 +124,7 @@ def test_every_folder_of_packaged_rules_is_a_grammar() -> None:
 
 def test_packaged_rules_have_an_id_that_is_their_file_name() -> None:
     for folder in filter(Path.is_dir, assets.rules_dir().iterdir()):
-        assert [rule.id for rule in rules.load(folder)] == [path.stem for path in sorted(folder.glob("*.yml"))]
+        assert [rule.id for rule in rule_files.load(folder)] == [path.stem for path in sorted(folder.glob("*.yml"))]
 
 
 def test_a_rule_gives_its_place_message_and_source(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_positions_count_characters_beside_undecodable_bytes(tmp_path: Path) -> 
     ],
 )
 def test_a_wrong_rule_is_an_error_that_names_it(tmp_path: Path, rule: str) -> None:
-    with pytest.raises(rules.RuleError, match=r"python/r\b|rule r\b"):
+    with pytest.raises(rule_files.RuleError, match=r"python/r\b|rule r\b"):
         _scan(tmp_path, "a.py", "f(1)", python__r=rule)
 
 
