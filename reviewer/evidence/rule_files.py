@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reviewer import assets
-from reviewer.errors import ReviewerError
-from reviewer.evidence import needles
+from reviewer.evidence import needles, rule_cache
+from reviewer.evidence.rule_cache import RuleError
 from reviewer.evidence.textual import NAME
 from reviewer.finding import Category, Severity, Source, SourceKind
 
@@ -35,10 +35,6 @@ _SEVERITIES = {**{severity.value: severity for severity in Severity}, "hint": Se
 # The parts of a regex, and what stands for a class of Unicode outside and inside of brackets.
 _PARTS = re.compile(r"\\.|.", re.DOTALL)
 _CLASSES = {r"\w": ("[0-9A-Za-z_]", "0-9A-Za-z_"), r"\d": ("[0-9]", "0-9"), r"\b": (r"(?-u:\b)", r"\b")}
-
-
-class RuleError(ReviewerError):
-    """A rule file is wrong; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +94,19 @@ def load(folder: Path) -> tuple[Rule, ...]:
     Raises:
         RuleError: A file is not a rule.
     """
-    return tuple(_read(path) for path in sorted(folder.glob("*.yml")))
-
-
-def _read(path: Path) -> Rule:
-    import yaml
-
-    # The parser in C takes a tenth of the time of the one in Python, where PyYAML was built with it.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - a safe loader  # nosec B506
-        return _rule(data, path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RuleError(f"{path}: not a rule: {error}") from error
+    paths = sorted(folder.glob("*.yml"))
+    read = rule_cache.read if folder.parent == assets.rules_dir() else rule_cache.parse
+    return tuple(_rule(data, path) for path, data in zip(paths, read(paths), strict=True))
 
 
 def _rule(data: dict[str, Any], path: Path) -> Rule:
+    try:
+        return _read(data, path)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RuleError(f"{path}: not a rule: {error}") from error
+
+
+def _read(data: dict[str, Any], path: Path) -> Rule:
     metadata = data.get("metadata") or {}
     fix = data.get("fix")
     matcher = _ascii({key: data[key] for key in _MATCHER if data.get(key)} | {"rule": data["rule"]})

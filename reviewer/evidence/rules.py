@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 from reviewer.evidence.diagnostic import Diagnostic, Edit, one_line
-from reviewer.evidence.rule_files import RuleError, for_grammar
+from reviewer.evidence.rule_cache import RuleError
+from reviewer.evidence.rule_files import for_grammar
 from reviewer.selection import globs
 from reviewer.syntax import MAX_BYTES
 

@@ -9,7 +9,7 @@ import yaml
 
 from reviewer import assets
 from reviewer.checking import suggestion as suggestions
-from reviewer.evidence import Options, Side, recheck, rule_files, rules
+from reviewer.evidence import Options, Side, recheck, rule_cache, rule_files, rules
 from reviewer.evidence.diagnostic import suggestion
 from reviewer.evidence.fixing import with_own_fix
 from reviewer.finding import Category, Severity, Source, SourceKind
@@ -257,7 +257,7 @@ def test_positions_count_characters_beside_undecodable_bytes(tmp_path: Path) -> 
     ],
 )
 def test_a_wrong_rule_is_an_error_that_names_it(tmp_path: Path, rule: str) -> None:
-    with pytest.raises(rule_files.RuleError, match=r"python/r\b|rule r\b"):
+    with pytest.raises(rule_cache.RuleError, match=r"python/r\b|rule r\b"):
         _scan(tmp_path, "a.py", "f(1)", python__r=rule)
 
 
