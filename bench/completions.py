@@ -25,21 +25,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common import table
+from shares import Counts, answered, shares
 
 from reviewer import syntax
-from reviewer.asking.answers import Answerer
-from reviewer.cache import AnswerCache, default_path
 from reviewer.checking import claims, suggestion
 from reviewer.config import Settings
-from reviewer.engine.manager import AIModelManager
 from reviewer.errors import ReviewerError
 from reviewer.evaluation import chrf
 from reviewer.evaluation.cases import Case, load
-from reviewer.evaluation.scoring import intervals
+from reviewer.finding import Mark
 from reviewer.languages import detect
-from reviewer.prompting.prompts import Prompts
 from reviewer.selection import select
-from reviewer.terminal import live
 from reviewer.unfinished import gaps
 
 if TYPE_CHECKING:
@@ -90,6 +86,12 @@ class Hole:
     def filled(self) -> str:
         """What the model wrote."""
         return self.finding.suggestion.replacement if self.finding and self.finding.suggestion else ""
+
+    @property
+    def parses(self) -> bool:
+        """Whether the completion applies, and the file parses with it."""
+        found = self.finding.suggestion if self.finding else None
+        return found is not None and found.marks.isdisjoint({Mark.DOES_NOT_APPLY, Mark.DOES_NOT_PARSE})
 
     @property
     def shown(self) -> bool:
@@ -173,16 +175,7 @@ def _gap(path: str, holed: str, body: Sequence[str], first: int, written: Sequen
 
 async def fill(holes: Sequence[Hole], settings: Settings, *, known: bool) -> list[Hole]:
     """Have the model fill the holes; with ``known``, only what an earlier run has answered."""
-    manager = AIModelManager(settings.model_config)
-    profile = await manager.profile()
-    prompts = Prompts(profile, {}, finds=False)
-    with live.progress() as progress:
-        if not known:
-            await manager.load_model(progress=progress)
-        answerer = Answerer(manager, profile, cache=AnswerCache(default_path()), progress=progress)
-        requests = [prompts.complete(hole.gap) for hole in holes]
-        answers = [answerer.known(one) for one in requests] if known else await answerer.ask(requests)
-    await manager.detach()
+    answers = await answered(settings, lambda prompts: [prompts.complete(hole.gap) for hole in holes], known=known)
     done = [(hole, answer) for hole, answer in zip(holes, answers, strict=True) if answer is not None]
     for hole, answer in done:
         hole.finding = claims.completion(hole.gap, answer.value, hole.text)
@@ -232,28 +225,24 @@ def report(holes: Sequence[Hole]) -> str:
 
 
 def _figures(holes: Sequence[Hole], metric: chrf.Metric) -> str:
-    counts = [
-        Counter(
-            {
-                "holes": 1,
-                "shown": int(one.shown),
-                "same": int(one.shown and one.filled.split() == one.body.split()),
-                "passed": int(one.passed),
-                "chrf": metric(one.filled, one.body) if one.shown else 0.0,
-            }
+    counted = [
+        (
+            str(number),
+            Counts(
+                holes=1,
+                parsed=int(one.parses),
+                shown=int(one.shown),
+                same=int(one.shown and one.filled.split() == one.body.split()),
+                passed=int(one.passed),
+            ),
         )
-        for one in holes
+        for number, one in enumerate(holes)
     ]
-    names = ["shown", "same", *(["passed"] if any(one.tests for one in holes) else [])]
-    bounds = intervals(counts, {name: (lambda sums, name=name: sums[name] / sums["holes"]) for name in names})  # type: ignore[misc]
-    total = sum(counts, Counter[str]())
-    parts = []
-    for name in names:
-        low, high = bounds[name] or (0.0, 1.0)
-        share = total[name] / len(holes)
-        parts.append(f"{name} {total[name]} of {len(holes)}, {share:.0%} ({low:.0%} to {high:.0%})")
-    mean = total["chrf"] / total["shown"] if total["shown"] else 0.0
-    return "; ".join([*parts, f"chrF of those shown {mean:.0f}"])
+    names = ["parsed", "shown", "same", *(["passed"] if any(one.tests for one in holes) else [])]
+    figures = shares(counted, {name: (name, "holes") for name in names})
+    near = [metric(one.filled, one.body) for one in holes if one.shown]
+    mean = sum(near) / len(near) if near else 0.0
+    return "; ".join([*(f"{name} {share}" for name, share in figures.items()), f"chrF of those shown {mean:.0f}"])
 
 
 def log(holes: Sequence[Hole]) -> str:

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import table
+from shares import Counts, Share, shares
 
 from reviewer.errors import ReviewerError
 from reviewer.evaluation.cases import load
-from reviewer.evaluation.scoring import intervals
 from reviewer.evidence import Options, Side, collect
 from reviewer.evidence.fixing import with_own_fix
 from reviewer.languages import detect
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from reviewer.evaluation.cases import Case
     from reviewer.finding import Finding
-
-Counts = Counter[str]
 
 _MEASURES = {
     "recall": ("hit", "defects"),
@@ -106,26 +104,11 @@ def report(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def _figures(results: Sequence[Result], source: str | None = None) -> dict[str, Any]:
-    groups: dict[str, Counts] = {}
-    for one in results:
-        own = [item for item in one.findings if source is None or source in {each.name for each in item.sources}]
-        groups.setdefault(one.case.group, Counter()).update(one.counts(own))
-    totals: Counts = Counter()
-    for counts in groups.values():
-        totals.update(counts)
+def _figures(results: Sequence[Result], source: str | None = None) -> dict[str, Share]:
+    def own(one: Result) -> list[Finding]:
+        return [item for item in one.findings if source is None or source in {each.name for each in item.sources}]
 
-    def ratio(counts: Counts, pair: tuple[str, str]) -> float | None:
-        return counts[pair[0]] / counts[pair[1]] if counts[pair[1]] else None
-
-    bounds = intervals(
-        list(groups.values()),
-        {key: (lambda counts, pair=pair: ratio(counts, pair)) for key, pair in _MEASURES.items()},  # type: ignore[misc]
-    )
-    return {
-        key: {"value": ratio(totals, pair), "of": [totals[pair[0]], totals[pair[1]]], "interval": bounds[key]}
-        for key, pair in _MEASURES.items()
-    }
+    return shares(((one.case.group, one.counts(own(one))) for one in results), _MEASURES)
 
 
 def _missed(results: Sequence[Result]) -> dict[str, dict[str, int]]:
@@ -153,14 +136,8 @@ def alarms(results: Iterable[Result]) -> str:
     return "".join(f"{block}\n\n" for block in blocks)
 
 
-def _printed(figures: Mapping[str, Any]) -> str:
-    parts = []
-    for key, figure in figures.items():
-        if figure["value"] is not None:
-            low_high = figure["interval"]
-            bounds = f" ({100 * low_high[0]:.0f} to {100 * low_high[1]:.0f})" if low_high else ""
-            part, whole = figure["of"]
-            parts.append(f"{key.replace('_', ' ')} {100 * figure['value']:.0f}%{bounds}, {part} of {whole}")
+def _printed(figures: Mapping[str, Share]) -> str:
+    parts = [f"{key.replace('_', ' ')} {share}" for key, share in figures.items() if share.whole]
     return "; ".join(parts) or "nothing to measure"
 
 
@@ -192,7 +169,7 @@ def main() -> None:
     if arguments.list_alarms:
         arguments.list_alarms.write_text(alarms(results), encoding="utf-8")
     made = report(results)
-    print(json.dumps(made, indent=2) if arguments.json else _text(made))
+    print(json.dumps(made, indent=2, default=Share.record) if arguments.json else _text(made))
 
 
 if __name__ == "__main__":

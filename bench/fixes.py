@@ -24,20 +24,16 @@ from typing import TYPE_CHECKING, Any
 
 from common import table
 from evidence import measure
+from shares import Counts, Share, answered, shares
 
-from reviewer.asking.answers import Answerer
-from reviewer.cache import AnswerCache, default_path
 from reviewer.config import Settings
-from reviewer.engine.manager import AIModelManager
 from reviewer.errors import ReviewerError
 from reviewer.evaluation.cases import load
-from reviewer.evaluation.scoring import intervals
 from reviewer.evidence import Options, Side
 from reviewer.evidence.fixing import attempts
 from reviewer.languages import detect
 from reviewer.prompting import fix
-from reviewer.prompting.prompts import Prompts
-from reviewer.terminal import live, output
+from reviewer.terminal import output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +41,8 @@ if TYPE_CHECKING:
     from reviewer.evaluation.cases import Case
     from reviewer.evidence.proof import Proof
     from reviewer.finding import Finding, Suggestion
+    from reviewer.prompting.prompts import Prompts
+    from reviewer.prompting.request import Request
 
 
 @dataclass
@@ -82,35 +80,29 @@ async def ask(outcomes: Sequence[Outcome], settings: Settings, *, known: bool) -
         known: Start no engine, and leave out the findings that an earlier run did not get to.
 
     Returns:
-        The findings that were asked about, and the seconds that this took.
+        The findings that were asked about, and the seconds that this took, the start of an engine included.
     """
-    asked = []
-    manager = AIModelManager(settings.model_config)
-    profile = await manager.profile()
-    prompts = Prompts(profile, {}, finds=False)
-    with live.progress() as progress:
-        if not known:
-            await manager.load_model(progress=progress)
-        began = time.perf_counter()
-        answerer = Answerer(manager, profile, cache=AnswerCache(default_path()), progress=progress)
-        texts = [one.case.texts[one.finding.path] for one in outcomes]
-        requests = [
-            list(fix.requests(prompts, one.finding, text, one.language))
-            for one, text in zip(outcomes, texts, strict=True)
+    texts = [one.case.texts[one.finding.path] for one in outcomes]
+
+    def requests(prompts: Prompts) -> list[Request]:
+        each = [
+            fix.requests(prompts, one.finding, text, one.language) for one, text in zip(outcomes, texts, strict=True)
         ]
         # The likeliest answers first, so that an interrupted run says something about every finding.
-        every = [one for draws in zip(*requests, strict=True) for one in draws]
-        answers = [answerer.known(one) for one in every] if known else await answerer.ask(every)
-        for number, (one, text) in enumerate(zip(outcomes, texts, strict=True)):
-            own = answers[number :: len(outcomes)]
-            if all(answer is None for answer in own):
-                continue
-            asked.append(one)
-            samples = [answer.value for answer in own if answer is not None and answer.value is not None]
-            one.unreadable = tuple(answer.reason for answer in own if answer is not None and answer.reason)
-            side = Side(one.case.source.new, one.case.source.paths)
-            one.tried = attempts(one.finding, samples, text, one.language, options=Options(), side=side)
-    await manager.detach()
+        return [one for draws in zip(*each, strict=True) for one in draws]
+
+    began = time.perf_counter()
+    answers = await answered(settings, requests, known=known)
+    asked = []
+    for number, (one, text) in enumerate(zip(outcomes, texts, strict=True)):
+        own = [answer for answer in answers[number :: len(outcomes)] if answer is not None]
+        if not own:
+            continue
+        asked.append(one)
+        samples = [answer.value for answer in own if answer.value is not None]
+        one.unreadable = tuple(answer.reason for answer in own if answer.reason)
+        side = Side(one.case.source.new, one.case.source.paths)
+        one.tried = attempts(one.finding, samples, text, one.language, options=Options(), side=side)
     return asked, time.perf_counter() - began
 
 
@@ -118,32 +110,24 @@ def report(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Work out the shares, in all and by language."""
     languages = sorted({one.language for one in outcomes})
     return {
-        "all": _share(outcomes),
-        "by_language": {name: _share([one for one in outcomes if one.language == name]) for name in languages},
+        "all": _shares(outcomes),
+        "by_language": {name: _shares([one for one in outcomes if one.language == name]) for name in languages},
         "refusals": Counter(proof.said for one in outcomes if not one.proven for _, proof in one.tried).most_common(),
     }
 
 
-def _share(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    groups: dict[str, Counter[str]] = {}
-    for one in outcomes:
-        counts = Counter(findings=1, proven=int(one.proven), own=int(one.own))
-        groups.setdefault(one.case.group, Counter()).update(counts)
-    total = sum(groups.values(), Counter[str]())
-    interval = intervals(list(groups.values()), {"proven": lambda counts: counts["proven"] / counts["findings"]})
-    return {"proven": total["proven"], "own": total["own"], "findings": len(outcomes), "interval": interval["proven"]}
+def _shares(outcomes: Sequence[Outcome]) -> dict[str, Share]:
+    counted = ((one.case.group, Counts(findings=1, proven=int(one.proven), own=int(one.own))) for one in outcomes)
+    return shares(counted, {"proven": ("proven", "findings"), "without a model": ("own", "findings")})
 
 
 def _text(made: Mapping[str, Any]) -> str:
-    rows = [(name, _printed(share)) for name, share in {"all": made["all"], **made["by_language"]}.items()]
+    rows = [(name, _printed(figures)) for name, figures in {"all": made["all"], **made["by_language"]}.items()]
     return table([*rows, *((f"{count} refused", said) for said, count in made["refusals"])])
 
 
-def _printed(share: Mapping[str, Any]) -> str:
-    low, high = share["interval"] or (0.0, 1.0)
-    part, whole = share["proven"], share["findings"]
-    bounds = f"{100 * part / whole:.0f}% ({100 * low:.0f} to {100 * high:.0f})" if whole else "-"
-    return f"{bounds}, {part} of {whole} proven, {share['own']} without a model"
+def _printed(figures: Mapping[str, Share]) -> str:
+    return f"{figures['proven']} proven, {figures['without a model'].part} without a model"
 
 
 def log(outcomes: Sequence[Outcome]) -> str:
@@ -185,7 +169,7 @@ def main() -> None:
     if arguments.log:
         arguments.log.write_text(log(outcomes), encoding="utf-8")
     made = report(outcomes)
-    print(json.dumps(made, indent=2) if arguments.json else _text(made))
+    print(json.dumps(made, indent=2, default=Share.record) if arguments.json else _text(made))
 
 
 if __name__ == "__main__":

@@ -185,11 +185,14 @@ async def _losses(client: httpx.AsyncClient, tokens: list[int]) -> list[float]:
 
 
 def _row(result: dict[str, Any]) -> tuple[str, str]:
-    return (
-        f"{result['set']}, {result['model']} in {result['dtype']}",
-        f"{result['memory'] / 10**9:.2f} GB, prefill {result['prefill']:.0f}, decode {result['alone']:.1f} alone and "
-        f"{result['together']:.1f} together, perplexity {result['perplexity']:.3f}, ready {result['ready']:.0f} s",
+    figures = (
+        f"{result['memory'] / 10**9:.2f} GB",
+        f"prefill {result['prefill']:.0f}",
+        f"decode {result['alone']:.1f} alone and {result['together']:.1f} together",
+        f"perplexity {result['perplexity']:.3f}",
+        f"ready {result['ready']:.0f} s",
     )
+    return f"{result['set']}, {result['model']} in {result['dtype']}", ", ".join(figures)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 from reviewer import syntax
 from reviewer.checking import suggestion as suggestions
+from reviewer.evidence import rules, statements
 from reviewer.evidence.escapes import only_deletes, silences
+from reviewer.evidence.reviewed import ReviewedFile
 from reviewer.evidence.unmended import unmended
 from reviewer.finding import Mark, SourceKind
+from reviewer.languages import detect
 
 if TYPE_CHECKING:
     from reviewer.finding import Finding, Source, Suggestion
@@ -61,8 +64,11 @@ def prove(finding: Finding, suggestion: Suggestion, text: str, language: str, re
     checked = suggestions.check(suggestion, text, language)
     for mark in checked.marks & _REFUSALS.keys():
         return Proof(proven=False, said=_REFUSALS[mark])
-    if after is None or syntax.new_errors(language, text, after) is None:
+    errors = None if after is None else _new_errors(finding.path, language, text, after)
+    if after is None or errors is None:
         return Proof(proven=False, said=f"nothing here parses {language}")
+    if errors > 0:
+        return Proof(proven=False, said=_REFUSALS[Mark.DOES_NOT_PARSE])
     reason = _outside(finding, suggestion, text, language) or _other_signature(text, after, language)
     reason = reason or _awaits_outside(suggestion, after, language)
     reason = reason or silences(finding.sources, language, suggestion.original, suggestion.replacement)
@@ -73,6 +79,18 @@ def prove(finding: Finding, suggestion: Suggestion, text: str, language: str, re
     if reason:
         return Proof(proven=False, said=reason)
     return _verdict(finding, recheck(text), recheck(after))
+
+
+def _new_errors(path: str, language: str, text: str, after: str) -> int | None:
+    """Count the syntax errors that a fix adds; None where nothing parses the language."""
+    if language == "dockerfile":
+        return statements.errors(after) - statements.errors(text)
+    counted = syntax.new_errors(language, text, after)
+    if counted is not None:
+        return counted
+    # ast-grep has grammars that the rest of the package does not need.
+    old, new = (rules.errors(ReviewedFile(path, detect(path, side), side)) for side in (text, after))
+    return None if old is None or new is None else new - old
 
 
 def _verdict(finding: Finding, before: Iterable[Finding] | None, after: Iterable[Finding] | None) -> Proof:
@@ -141,10 +159,11 @@ def _awaits_outside(suggestion: Suggestion, after: str, language: str) -> str | 
     scope = syntax.enclosing(language, after, suggestion.start)
     if scope is None and language != "python":
         return None  # a module of JavaScript may await
-    first = scope.start if scope is not None else suggestion.start
-    last = suggestion.start + suggestion.replacement.count("\n")
-    lines = after.split("\n")[first - 1 : last]
-    return None if _ASYNC.search("\n".join(lines)) else "it awaits in a function that is not asynchronous"
+    lines = after.split("\n")
+    above = lines[(scope.start if scope is not None else suggestion.start) - 1 : suggestion.start - 1]
+    # An asynchronous callback within the fix makes nothing around it asynchronous.
+    before = _AWAIT.split(suggestion.replacement, maxsplit=1)[0]
+    return None if _ASYNC.search("\n".join([*above, before])) else "it awaits in a function that is not asynchronous"
 
 
 def _other_signature(text: str, after: str, language: str) -> str | None:

@@ -1,24 +1,14 @@
-"""The packaged rules: ast-grep's YAML files, one per rule in a folder per language, run in this process.
-
-The keys are ast-grep's own (https://ast-grep.github.io/reference/yaml.html): id, language, severity, message, note,
-url, rule, constraints, utils, transform, fix, ignores. ``metadata`` adds ``category`` (a value of ``Category``),
-``aliases`` (the same rule in other tools, as ``ruff:B006``) and ``languages`` (all grammars that the rule runs on,
-where there are several: a rule of JavaScript that also runs on TypeScript).
-"""
+"""Runs the packaged rules on a file, in this process."""
 
 from __future__ import annotations
 
-import functools
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from reviewer import assets
-from reviewer.errors import ReviewerError
 from reviewer.evidence.diagnostic import Diagnostic, Edit, one_line
-from reviewer.evidence.textual import NAME
-from reviewer.finding import Category, Severity, Source, SourceKind
+from reviewer.evidence.rule_cache import RuleError
+from reviewer.evidence.rule_files import for_grammar
 from reviewer.selection import globs
 from reviewer.syntax import MAX_BYTES
 
@@ -29,6 +19,7 @@ if TYPE_CHECKING:
     from ast_grep_py import Config, SgNode
 
     from reviewer.evidence.reviewed import ReviewedFile
+    from reviewer.evidence.rule_files import Rule
 
 # ast-grep's name of a language's grammar, where it is not ours; rules lie in a folder of that name.
 _GRAMMARS = {
@@ -50,51 +41,8 @@ _EXTENSIONS = {
     ".hs": "haskell",
     ".nix": "nix",
 }
-# Grammars whose rules may name each other's languages.
-_RELATED = {
-    **dict.fromkeys(("javascript", "typescript", "tsx"), ("javascript", "typescript", "tsx")),
-    "c": ("c", "cpp"),
-    "cpp": ("cpp", "c"),
-}
-_MATCHER = ("rule", "constraints", "utils", "transform")
-_SEVERITIES = {**{severity.value: severity for severity in Severity}, "hint": Severity.INFO}
 _VARIABLE = re.compile(r"\$\$\$([A-Z_][A-Z0-9_]*)|\$([A-Z_][A-Z0-9_]*)")
 _QUOTED_CODE = 60  # characters of code that a message quotes
-
-
-class RuleError(ReviewerError):
-    """A rule file is wrong; the message names it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One ast-grep rule.
-
-    Attributes:
-        grammars: The grammars that it runs on, by ast-grep's names in lower case.
-        note: What to do instead; may be empty.
-        matcher: The part that ast-grep runs.
-        aliases: The same rule in other tools, as ``ruff:B006``.
-        fix: Template of the replacement; None where the fault has no mechanical fix.
-        ignores: Globs of paths that it does not apply to.
-    """
-
-    id: str
-    grammars: frozenset[str]
-    severity: Severity
-    category: Category
-    message: str
-    note: str
-    matcher: dict[str, Any]
-    url: str = ""
-    fix: str | None = None
-    aliases: tuple[str, ...] = ()
-    ignores: tuple[str, ...] = ()
-
-    @property
-    def source(self) -> Source:
-        """The source that its findings name."""
-        return Source(SourceKind.RULE, NAME, self.id, self.url)
 
 
 def grammar_of(file: ReviewedFile) -> str | None:
@@ -105,60 +53,6 @@ def grammar_of(file: ReviewedFile) -> str | None:
 def grammars() -> frozenset[str]:
     """Return the name of every grammar that rules can be written for."""
     return frozenset(_GRAMMARS.values()) | frozenset(_EXTENSIONS.values())
-
-
-def for_grammar(grammar: str, folder: Path | None = None) -> tuple[Rule, ...]:
-    """Return the rules that run on files of one grammar: those of its folder, and of others that name it.
-
-    Raises:
-        RuleError: A rule file is wrong.
-    """
-    return _rules(grammar, folder or assets.rules_dir())
-
-
-@functools.cache
-def _rules(grammar: str, folder: Path) -> tuple[Rule, ...]:
-    related = _RELATED.get(grammar, (grammar,))
-    return tuple(rule for name in related for rule in load(folder / name) if grammar in rule.grammars)
-
-
-def load(folder: Path) -> tuple[Rule, ...]:
-    """Read every rule file of one language's folder; empty where there is no such folder.
-
-    Raises:
-        RuleError: A file is not a rule.
-    """
-    return tuple(_read(path) for path in sorted(folder.glob("*.yml")))
-
-
-def _read(path: Path) -> Rule:
-    import yaml
-
-    # The parser in C takes a tenth of the time of the one in Python, where PyYAML was built with it.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - a safe loader  # nosec B506
-        return _rule(data, path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RuleError(f"{path}: not a rule: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _rule(data: dict[str, Any], path: Path) -> Rule:
-    metadata = data.get("metadata") or {}
-    fix = data.get("fix")
-    return Rule(
-        id=str(data["id"]),
-        grammars=frozenset({path.parent.name, *(str(name).lower() for name in metadata.get("languages") or ())}),
-        severity=_SEVERITIES[data.get("severity", "warning")],
-        category=Category(metadata["category"]),
-        message=str(data["message"]).strip(),
-        note=str(data.get("note") or "").strip(),
-        matcher={key: data[key] for key in _MATCHER if data.get(key)} | {"rule": data["rule"]},
-        url=str(data.get("url") or ""),
-        fix=str(fix["template"]) if isinstance(fix, dict) else None if fix is None else str(fix),
-        aliases=tuple(metadata.get("aliases") or ()),
-        ignores=tuple(data.get("ignores") or ()),
-    )
 
 
 def scan(file: ReviewedFile, folder: Path | None = None, broken: list[str] | None = None) -> Iterator[Diagnostic]:
@@ -183,7 +77,7 @@ def scan(file: ReviewedFile, folder: Path | None = None, broken: list[str] | Non
 
     root = SgRoot(file.parseable, grammar).root()
     for rule in rules:
-        if any(globs.matches(file.path, pattern) for pattern in rule.ignores):
+        if not _may_match(rule, file.parseable) or any(globs.matches(file.path, pattern) for pattern in rule.ignores):
             continue
         try:
             matches = _matches(rule, root)
@@ -195,6 +89,20 @@ def scan(file: ReviewedFile, folder: Path | None = None, broken: list[str] | Non
             yield from (_diagnostic(rule, node, file) for node in matches)
 
 
+def _may_match(rule: Rule, text: str) -> bool:
+    return not rule.needs or any(all(word in text for word in words) for words in rule.needs)
+
+
+def errors(file: ReviewedFile) -> int | None:
+    """Count the places that a file's grammar does not understand; None where ast-grep has no grammar for it."""
+    grammar = grammar_of(file)
+    if grammar is None or len(file.text) > MAX_BYTES:
+        return None
+    from ast_grep_py import SgRoot
+
+    return len(SgRoot(file.parseable, grammar).root().find_all(kind="ERROR"))
+
+
 def _matches(rule: Rule, root: SgNode) -> list[SgNode]:
     try:
         return root.find_all(cast("Config", rule.matcher))
@@ -204,9 +112,7 @@ def _matches(rule: Rule, root: SgNode) -> list[SgNode]:
 
 
 def _diagnostic(rule: Rule, node: SgNode, file: ReviewedFile) -> Diagnostic:
-    place = node.range()
-    start, end = (place.start.line + 1, place.start.column + 1), (place.end.line + 1, place.end.column + 1)
-    fix = None if rule.fix is None else _expanded(rule.fix, node, file)
+    start, end = _start(node), _end(node)
     return Diagnostic(
         file.path,
         start[0],
@@ -217,18 +123,46 @@ def _diagnostic(rule: Rule, node: SgNode, file: ReviewedFile) -> Diagnostic:
         column=start[1],
         end_line=end[0],
         end_column=end[1],
-        edits=() if fix is None else (_edit(file, start, end, fix),),
+        edits=_edits(rule, node, file),
         aliases=rule.aliases,
         advice=one_line(_expanded(rule.note, node, file, limit=_QUOTED_CODE)),
     )
 
 
-def _edit(file: ReviewedFile, start: tuple[int, int], end: tuple[int, int], text: str) -> Edit:
+def _edits(rule: Rule, node: SgNode, file: ReviewedFile) -> tuple[Edit, ...]:
+    if rule.fix is not None:
+        return (_replacement(rule.fix, node, file),)
+    check = node.next() if rule.after_check else None
+    if check is None or check.kind() != "if_statement":
+        return ()
+    end = _end(check)
+    indent = _indent(file.line_text(_start(node)[0]))
+    return (Edit(end, end, f"\n{indent}{_expanded(rule.after_check, node, file)}"),)
+
+
+def _start(node: SgNode) -> tuple[int, int]:
+    place = node.range().start
+    return place.line + 1, place.column + 1
+
+
+def _end(node: SgNode) -> tuple[int, int]:
+    place = node.range().end
+    return place.line + 1, place.column + 1
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _replacement(template: str, node: SgNode, file: ReviewedFile) -> Edit:
+    start, end = _start(node), _end(node)
     before = file.line_text(start[0])[: start[1] - 1]
-    indent = before[: len(before) - len(before.lstrip())]
+    indent = _indent(before)
+    # The template's own lines are indented like the match; what a variable stands for already is.
+    text = _expanded(template.rstrip("\n").replace("\n", "\n" + indent), node, file)
     after = file.line_text(end[0])[end[1] - 1 :].strip()
     if text or before.strip() or after not in ("", ";"):
-        return Edit(start, end, text.rstrip("\n").replace("\n", "\n" + indent))
+        return Edit(start, end, text)
     # Deleting all that stands on some lines deletes the lines.
     last = (end[0], len(file.line_text(end[0])) + 1)
     return Edit((start[0], 1), (end[0] + 1, 1) if end[0] < len(file.lines) else last, "")

@@ -9,9 +9,10 @@ import yaml
 
 from reviewer import assets
 from reviewer.checking import suggestion as suggestions
-from reviewer.evidence import rules
+from reviewer.evidence import Options, Side, recheck, rule_cache, rule_files, rules
 from reviewer.evidence.diagnostic import suggestion
-from reviewer.finding import Category, Severity, SourceKind
+from reviewer.evidence.fixing import with_own_fix
+from reviewer.finding import Category, Severity, Source, SourceKind
 from reviewer.languages.table import ALL
 from tests.evidence.samples import reviewed
 
@@ -80,6 +81,38 @@ def test_fixes_of_packaged_rules_become_suggestions(
     assert _filled(text) == _filled(after)
 
 
+@pytest.mark.parametrize(
+    ("rule", "opened", "closed"),
+    [
+        ("go-response-body-not-closed", "resp, err := http.Get(name)", "defer resp.Body.Close()"),
+        ("go-file-not-closed", "file, err := os.Open(name)", "defer file.Close()"),
+    ],
+)
+def test_a_resource_is_closed_after_the_check_of_its_error(rule: str, opened: str, closed: str) -> None:
+    check = "\tif err != nil {\n\t\treturn err\n\t}\n"
+    text = f"package p\n\nfunc f(name string) error {{\n\t{opened}\n{check}\treturn nil\n}}\n"
+    found = recheck("a.go", text, (Source(SourceKind.RULE, "built-in", rule),)) or ()
+    one = next(one for one in found if one.sources[0].rule == rule)
+    fix = with_own_fix(one, text, "go", Options(), Side(dict.fromkeys)).suggestion
+    assert fix is not None
+    assert suggestions.apply(text, fix) == text.replace(check, f"{check}\t{closed}\n")
+
+
+def test_without_a_check_nothing_is_inserted() -> None:
+    text = "package p\n\nfunc f(name string) {\n\tfile, _ := os.Open(name)\n\tfmt.Fprintln(file)\n}\n"
+    (one,) = (one for one in rules.scan(reviewed("a.go", text)) if one.source.rule == "go-file-not-closed")
+    assert one.edits == ()
+
+
+def test_classes_of_a_regex_are_those_of_ascii(tmp_path: Path) -> None:
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python" / "a-name.yml").write_text(
+        "id: a-name\nmessage: \"-\"\nmetadata: {category: bug}\nrule: {kind: identifier, regex: '^\\b[\\w.]+\\d\\b$'}\n"
+    )
+    found = [one.column for one in rules.scan(reviewed("a.py", "n1 = ñ1 = nn + n22\n"), tmp_path)]
+    assert found == [1, 16]
+
+
 def _filled(text: str) -> list[str]:
     return [line.rstrip() for line in text.split("\n") if line.strip()]
 
@@ -91,7 +124,7 @@ def test_every_folder_of_packaged_rules_is_a_grammar() -> None:
 
 def test_packaged_rules_have_an_id_that_is_their_file_name() -> None:
     for folder in filter(Path.is_dir, assets.rules_dir().iterdir()):
-        assert [rule.id for rule in rules.load(folder)] == [path.stem for path in sorted(folder.glob("*.yml"))]
+        assert [rule.id for rule in rule_files.load(folder)] == [path.stem for path in sorted(folder.glob("*.yml"))]
 
 
 def test_a_rule_gives_its_place_message_and_source(tmp_path: Path) -> None:
@@ -224,7 +257,7 @@ def test_positions_count_characters_beside_undecodable_bytes(tmp_path: Path) -> 
     ],
 )
 def test_a_wrong_rule_is_an_error_that_names_it(tmp_path: Path, rule: str) -> None:
-    with pytest.raises(rules.RuleError, match=r"python/r\b|rule r\b"):
+    with pytest.raises(rule_cache.RuleError, match=r"python/r\b|rule r\b"):
         _scan(tmp_path, "a.py", "f(1)", python__r=rule)
 
 

@@ -20,6 +20,7 @@ import pytest
 import yaml
 from ast_grep_py import SgNode, SgRoot
 
+from reviewer.evidence import needles
 from reviewer.finding import Category, Severity
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def check_keys(path: Path, rule: dict[str, Any]) -> None:
     assert rule["id"] == path.stem
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", rule["id"])
     assert rule["severity"] in set(Severity)
-    assert rule["metadata"].keys() <= {"category", "languages", "aliases"}
+    assert rule["metadata"].keys() <= {"category", "languages", "aliases", "after-check"}
     assert rule["metadata"]["category"] in set(Category)
     assert rule["language"] in languages(rule)
     assert isinstance(rule.get("fix", ""), str)
@@ -173,6 +174,11 @@ def test_faulty_examples_are_found_and_mended_and_right_ones_left_alone(case: Ca
     assert [text for text in broken if syntax_errors(case.parsed(text))] == []
     assert [text for text in case.examples["invalid"] if not case.matches(case.parsed(text))] == []
     assert [text for text in case.examples["valid"] if case.matches(case.parsed(text))] == []
+    needs = needles.of(case.rule["rule"])
+    missed = [
+        text for text in case.examples["invalid"] if not any(all(one in text for one in words) for words in needs)
+    ]
+    assert not needs or missed == []
     for before, after in zip(case.examples["invalid"], case.examples.get("fixed", []), strict=False):
         if after is not None:
             assert fixed(case, before) == after

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reviewer.evidence import statements
+from reviewer.evidence import Options, Side, recheck, statements
+from reviewer.evidence.fixing import with_own_fix
+from reviewer.finding import Source, SourceKind
 from tests.evidence.samples import reviewed
 
 FAULTY = [
@@ -22,8 +24,42 @@ FAULTY = [
     ("Dockerfile", "FROM x\nCOPY id_rsa /root/.ssh/id_rsa\n", "dockerfile-secret-file-copied", 2),
     ("Dockerfile", "FROM x\nRUN echo $NPM_TOKEN > .npmrc\n", "dockerfile-secret-in-command", 2),
     ("Dockerfile", "FROM x\nRUN curl -H ${API_KEY} x\n", "dockerfile-secret-in-command", 2),
+    ("a.sql", "SELECT * FROM t WHERE id NOT IN (1, NULL);", "sql-null-in-list", 1),
+    ("a.sql", "SELECT CASE x\n WHEN 1 THEN 'a'\n WHEN NULL THEN 'b' END;", "sql-case-when-null", 3),
+    ("a.sql", "DELETE FROM t WHERE s <> 'a' OR s <> 'b';", "sql-always-different", 1),
+    ("a.sql", "SELECT * FROM t\nWHERE t.n = 1 AND t.n = 2;", "sql-never-both", 2),
+    ("a.sql", "ALTER TABLE t ADD COLUMN n INT NOT NULL;", "sql-required-column-without-default", 1),
+    ("a.sql", "SELECT * FROM a\nLEFT JOIN b\nWHERE a.id = 1;", "sql-join-without-condition", 2),
+    ("Dockerfile", "FROM x\nCMD ['npm', 'start']\n", "dockerfile-command-in-single-quotes", 2),
+    ("Dockerfile", "FROM x\nRUN cd /app\nRUN make\n", "dockerfile-directory-lost", 2),
+    ("Dockerfile", "FROM x\nRUN export PATH=/opt/bin\n", "dockerfile-variable-lost", 2),
+    ("Dockerfile", "FROM x\nRUN apt-get update \\\n && apt-get install curl\n", "dockerfile-install-asks", 3),
+    ("Dockerfile", "FROM x\nRUN apt-get update\n", "dockerfile-stale-package-list", 2),
+    ("Dockerfile", "FROM x\nEXPOSE 80 80000\n", "dockerfile-port-out-of-range", 2),
+    ("Dockerfile", 'FROM x\nCMD ["serve", "$PORT"]\n', "dockerfile-variable-in-list", 2),
+    ("Dockerfile", "FROM x\nENV A=1 B=$A\n", "dockerfile-variable-of-same-instruction", 2),
 ]
 RIGHT = [
+    ("a.sql", "SELECT * FROM t WHERE id NOT IN (1, 2) AND x IS NULL;"),
+    ("a.sql", "SELECT CASE WHEN x IS NULL THEN 'b' END, NULL;"),
+    ("a.sql", "SELECT CASE x WHEN 1 THEN NULL ELSE 2 END;"),
+    ("a.sql", "DELETE FROM t WHERE s <> 'a' AND s <> 'b';"),
+    ("a.sql", "SELECT * FROM t WHERE a.n = 1 AND b.n = 2;"),
+    ("a.sql", "SELECT * FROM t WHERE n = 1 OR n = 2;"),
+    ("a.sql", "UPDATE t SET a = 1 WHERE a = 2 AND b = 3 OR a = 4;"),
+    ("a.sql", "ALTER TABLE t ADD COLUMN n INT NOT NULL DEFAULT 0;"),
+    ("a.sql", "ALTER TABLE t ADD CONSTRAINT c CHECK (n IS NOT NULL);"),
+    ("a.sql", "SELECT * FROM a LEFT JOIN b ON a.id = b.id WHERE a.id = 1;"),
+    ("a.sql", "SELECT * FROM a NATURAL JOIN b WHERE a.id = 1;"),
+    ("a.sql", "SELECT * FROM a INNER JOIN b USING (id) ORDER BY 1;"),
+    ("Dockerfile", 'FROM x\nCMD ["npm", "start"]\n'),
+    ("Dockerfile", "FROM x\nRUN cd /app && make\n"),
+    ("Dockerfile", "FROM x\nRUN export A=1 && make\n"),
+    ("Dockerfile", "FROM x\nRUN apt-get update && apt-get install -y --no-install-recommends curl\n"),
+    ("Dockerfile", "FROM x\nRUN apt-get update && apt-get -qy install curl\n"),
+    ("Dockerfile", "FROM x\nEXPOSE 8080/tcp 65535\n"),
+    ("Dockerfile", 'FROM x\nCMD ["sh", "-c", "serve $PORT"]\nENTRYPOINT ["sh", "-c", "$CMD"]\n'),
+    ("Dockerfile", "FROM x\nENV A=1\nENV B=$A\n"),
     ("a.sql", "UPDATE users SET active = 0 WHERE id = 1;"),
     ("a.sql", "UPDATE a SET x = b.x FROM b WHERE a.id = b.id;"),
     ("a.sql", "-- DELETE FROM users;\nINSERT INTO log VALUES ('DELETE FROM users;');"),
@@ -55,3 +91,19 @@ def test_a_faulty_statement_is_found(path: str, text: str, rule: str, line: int)
 @pytest.mark.parametrize(("path", "text"), RIGHT)
 def test_a_right_statement_is_left_alone(path: str, text: str) -> None:
     assert [one.source.rule for one in statements.scan(reviewed(path, text))] == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("CMD ['npm', 'start']", 'CMD ["npm", "start"]'),
+        ("RUN export PATH=/opt/bin", "ENV PATH=/opt/bin"),
+        ("RUN apt-get update && apt-get install curl", "RUN apt-get update && apt-get install -y curl"),
+    ],
+)
+def test_a_fix_is_proven_by_the_rule_and_by_the_instructions_of_the_file(before: str, after: str) -> None:
+    text = f"FROM debian\n{before}\n"
+    found = recheck("Dockerfile", text, (Source(SourceKind.RULE, "built-in"),)) or ()
+    fix = with_own_fix(found[0], text, "dockerfile", Options(), Side(dict.fromkeys)).suggestion
+    assert fix is not None
+    assert (fix.replacement, fix.proof.endswith("; parses; only these lines change")) == (after, True)

@@ -1,0 +1,37 @@
+"""Which words a rule needs, and that none is asked for that a match may lack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reviewer.evidence import needles
+
+
+@pytest.mark.parametrize(
+    ("rule", "needs"),
+    [
+        ({"kind": "call"}, []),
+        ({"pattern": "asyncio.gather($ARGS)"}, [{"asyncio", "gather"}]),
+        ({"pattern": "$A + $B"}, []),
+        ({"pattern": {"context": "class A { f() }", "selector": "f"}}, []),
+        ({"regex": r"^http\.Get\("}, [{"http.Get("}]),
+        ({"regex": "^https?:"}, [{"http"}]),
+        ({"regex": "^abc|^def"}, []),
+        ({"regex": "^abc(d|e)"}, [{"abc"}]),
+        ({"regex": "(?i)^abc"}, []),
+        ({"regex": r"^\w+\.forEach$"}, [{".forEach"}]),
+        ({"regex": r"abcd?e[f-z|]ghi{2,10}jk+l"}, [{"abc"}]),
+        ({"any": [{"pattern": "eval($A)"}, {"regex": "^exec"}]}, [{"eval"}, {"exec"}]),
+        ({"any": [{"pattern": "eval($A)"}, {"kind": "call"}]}, []),
+        ({"not": {"pattern": "eval($A)"}}, []),
+        ({"kind": "call", "inside": {"regex": "^with", "stopBy": {"regex": "^def"}}}, [{"with"}]),
+        (
+            {"all": [{"pattern": "foo($A)"}, {"any": [{"regex": "^bar"}, {"regex": "^baz"}]}]},
+            [{"foo", "bar"}, {"foo", "baz"}],
+        ),
+    ],
+)
+def test_needs(rule: dict[str, Any], needs: list[set[str]]) -> None:
+    assert [set(one) for one in needles.of(rule)] == needs
