@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench import sandbox, states
 from bench.tables import rows, write_table
+from reviewer.applying import last
+from reviewer.errors import UsageError
 from tests.fake_engine import FakeEngine, Rule, Script
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from bench.sandbox import Run, Shot
     from bench.states import Scene
+    from tests.repo import Repo
 
 CHAT = "/v1/chat/completions"
 _FOUND = {"line": 2, "severity": "error", "category": "bug", "message": "The division fails.", "fix": ""}
@@ -104,7 +107,7 @@ def _commands(scene: Scene, spare: Path) -> dict[str, Command]:
         "message": Command(("message",)),
         "show": Command(("show",), asks=False),
         "baseline": Command(("baseline", "HEAD"), writes=_BASELINE),
-        "dismiss": Command(("dismiss", "r1", "--reason", "intended"), asks=False),
+        "dismiss": Command(("dismiss", _an_id(repo), "--reason", "intended"), asks=False),
         "dismiss --list": Command(("dismiss", "--list"), asks=False),
         "apply": Command(("apply",), asks=False),
         "apply --dry-run": Command(("apply", "--all", "--dry-run"), asks=False),
@@ -119,6 +122,15 @@ def _commands(scene: Scene, spare: Path) -> dict[str, Command]:
         "clean": Command(("clean", "--all", "--yes"), asks=False),
         "watch": Command(("watch",)),
     }
+
+
+def _an_id(repo: Repo) -> str:
+    """The id of the last review's first finding, or one that no finding has."""
+    git_dir = repo.git("rev-parse", "--absolute-git-dir").removesuffix(b"\n")
+    try:
+        return last.load(Path(os.fsdecode(git_dir))).findings[0].id
+    except (UsageError, IndexError):
+        return "00000"
 
 
 @dataclass
