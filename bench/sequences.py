@@ -64,7 +64,8 @@ _ENGINES = ["none"] * 8 + ["not there"] * 2 + ["answers"] * 4 + [name for name i
 _GIT = r"(?:^|/)(?:\.git|elsewhere\.git)(?:/worktrees/[^/]+|/modules/[^/]+)?"
 _OURS = re.compile(rf"{_GIT}/reviewer(?:/|$)")
 _NOTES = re.compile(
-    rf"{_GIT}/(?:refs/notes(?:/reviewer)?|logs/refs/notes(?:/reviewer)?|logs/refs|objects/[0-9a-f]{{2}}(?:/[0-9a-f]+)?)$"
+    rf"{_GIT}/(?:refs/notes(?:/reviewer)?|logs/refs/notes(?:/reviewer)?|logs/refs|objects/[0-9a-f]{{2}}(?:/[0-9a-f]+)?"
+    r"|reftable/(?:tables\.list|0x[\w-]+\.ref))$"  # holds all refs; _refs compares the others
 )
 _BASELINE = re.compile(r"^(?:repo|repo/lib)/\.reviewer(?:/baseline\.json)?$")
 _TREE = re.compile(r"^(?!.*(?:/\.git(?:/|$)|elsewhere\.git))repo/")
@@ -250,7 +251,7 @@ class Bench:
         shots = _shots(random, always=name == "watch")
         args = command.args
         env = env | self._behave(engine)
-        before = sandbox.snapshot(scene.top)
+        refs, before = _refs(scene.repo), sandbox.snapshot(scene.top)
         done = sandbox.run(
             args,
             cwd=scene.repo.root,
@@ -268,6 +269,7 @@ class Bench:
         outcome = Outcome(name, engine, fault, shown, done.code, round(done.seconds, 2), err=done.err[-2000:])
         outcome.problems = [
             *_harm(before, after, command.writes),
+            *(["changed another ref"] if _refs(scene.repo) != refs else []),
             *_ended_badly(done, shots),
             *_unfinished(scene.top, tmp, killed=done.code == -signal.SIGKILL),
         ]
@@ -304,6 +306,15 @@ def _harm(before: dict[str, sandbox.Entry], after: dict[str, sandbox.Entry], wri
             continue
         changed.append(difference)
     return changed
+
+
+def _refs(repo: Repo) -> list[bytes]:
+    """HEAD with its log, and every ref but the reviewer's notes."""
+    head = repo.git("log", "-g", "--format=%H %gs", check=False)
+    refs = repo.git("for-each-ref", "--format=%(refname) %(objectname) %(symref)").splitlines()
+    return [head, repo.git("symbolic-ref", "-q", "HEAD", check=False)] + [
+        ref for ref in refs if not ref.startswith(b"refs/notes/reviewer ")
+    ]
 
 
 def _ended_badly(done: Run, shots: Sequence[Shot]) -> list[str]:
