@@ -54,12 +54,13 @@ class Transport:
             max_keepalive_connections=_MAX_CONNECTIONS,
             keepalive_expiry=_KEEPALIVE_SECONDS,
         )
+        verify = tls.context(endpoint)
         if network is None and endpoint.uds is not None:
-            network = httpx.AsyncHTTPTransport(uds=str(endpoint.uds), limits=limits)
+            network = httpx.AsyncHTTPTransport(verify=verify, uds=str(endpoint.uds), limits=limits)
         self._http = httpx.AsyncClient(
             base_url=endpoint.url,
             transport=network,
-            verify=tls.context(endpoint),
+            verify=verify,
             limits=limits,
             # _translated bounds the time of the whole answer; httpx would only bound the gaps between bytes.
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
