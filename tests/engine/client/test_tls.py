@@ -108,8 +108,13 @@ def test_plain_http_does_not_read_the_trust_store() -> None:
 
 
 def test_a_client_of_a_socket_loads_no_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded: list[object] = []
-    monkeypatch.setattr(ssl, "create_default_context", lambda *args, **_: loaded.append(args) or tls.context(plain))
+    loaded = []
+
+    def create(**options: object) -> ssl.SSLContext:
+        loaded.append(options)
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    monkeypatch.setattr(ssl, "create_default_context", create)
     plain = Endpoint("http://localhost", uds=tmp_path / "s", served_name="m")
     with pytest.raises(EngineUnreachableError):
         ask(plain)
