@@ -374,7 +374,7 @@ def _cache_full(scene: Scene) -> None:
     sandbox.unmount(cache)
 
 
-@fault("disk full where the engine keeps its files", expects="space|complete")
+@fault("disk full where the engine keeps its files", expects=r"No space left on device: .*/run/|complete")
 def _run_full(scene: Scene) -> None:
     scene.script()
     run = scene.folder / "run"

@@ -33,6 +33,8 @@ Only the command line turns errors into exit codes. Any other exception is a bug
 
 from __future__ import annotations
 
+import errno
+import os
 from enum import IntEnum
 from typing import ClassVar
 
@@ -74,6 +76,23 @@ class ReviewerError(Exception):
 
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message}\n{self.hint}"
+
+
+def in_words(problem: BaseException) -> str:
+    """What went wrong and where, without the number that Python puts before the system's message."""
+    if not isinstance(problem, OSError) or not problem.strerror:
+        return str(problem)
+    return f"{problem.strerror}: {os.fsdecode(problem.filename)}" if _is_path(problem.filename) else problem.strerror
+
+
+def if_full(problem: BaseException) -> str | None:
+    """What to do if the disk, or the user's share of it, is full; None for another error."""
+    full = isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+    return "free space on that disk, or set REVIEWER_HOME to a folder on another one" if full else None
+
+
+def _is_path(name: object) -> bool:
+    return isinstance(name, (str, bytes, os.PathLike))
 
 
 class UsageError(ReviewerError):

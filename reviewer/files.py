@@ -65,22 +65,33 @@ def write_at(folder: int | None, path: Path, content: bytes, *, mode: int | None
     temporary = target.removesuffix(path.name) + f".{os.urandom(8).hex()}.tmp"
     mode = _mode(target, folder) if mode is None else mode
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | getattr(os, "O_BINARY", 0)
-    handle = os.open(temporary, flags, 0o666 if mode is None else PRIVATE, dir_fd=folder)
+    with _naming(path):
+        handle = os.open(temporary, flags, 0o666 if mode is None else PRIVATE, dir_fd=folder)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                if mode is not None and hasattr(os, "fchmod"):
+                    os.fchmod(handle, mode)
+                stream.write(content)
+                if sync:
+                    stream.flush()
+                    os.fsync(handle)
+            os.replace(temporary, target, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
+        if sync and folder is not None:
+            os.fsync(folder)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Make errors name the file: a write that fails names none, and a temporary name says nothing to the user."""
     try:
-        with os.fdopen(handle, "wb") as stream:
-            if mode is not None and hasattr(os, "fchmod"):
-                os.fchmod(handle, mode)
-            stream.write(content)
-            if sync:
-                stream.flush()
-                os.fsync(handle)
-        os.replace(temporary, target, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary, dir_fd=folder)
+        yield
+    except OSError as problem:
+        problem.filename, problem.filename2 = str(path), None
         raise
-    if sync and folder is not None:
-        os.fsync(folder)
 
 
 def append(path: Path, lines: bytes, *, private: bool = True, sync: bool = False) -> None:

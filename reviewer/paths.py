@@ -6,7 +6,7 @@ import os
 import warnings
 from pathlib import Path
 
-from reviewer.errors import UsageError
+from reviewer.errors import UsageError, in_words
 
 _APP = "reviewer"
 
@@ -46,7 +46,7 @@ def run_dir() -> Path:
             return _under("run", "user_runtime_path")
     except OSError as problem:
         raise UsageError(
-            f"there is no private folder for sockets: {problem}",
+            f"there is no private folder for sockets: {in_words(problem)}",
             hint="set XDG_RUNTIME_DIR to a folder of your own with mode 0700",
         ) from problem
 

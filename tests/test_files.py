@@ -45,6 +45,19 @@ def test_mode_none_honours_the_umask_for_a_new_file(tmp_path, odd_umask):
     assert _mode(tmp_path / "new") == 0o640
 
 
+def test_an_error_names_the_file_whose_writing_failed(tmp_path):
+    code = "import pathlib, resource, sys; from reviewer import files\n"
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+    code += "try: files.write(pathlib.Path(sys.argv[1]), 'x' * 9999)\n"
+    code += "except OSError as problem: print(problem.filename, problem.filename2)"
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "a"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{tmp_path / 'a'} None\n"
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="Is a directory") as caught:
+        files.write(tmp_path, "x")
+    assert (caught.value.filename, caught.value.filename2) == (str(tmp_path), None)
+
+
 def test_a_link_is_replaced_unless_it_may_be_followed(tmp_path):
     victim, link = tmp_path / "victim", tmp_path / "link"
     victim.write_text("old")

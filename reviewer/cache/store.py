@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from reviewer.cache import database
+from reviewer.errors import in_words
 
 if TYPE_CHECKING:
     import sqlite3
@@ -103,7 +104,7 @@ class Store:
         try:
             self._set_aside()
         except (OSError, Timeout) as trouble:
-            self.problem = f"{self.path} is damaged ({reason}) and cannot be moved: {trouble}"
+            self.problem = f"{self.path} is damaged ({reason}) and cannot be moved: {in_words(trouble)}"
 
     def _set_aside(self) -> None:
         """Rename the file that was opened, unless another process has done so already."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reviewer.errors import ExitCode, ReviewerError
+from reviewer.errors import ExitCode, ReviewerError, if_full, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ def _of_the_machine(problem: OSError) -> str | None:
     if str(problem.strerror).startswith("No usable temporary directory"):
         return "no usable temporary folder: set TMPDIR to a folder that you can write to"
     if problem.errno in _FAULTS:
-        return f"{problem.strerror}" + (f": {problem.filename}" if problem.filename else "")
+        return in_words(problem) + ("\n  free space on that disk" if problem.filename and if_full(problem) else "")
     return None
 
 

@@ -147,7 +147,10 @@ def _event(env: Mapping[str, str]) -> dict[str, Any]:
     try:
         event = untrusted.parse_json(Path(path).read_bytes())
     except (OSError, ValueError) as problem:
-        raise UsageError(f"cannot read GitHub's event file {path}: {problem}", hint="reviewer ci --base REV") from None
+        raise UsageError(
+            f"cannot read GitHub's event file {path}: {getattr(problem, 'strerror', None) or problem}",
+            hint="reviewer ci --base REV",
+        ) from None
     return event if isinstance(event, dict) else {}
 
 

@@ -17,7 +17,7 @@ import click
 
 from reviewer.cli import options
 from reviewer.cli.hook_review import How, gated, leave_for_later, run
-from reviewer.errors import ExitCode
+from reviewer.errors import ExitCode, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -128,7 +128,7 @@ def post_commit(ignored: tuple[str, ...], **flags: Any) -> int:  # noqa: ARG001 
     try:
         commit = worker.queue(options.as_flags(flags))
     except OSError as problem:
-        click.echo(f"reviewer: cannot start the background review: {problem}", err=True)
+        click.echo(f"reviewer: cannot start the background review: {in_words(problem)}", err=True)
         return ExitCode.PASSED
     if commit is not None:
         click.echo(f"reviewer: reviewing {commit} in the background (reviewer show {commit})", err=True)

@@ -140,7 +140,7 @@ def _read(path: Path) -> Rule:
         data = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - a safe loader  # nosec B506
         return _rule(data, path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RuleError(f"{path}: not a rule: {error}") from error
+        raise RuleError(f"{path}: not a rule: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _rule(data: dict[str, Any], path: Path) -> Rule:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -184,6 +185,15 @@ def test_a_full_disk_is_a_fault_of_the_machine(capsys: pytest.CaptureFixture[str
 
     assert guarded(fill) == ExitCode.USAGE
     assert capsys.readouterr().err == "reviewer: No space left on device\n"
+
+
+def test_a_full_disk_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def fill() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/home/me/.cache/reviewer/x")
+
+    assert guarded(fill) == ExitCode.USAGE
+    place = "/home/me/.cache/reviewer/x"
+    assert capsys.readouterr().err == f"reviewer: No space left on device: {place}\n  free space on that disk\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")

@@ -19,7 +19,7 @@ from reviewer.engine.install.engine_python import EngineEnvironment
 from reviewer.engine.install.managed import InstallPlan, engine_dir, install, plan_install
 from reviewer.engine.install.pins import environment_pin
 from reviewer.engine.install.platforms import has_nvidia, unsupported
-from reviewer.errors import EngineNotInstalledError
+from reviewer.errors import EngineNotInstalledError, in_words
 from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _named(named: str, source: str) -> EngineEnvironment:
         contents = engine_python.ask(path)
     except (OSError, RuntimeError) as problem:
         raise EngineNotInstalledError(
-            f"{source} is {named}, which cannot run vLLM: {problem}",
+            f"{source} is {named}, which cannot run vLLM: {in_words(problem)}",
             hint=f"install vLLM there, or unset it and run `reviewer engine install` ({byte_size(_size('auto'))})",
         ) from problem
     return EngineEnvironment(path, contents.vllm_version or "unknown", contents.device, "variable")

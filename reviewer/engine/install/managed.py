@@ -17,7 +17,7 @@ from reviewer.engine.install.indexes import index_settings
 from reviewer.engine.install.pins import environment_pin, python_versions
 from reviewer.engine.install.platforms import has_nvidia, unsupported
 from reviewer.engine.install.uvtool import Uv, find_uv
-from reviewer.errors import EngineInstallError
+from reviewer.errors import EngineInstallError, if_full, in_words
 from reviewer.terminal.progress import SILENT
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ def install(device: Device = "auto", *, force: bool = False, progress: Progress 
             _build(staging, environment_pin(plan.device), progress)
             disk.put_in_place(staging, plan.folder)
         except OSError as problem:
-            raise EngineInstallError(f"the engine's environment cannot be written: {problem}") from problem
+            raise EngineInstallError(
+                f"the engine's environment cannot be written: {in_words(problem)}", hint=if_full(problem)
+            ) from problem
         finally:
             disk.remove_tree(staging)
         made = _sound(plan.folder)
@@ -203,7 +205,7 @@ def _check(staging: Path, pin: EnvironmentPin, progress: Progress) -> None:
     try:
         contents = engine_python.ask(engine_python.interpreter(staging), load=True)
     except (OSError, RuntimeError) as problem:
-        raise EngineInstallError(f"the new environment does not work: {problem}") from problem
+        raise EngineInstallError(f"the new environment does not work: {in_words(problem)}") from problem
     if contents.vllm_version != pin.version:
         raise EngineInstallError(f"the new environment has vLLM {contents.vllm_version} instead of {pin.version}")
     unwanted = sorted(set(pin.left_out) & contents.versions.keys())

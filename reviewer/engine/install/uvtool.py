@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reviewer.engine.install import child
 from reviewer.engine.install.engine_python import clean_environ
 from reviewer.engine.install.indexes import IndexSettings, index_settings
-from reviewer.errors import EngineInstallError
+from reviewer.errors import EngineInstallError, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,9 @@ class Uv:
         try:
             return child.run(argv, env=self._env, cwd=self._folder, on_line=reader.line, on_tick=reader.tick)
         except OSError as problem:
-            raise EngineInstallError(f"uv cannot be started: {problem}", hint="pip install --upgrade uv") from problem
+            raise EngineInstallError(
+                f"uv cannot be started: {in_words(problem)}", hint="pip install --upgrade uv"
+            ) from problem
 
 
 def find_uv() -> str:

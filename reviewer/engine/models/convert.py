@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from reviewer.engine.install import child, disk
 from reviewer.engine.models import gguf_tokenizer, quantize
-from reviewer.errors import ModelSourceError, ReviewerError
+from reviewer.errors import ModelSourceError, ReviewerError, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,7 +120,7 @@ def main(source: str, output: str, form: str) -> int:
     try:
         convert(Path(source), Path(output), quantize.parse(form), report)
     except (ReviewerError, OSError) as problem:
-        _say(f"{_ERROR}{' '.join(str(problem).split())}")
+        _say(f"{_ERROR}{' '.join(in_words(problem).split())}")
         return 1
     except ImportError as problem:
         _say(f"{_ERROR}the package {problem.name} is missing")

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from reviewer.engine.models import safetensors
 from reviewer.engine.models.quantize import EMBEDDING, HEAD, Tensor
-from reviewer.errors import ModelDamagedError, ModelSourceError
+from reviewer.errors import ModelDamagedError, ModelSourceError, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,7 +146,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise ModelDamagedError(f"{path} cannot be read: {problem}") from problem
+        raise ModelDamagedError(f"{path} cannot be read: {in_words(problem)}") from problem
     if not isinstance(document, dict):
         raise ModelDamagedError(f"{path} is not a JSON object")
     return document

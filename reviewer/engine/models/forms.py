@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reviewer.engine.install import disk
 from reviewer.engine.models import catalog, convert, folder_model, manifest, references, shape
 from reviewer.engine.models.manifest import Manifest
-from reviewer.errors import ModelSourceError
+from reviewer.errors import ModelSourceError, if_full, in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +105,7 @@ class Form:
                     disk.require_free(self.root, needed, name, ModelSourceError)
                     self._convert(folder, progress)
         except OSError as problem:
-            raise ModelSourceError(f"{name} cannot be stored: {problem}") from problem
+            raise ModelSourceError(f"{name} cannot be stored: {in_words(problem)}", hint=if_full(problem)) from problem
 
     def _convert(self, folder: Path, progress: Progress) -> None:
         model = self.model

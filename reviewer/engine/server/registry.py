@@ -17,7 +17,7 @@ from reviewer import paths, processes
 from reviewer.engine.server import life, probe, state
 from reviewer.engine.server.life import Life, Phase, Reason
 from reviewer.engine.server.state import Record, ServerState, Status
-from reviewer.errors import EngineError, EngineStartError
+from reviewer.errors import EngineError, EngineStartError, if_full, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,8 +92,8 @@ class Place:
             ) from error
         except (OSError, NotImplementedError) as error:
             raise EngineStartError(
-                f"{self.run} cannot hold a lock: {error}",
-                hint="set REVIEWER_HOME to a folder on a local disk that you can write to",
+                f"{self.run} cannot hold a lock: {in_words(error)}",
+                hint=if_full(error) or "set REVIEWER_HOME to a folder on a local disk that you can write to",
             ) from error
         try:
             yield

@@ -21,7 +21,7 @@ from reviewer.engine.server.life import Phase
 from reviewer.engine.server.registry import Place
 from reviewer.engine.server.state import Record, ServerState, Status
 from reviewer.engine.server.waiting import EngineGoneError, WaitCancelledError, until_ready
-from reviewer.errors import EngineStartError
+from reviewer.errors import EngineStartError, if_full, in_words
 from reviewer.terminal.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -141,9 +141,8 @@ class Server:
             try:
                 return begin(self.spec, self._place), True
             except OSError as error:
-                raise EngineStartError(
-                    f"the engine cannot be started: {error}", hint=failures.what_to_do(str(error))
-                ) from error
+                hint = if_full(error) or failures.what_to_do(str(error))
+                raise EngineStartError(f"the engine cannot be started: {in_words(error)}", hint=hint) from error
 
     def _clean(self) -> None:
         """Remove what is left of an earlier engine; the caller holds the lock."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from reviewer import files
 from reviewer.engine.client.endpoint import Endpoint
 from reviewer.engine.server import private_json
-from reviewer.errors import EngineStartError
+from reviewer.errors import EngineStartError, if_full
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,5 +146,6 @@ def private_folder(folder: Path) -> None:
     except OSError as error:
         raise EngineStartError(
             f"cannot use the folder {folder}: {error.strerror}",
-            hint="let nobody else write to it and to the folder above, or set REVIEWER_HOME to another folder",
+            hint=if_full(error)
+            or "let nobody else write to it and to the folder above, or set REVIEWER_HOME to another folder",
         ) from error

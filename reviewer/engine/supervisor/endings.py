@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reviewer.engine.server.life import Reason, duration
+from reviewer.errors import in_words
 from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
@@ -67,4 +68,4 @@ def died(failure: Failure, *, again: bool) -> Ending:
 
 def not_started(error: OSError, hint: str) -> Ending:
     """The system could not run it."""
-    return Ending(Reason.NOT_STARTED, f"the engine cannot be started: {error}", hint)
+    return Ending(Reason.NOT_STARTED, f"the engine cannot be started: {in_words(error)}", hint)

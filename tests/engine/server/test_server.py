@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,7 +19,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import psutil
 import pytest
@@ -277,6 +279,19 @@ def test_death_is_reported_at_once_with_its_cause(make: Callable[..., Server], f
 def test_missing_program_is_a_start_error(make: Callable[..., Server], folder: Path) -> None:
     with pytest.raises(EngineStartError, match="cannot be started"):
         make(argv=(str(folder / "no-python"), "-m", "vllm")).start()
+
+
+def test_a_full_disk_is_named_with_what_to_do(make: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    server = make(Script())
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(EngineStartError) as caught:
+        server.start()
+    assert re.search(r"cannot be started: No space left on device: .*\.json$", caught.value.message)
+    assert caught.value.hint == "free space on that disk, or set REVIEWER_HOME to a folder on another one"
+    assert server.state().status is Status.STOPPED
 
 
 def test_killed_engine_is_dead_and_its_signal_known(make: Callable[..., Server]) -> None:
