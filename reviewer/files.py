@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PRIVATE = 0o600
 _OWNER = 0o700
+_SHARED = 0o755
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _WRITABLE_BY_OTHERS = 0o022
@@ -158,6 +159,16 @@ def read_private(path: Path, limit: int = 1 << 20) -> bytes:
     return data
 
 
+def make_folder(folder: Path, mode: int = _SHARED) -> None:
+    """Make a folder, and those above it that are missing, none of which others may write to whatever the umask.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    for missing in [one for one in (*reversed(folder.parents), folder) if not one.exists()]:
+        missing.mkdir(mode=mode if missing == folder else _SHARED, exist_ok=True)
+
+
 def make_private(folder: Path) -> None:
     """Make a folder, and those above it that are missing, that only this user can enter.
 
@@ -171,6 +182,20 @@ def make_private(folder: Path) -> None:
         if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) != _OWNER:
             folder.chmod(_OWNER)
         require_private(folder)
+
+
+@contextmanager
+def unwritable_by_others() -> Iterator[None]:
+    """Create all files and folders in the meantime, by child processes too, so that only this user may write to them.
+
+    For commands that write none but the reviewer's own files: the umask is that of the whole process.
+    """
+    before = os.umask(_WRITABLE_BY_OTHERS)
+    os.umask(before | _WRITABLE_BY_OTHERS)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def require_private(folder: Path) -> None:

@@ -41,7 +41,7 @@ def record(profile_id: str, digest: str, *, skill_low: float, false_alarms: floa
     known = _known()
     known[_key(profile_id, digest)] = {"skill_low": skill_low, "false_alarms": false_alarms}
     path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(path.parent)
     files.write(path, json.dumps(known, indent=2, sort_keys=True) + "\n")
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+from reviewer import files
 from reviewer.cache import database
 from reviewer.errors import in_words
 
@@ -91,7 +92,7 @@ class Store:
 
     def _create(self) -> None:
         """Create the file before SQLite does, readable by its owner only: answers quote code."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(self.path.parent, 0o700)
         if not self.path.is_dir():
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             if os.name == "posix" and self.path.stat().st_mode & 0o077:

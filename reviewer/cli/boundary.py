@@ -152,7 +152,7 @@ def _save(text: str) -> Path:
     from reviewer import __version__, files, paths
 
     folder = paths.state_dir() / "crashes"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files.make_folder(folder, 0o700)
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     path = folder / f"{stamp}-{os.getpid()}.txt"
     head = f"reviewer {__version__}, Python {platform.python_version()}, {platform.platform()}\n{sys.argv}\n\n"

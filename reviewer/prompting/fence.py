@@ -36,7 +36,7 @@ def _secret(path: Path) -> bytes:
             return known
     fresh = secrets.token_bytes(_BYTES)
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(path.parent)
         files.write(path, fresh)
         return files.read_private(path)
     return fresh

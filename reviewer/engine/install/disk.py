@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from reviewer import files
 from reviewer.terminal.output import byte_size
 
 if TYPE_CHECKING:
@@ -74,18 +75,22 @@ def require_free(folder: Path, needed: int, what: str, error: Callable[..., Revi
 
 @contextlib.contextmanager
 def locked(path: Path, what: str, progress: Progress) -> Iterator[None]:
-    """Hold the lock file ``path``; a second process waits and reports ``what`` it waits for."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=_PATIENCE)
-    except Timeout:
-        progress.step(f"waiting for another process: {what}")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+    """Hold the lock file ``path``; a second process waits and reports ``what`` it waits for.
+
+    Others may not write to what is made meanwhile: an engine or a model that they can change would run their code.
+    """
+    with files.unwritable_by_others():
+        files.make_folder(path.parent)
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=_PATIENCE)
+        except Timeout:
+            progress.step(f"waiting for another process: {what}")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def new_staging(parent: Path) -> Path:

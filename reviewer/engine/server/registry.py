@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reviewer import paths, processes
+from reviewer import files, paths, processes
 from reviewer.engine.server import life, probe, state
 from reviewer.engine.server.life import Life, Phase, Reason
 from reviewer.engine.server.state import Record, ServerState, Status
@@ -82,7 +82,7 @@ class Place:
         import filelock
 
         seconds = _LOCK_SECONDS if timeout is None else timeout
-        lock = filelock.FileLock(self.run / f"{name}.lock", timeout=seconds)
+        lock = filelock.FileLock(self.run / f"{name}.lock", timeout=seconds, mode=files.PRIVATE)
         try:
             lock.acquire()
         except filelock.Timeout as error:

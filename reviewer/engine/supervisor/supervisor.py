@@ -281,6 +281,7 @@ class Supervisor:
 
 def main() -> None:
     """Do the job that is read from standard input."""
+    os.umask(0o077)  # for sockets and caches of the engine, which have the modes that it leaves them
     job = Job.load(sys.stdin.buffer.read())
     linux.adopt_orphans()
     Supervisor(job).run()

