@@ -269,3 +269,15 @@ def test_the_command_line_check_sees_a_mistake() -> None:
     for line in ("reviewer reviw", "reviewer review --frobnicate", "reviewer engine frobnicate"):
         with pytest.raises((AssertionError, pytest.fail.Exception)):
             _parse(cli.cli, _words(line) or [], line)
+
+
+def test_each_threat_names_modules_and_tests_that_exist() -> None:
+    text = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.partition("## Threats")[2].splitlines() if line[:1] == "|"]
+    assert len(rows) > 20
+    for threat, defence, tests in rows[2:]:
+        assert "`" in tests or "workflow" in tests, threat
+        for name in re.findall(r"`([\w./]+)`", tests):
+            assert (PROJECT / name).exists(), name
+        for name in re.findall(r"`([\w/]+(?:\.py|/))`", defence):
+            assert (PROJECT / "reviewer" / name).exists() or list((PROJECT / "reviewer").rglob(name)), name
