@@ -2,15 +2,17 @@
 
     python -m bench.load [--only TEXT] [--reviews 100] [--commits 1000] [--lines 100000] [--rounds 1000]
                          [--results FILE]
+    python -m bench.load --real REVIEWER_HOME [--reviews 100] [--results FILE]
     python -m bench.load --results FILE --table docs/reliability.md
 
 * concurrent: reviews of different commits at the same time, against one model server.
 * commits: commits one after the other, each through the hook's command.
 * large: one change of many lines.
+* real, with ``--real REVIEWER_HOME`` only: reviews at the same time on vLLM, with the smallest embedded model.
 * soak: one client that asks on and on while its engine, below the real supervisor, is killed every 50 rounds.
 
-The model server is the fake one (``tests/fake_engine.py``). Memory is that of the process itself; its growth is the
-slope of a line through the second half of the run. Exit status: 1 if something was lost or grew. Linux only.
+Otherwise the model server is the fake one (``tests/fake_engine.py``). Memory is that of the process itself; its growth
+is the slope of a line through the second half of the run. Exit status: 1 if something was lost or grew. Linux only.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import httpx
 import psutil
 
 from bench import sandbox
@@ -97,17 +100,63 @@ def concurrent(folder: Path, count: int) -> Load:
         load.seconds = time.monotonic() - began
         prompts = [request["prompt"] for request in engine.requests(CHAT)]
         most = max(request["in_flight"] for request in engine.requests(CHAT))
-    for number in range(count):
-        done = json.loads((folder / f"{number}.json").read_text())
-        load.answered += done["complete"]
-        if not done["complete"]:
-            load.problems.append(f"review {number}: {done['err'][-200:]}")
+    _account(load, folder, count)
     lost = [number for number in range(1, count + 1) if not any(f"total_{number}(" in prompt for prompt in prompts)]
     load.problems += [f"commit {number} was never asked about" for number in lost]
     load.notes.append(f"{most} open at once at the server")
     if most < 0.9 * count:
         load.problems.append(f"only {most} of {count} overlapped")
     return load
+
+
+def real(folder: Path, count: int, home: Path) -> Load:
+    """Review ``count`` commits at once on vLLM with the smallest embedded model, both installed in ``home``."""
+    load = Load(f"{count} reviews at once, SmolLM2 135M on vLLM", asked=count)
+    repo = Repo.init(folder / "repo")
+    commits = [repo.commit(f"{number}", {f"part_{number}.py": _function(number)}) for number in range(count + 1)][1:]
+    env = sandbox.isolated(folder / "home", folder / "tmp") | {"REVIEWER_EMBEDDED": "135m"}
+    own = Path(env["REVIEWER_HOME"])
+    own.mkdir(mode=0o700)
+    (own / "data").symlink_to(home / "data")  # the engine and the model; records and caches are this run's own
+    started = sandbox.run(["engine", "start"], cwd=repo.root, env=env, timeout=300)
+    if started.code != 0:
+        load.problems.append(f"the engine did not start: {started.err[-300:]}")
+        return load
+    try:
+        before = _answered(own / "run")
+        began = time.monotonic()
+        drivers = [_driver(folder / f"{number}.json", repo, env, commit) for number, commit in enumerate(commits)]
+        for pid in drivers:
+            os.waitpid(pid, 0)
+        load.seconds = time.monotonic() - began
+        answered = _answered(own / "run") - before
+    finally:
+        sandbox.run(["engine", "stop"], cwd=repo.root, env=env, timeout=60)
+    _account(load, folder, count)
+    load.notes.append(f"{load.seconds:.0f} s; {answered:.0f} requests answered by vLLM")
+    if answered < count:
+        load.problems.append(f"vLLM answered {answered:.0f} requests")
+    return load
+
+
+def _answered(run: Path) -> float:
+    """How many requests the engine has answered, as it counts them itself."""
+    (engine,) = registry.running(run)
+    assert engine.endpoint is not None
+    transport = httpx.HTTPTransport(verify=False, uds=str(engine.endpoint.uds))
+    with httpx.Client(transport=transport) as client:
+        text = client.get("http://localhost/metrics").text
+    counts = [line for line in text.splitlines() if line.startswith("vllm:request_success_total")]
+    return sum(float(line.rpartition(" ")[2]) for line in counts)
+
+
+def _account(load: Load, folder: Path, count: int) -> None:
+    """Count the complete reviews; each other one is a problem, with its reason."""
+    for number in range(count):
+        done = json.loads((folder / f"{number}.json").read_text())
+        load.answered += done["complete"]
+        if not done["complete"]:
+            load.problems.append(f"review {number}: {done['err'][-200:]}")
 
 
 def _driver(result: Path, repo: Repo, env: dict[str, str], commit: str) -> int:
@@ -285,6 +334,8 @@ def _loads(arguments: argparse.Namespace, folder: Path) -> Iterator[Load]:
         "large": lambda place: large(place, arguments.lines),
         "soak": lambda place: soak(place, arguments.rounds),
     }
+    if arguments.real:
+        kinds = {"real": lambda place: real(place, arguments.reviews, arguments.real.absolute())}
     for name, run in kinds.items():
         if arguments.only in name:
             place = folder / name
@@ -299,6 +350,9 @@ def main() -> int:
     parser.add_argument("--commits", type=int, default=1000)
     parser.add_argument("--lines", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument(
+        "--real", type=Path, metavar="REVIEWER_HOME", help="run only the reviews on vLLM of this folder"
+    )
     parser.add_argument("--results", type=Path, help="append the outcomes to this file, one JSON object a line")
     parser.add_argument("--table", type=Path, help="write the table of --results into this document, and run nothing")
     arguments = parser.parse_args()
