@@ -1,6 +1,7 @@
 """Fuzzes the way from a patch to the requests, and compares parsed hunks with the contents that git has.
 
     python -m bench.diffs fuzz --count 1000000 --seed 1 [--from N] [--results FILE] [REPOSITORY...]
+    python -m bench.diffs guided --seconds 180 [REPOSITORY...]      # needs atheris
     python -m bench.diffs history --count 10000 [--results FILE] REPOSITORY...
     python -m bench.diffs table --results FILE docs/reliability.md
 
@@ -9,6 +10,8 @@ writes. Each mutant must be read, or refused with a named error, within ``--limi
 read must number its lines without a gap, hold no line that the patch does not hold, and name only lines that it has.
 Every twentieth mutant that is read goes on through selection, context and templates to its requests.
 
+``guided`` does the same with mutants that atheris makes, guided by the branches that earlier ones took.
+
 ``history`` reviews commit by commit, the whole way that ``reviewer review COMMIT`` reads a change: the hunks applied to
 the old blob must give the new blob.
 """
@@ -16,6 +19,7 @@ the old blob must give the new blob.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import re
@@ -261,6 +265,35 @@ def fuzz(seed: int, start: int, count: int, patches: Sequence[bytes], limit: flo
     return found
 
 
+def guided(seconds: int, patches: Sequence[bytes], limit: float, folder: Path) -> None:
+    """Run cases that atheris makes, until the time is over or one fails; ends with its exit status."""
+    atheris: Any = importlib.import_module("atheris")
+    prompts = Prompts(ModelProfile("model", "digest", 8192), {})
+    found = Found()
+
+    def one(patch: bytes) -> None:
+        _case(found.cases, patch, prompts, found)
+        if found.failures:
+            raise AssertionError(found.failures[0])
+
+    begun = folder / "corpus"
+    begun.mkdir()
+    for number, patch in enumerate(patches):
+        (begun / str(number)).write_bytes(patch)
+    (folder / "dictionary").write_text("".join(f'"{_escaped(piece)}"\n' for piece in _PIECES))
+    bounds = [f"-max_total_time={seconds}", f"-timeout={limit:.0f}", "-rss_limit_mb=1024", f"-max_len={4 * _LONGEST}"]
+    pid = os.fork()
+    if pid == 0:  # it does not return
+        atheris.instrument_all()
+        atheris.Setup(["guided", *bounds, f"-dict={folder / 'dictionary'}", str(begun)], one)
+        atheris.Fuzz()
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+def _escaped(piece: bytes) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in piece[:60])
+
+
 def _case(number: int, patch: bytes, prompts: Prompts, found: Found) -> None:
     found.cases += 1
     try:
@@ -369,11 +402,12 @@ def table(results: Sequence[dict[str, Any]]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", choices=("fuzz", "history", "table"))
+    parser.add_argument("what", choices=("fuzz", "guided", "history", "table"))
     parser.add_argument("places", nargs="*", type=Path, metavar="REPOSITORY|DOCUMENT")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--from", dest="start", type=int, default=0)
+    parser.add_argument("--seconds", type=int, default=180, help="how long atheris runs")
     parser.add_argument("--limit", type=float, default=5.0, help="seconds of processor time for one mutant")
     parser.add_argument("--results", type=Path, help="append the outcome to this file, one JSON object a line")
     arguments = parser.parse_intermixed_args()
@@ -398,6 +432,8 @@ def _work(arguments: argparse.Namespace) -> Iterator[Found | Compared]:
             patches = corpus(arguments.places or [_CHECKOUT])
             yield fuzz(arguments.seed, arguments.start, arguments.count, patches, arguments.limit)
             return
+        if arguments.what == "guided":
+            guided(arguments.seconds, corpus(arguments.places or [_CHECKOUT]), arguments.limit, Path(folder))
         share = -(-arguments.count // max(1, len(arguments.places)))
         for place in arguments.places:
             yield compare(place, share)
