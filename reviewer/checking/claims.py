@@ -12,7 +12,7 @@ from reviewer.checking import suggestion as suggestions
 from reviewer.checking.claimed import unsupported
 from reviewer.checking.direction import contradicts
 from reviewer.checking.grounding import Source, code_styled, is_ungrounded, names_unknown
-from reviewer.checking.padding import speaks_of_prompt, speculates, without_padding
+from reviewer.checking.padding import speaks_of_prompt, speculates, still_speaks_of_prompt, without_padding
 from reviewer.checking.sentences import LONGEST, copies, is_echo, is_nit, says_nothing, telling, whole, without_filler
 from reviewer.diff import LineKind, printable, restore
 from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Suggestion
@@ -101,6 +101,7 @@ class Claims:
             or unsupported(said, lines, self._unit.language.name, self._unit.path)
             or names_unknown(said, self._source)
             or self._tells_of_the_prompt(sentence)
+            or still_speaks_of_prompt(sentence)
         )
 
     def _tells_of_the_prompt(self, text: str) -> bool:

@@ -48,6 +48,7 @@ _MENTION = re.compile(
     r",? (?:which|that) (?:was|were|is|are) not [^,.]{0,60} [+-] lines?|,? (?:in|from) the [+-] lines?\b"
 )
 _THEN = re.compile(r"\band (\w+ing)\b")
+_LINES = re.compile(r"(?:\A|[\s`'\"])[+-][`'\"]? lines?\b")
 # An answer to the request's question, such as "The + lines add a check".
 _ANSWER = re.compile(
     r"\A(?:In the \+ lines, )?(?:The|These) (?:\+ lines?|new lines?|added lines?|change|code|function|method)(?: now)?"
@@ -71,6 +72,11 @@ _FORM = re.compile(r"\b(?:\w+_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z0-9]+[A-Z]\w*|\w+\(\))
 def speaks_of_prompt(sentence: str) -> bool:
     """Whether a sentence is about the request or the signs in front of the lines instead of the code."""
     return _PROMPT.search(sentence) is not None and not _ANSWER.match(sentence)
+
+
+def still_speaks_of_prompt(sentence: str) -> bool:
+    """Whether a sentence without padding still mentions the signs in front of the lines."""
+    return _LINES.search(sentence) is not None
 
 
 def speculates(sentence: str, names: Set[str]) -> bool:

@@ -26,6 +26,8 @@ Recheck = Callable[[str], Iterable["Finding"] | None]
 
 _AROUND = 3  # lines before and after the fault that a fix outside of any function may change
 _AWAIT, _ASYNC = re.compile(r"\bawait\b"), re.compile(r"\basync\b")
+# Rules that a new function mends.
+_MISSED = {"java-equals-without-hash-code": ("hashCode",), "PLW1641": ("__hash__",)}
 _REFUSALS = {
     Mark.DOES_NOT_APPLY: "it does not apply to the reviewed text",
     Mark.NO_CHANGE: "it changes nothing",
@@ -69,7 +71,7 @@ def prove(finding: Finding, suggestion: Suggestion, text: str, language: str, re
         return Proof(proven=False, said=f"nothing here parses {language}")
     if errors > 0:
         return Proof(proven=False, said=_REFUSALS[Mark.DOES_NOT_PARSE])
-    reason = _outside(finding, suggestion, text, language) or _other_signature(text, after, language)
+    reason = _outside(finding, suggestion, text, language) or _other_signature(finding, text, after, language)
     reason = reason or _awaits_outside(suggestion, after, language)
     reason = reason or silences(finding.sources, language, suggestion.original, suggestion.replacement)
     reason = reason or unmended(suggestion, text, after, language)
@@ -166,8 +168,11 @@ def _awaits_outside(suggestion: Suggestion, after: str, language: str) -> str | 
     return None if _ASYNC.search("\n".join([*above, before])) else "it awaits in a function that is not asynchronous"
 
 
-def _other_signature(text: str, after: str, language: str) -> str | None:
-    """Return a refusal where a function is gone, renamed or new."""
+def _other_signature(finding: Finding, text: str, after: str, language: str) -> str | None:
+    """Return a refusal where a function is gone, renamed or new, unless it is the one that the rule misses."""
     before = Counter(function.name for function in syntax.functions(language, text))
     now = Counter(function.name for function in syntax.functions(language, after))
-    return None if before == now else "it adds, removes or renames a function"
+    missed = {name for source in finding.sources for name in _MISSED.get(source.rule, ())}
+    if before == now or (missed and not before - now and set(now - before) <= missed):
+        return None
+    return "it adds, removes or renames a function"

@@ -225,6 +225,7 @@ def test_what_is_beside_the_point_is_left_out(said: str, shown: str) -> None:
         "Uses 'load_config' to compute the mean of `values`.",
         "Replaces `fmean` with `sum`.",
         "Adds error handling for empty `values`.",
+        "Adds the - lines to the + lines, with `values`.",
         "Adds a line that computes the mean of `values`.",
     ],
 )

@@ -171,3 +171,19 @@ def test_await_is_refused_outside_of_an_asynchronous_function(keyword: str, prov
     proof = prove(found[0], _replace(text, 6, 6, "    if await load():"), text, "python", check)
     assert proof.proven is proven
     assert proven or proof.said == "it awaits in a function that is not asynchronous"
+
+
+_EQUAL = (
+    "class Place {\n    final int row;\n\n    @Override\n    public boolean equals(Object other) {\n"
+    "        return other instanceof Place that && row == that.row;\n    }\n}\n"
+)
+
+
+@pytest.mark.parametrize(("name", "proven"), [("hashCode", True), ("toString", False)])
+def test_a_fix_may_add_the_function_that_the_rule_misses(name: str, proven: bool) -> None:
+    source = Source(SourceKind.RULE, "built-in", "java-equals-without-hash-code")
+    (finding,) = recheck("Place.java", _EQUAL, (source,)) or ()
+    added = f"    }}\n\n    @Override\n    public int {name}() {{\n        return row;\n    }}"
+    suggestion = _replace(_EQUAL, 7, 7, added)
+    check = partial(recheck, "Place.java", sources=finding.sources)
+    assert prove(finding, suggestion, _EQUAL, "java", check).proven == proven
