@@ -15,6 +15,7 @@ from reviewer.diff import printable, restore
 from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Suggestion
 from reviewer.finding import SuggestionKind as Kind
 from reviewer.unfinished.filling import fills_only
+from reviewer.unfinished.placeholders import only_trivial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,7 +181,9 @@ def completion(gap: Gap, code: str | None, text: str) -> Finding:
 
 
 def _still_unfinished(gap: Gap, checked: Suggestion, after: str) -> bool:
-    """Whether one placeholder only replaces another."""
+    """Whether one placeholder only replaces another, such as a function that just returns nothing."""
+    if only_trivial(gap.language.name, checked.replacement):
+        return True
     lines = range(checked.start, checked.start + checked.replacement.count("\n") + 1)
     return bool(unfinished.find(gap.language.name, after, lines, path=gap.path))
 
