@@ -182,10 +182,11 @@ def completion(gap: Gap, code: str | None, text: str) -> Finding:
 
 def _still_unfinished(gap: Gap, checked: Suggestion, after: str) -> bool:
     """Whether one placeholder only replaces another, such as a function that just returns nothing."""
-    if only_trivial(gap.language.name, checked.replacement):
+    language, code = gap.language.name, checked.replacement.strip()
+    if only_trivial(language, code) or unfinished.is_placeholder(language, code):
         return True
     lines = range(checked.start, checked.start + checked.replacement.count("\n") + 1)
-    return bool(unfinished.find(gap.language.name, after, lines, path=gap.path))
+    return bool(unfinished.find(language, after, lines, path=gap.path))
 
 
 def _without_space(text: str) -> str:
