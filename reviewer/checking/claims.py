@@ -19,6 +19,7 @@ from reviewer.finding import Category, Explanation, Finding, Mark, Severity, Sug
 from reviewer.finding import SuggestionKind as Kind
 from reviewer.selection.evident import is_comment
 from reviewer.unfinished.filling import fills_only
+from reviewer.unfinished.placeholders import only_trivial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,9 +219,12 @@ def completion(gap: Gap, code: str | None, text: str) -> Finding:
 
 
 def _still_unfinished(gap: Gap, checked: Suggestion, after: str) -> bool:
-    """Whether one placeholder only replaces another."""
+    """Whether one placeholder only replaces another, such as a function that just returns nothing."""
+    language, code = gap.language.name, checked.replacement.strip()
+    if only_trivial(language, code) or unfinished.is_placeholder(language, code):
+        return True
     lines = range(checked.start, checked.start + checked.replacement.count("\n") + 1)
-    return bool(unfinished.find(gap.language.name, after, lines, path=gap.path))
+    return bool(unfinished.find(language, after, lines, path=gap.path))
 
 
 def _without_space(text: str) -> str:

@@ -73,7 +73,7 @@ _PARTIAL["rust"] = rf"(?:.*(?:=>?|\{{|\breturn)\s*)?(?:{_SAID['rust']})[\s}},]*"
 # A body that is only there to compile.
 _TRIVIAL: Final = re.compile(
     r"(?:return|yield)?\s*\(?(?:None|null|NULL|nullptr|nil|undefined|false|False|true|True|0|0\.0|-1|\"\"|''|\[\]|\{\}|\(\)"
-    r"|default|Ok\(\(\)\)|Default::default\(\)|String::new\(\)|Vec::new\(\)|Promise\.resolve\(\))\)?"
+    r"|default|Ok\(\(\)\)|Default::default\(\)|String::new\(\)|Vec::new\(\)|Promise\.resolve\(\)|\w*NOT_?IMPL\w*)\)?"
     r"|return|\(void\)\s*\w+|(?:let\s+)?_\s*=\s*[\w.&, ()]+|:|true|noop"
 )
 _TODO: Final = re.compile(r"\b(?:TODO|FIXME|XXX|TBD)\b|\b(?:todo|fixme|Todo)\s*[:(]")

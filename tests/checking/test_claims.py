@@ -114,7 +114,14 @@ def test_a_completion_is_fitted_and_tried() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "mark"), [("return (a", Mark.DOES_NOT_PARSE), ("pass", Mark.NO_CHANGE), ("...", Mark.NO_CHANGE)]
+    ("code", "mark"),
+    [
+        ("return (a", Mark.DOES_NOT_PARSE),
+        ("pass", Mark.NO_CHANGE),
+        ("...", Mark.NO_CHANGE),
+        ("return None", Mark.NO_CHANGE),
+        ("return {}", Mark.NO_CHANGE),
+    ],
 )
 def test_a_bad_completion_is_marked(code: str, mark: Mark) -> None:
     hole, text = gap()

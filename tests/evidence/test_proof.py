@@ -110,11 +110,11 @@ def test_an_analyzers_own_fix_is_proven_like_any_other() -> None:
 
 
 def test_deleting_the_statement_is_no_fix_unless_the_analyzer_says_so() -> None:
-    text = "def f(a):\n    breakpoint()\n    return a\n"
+    text = "def f(a):\n    exec(a)\n    return a\n"
     finding = _found("a.py", text, "ruff")
     assert finding.source is not None
-    assert finding.source.rule == "T100"
-    deletion = Suggestion(2, 2, "", "    breakpoint()")
+    assert finding.source.rule == "S102"
+    deletion = Suggestion(2, 2, "", "    exec(a)")
     check = partial(recheck, "a.py", sources=finding.sources)
     assert prove(finding, deletion, text, "python", check) == Proof(proven=False, said="it only deletes code")
     own = dataclasses.replace(finding, suggestion=deletion)
