@@ -173,6 +173,7 @@ def _other_signature(finding: Finding, text: str, after: str, language: str) -> 
     before = Counter(function.name for function in syntax.functions(language, text))
     now = Counter(function.name for function in syntax.functions(language, after))
     missed = {name for source in finding.sources for name in _MISSED.get(source.rule, ())}
-    if before == now or (missed and not before - now and set(now - before) <= missed):
+    added = {name.rpartition(".")[2] for name in now - before}
+    if before == now or (missed and not before - now and added <= missed):
         return None
     return "it adds, removes or renames a function"

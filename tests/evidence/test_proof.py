@@ -183,7 +183,9 @@ _EQUAL = (
 def test_a_fix_may_add_the_function_that_the_rule_misses(name: str, proven: bool) -> None:
     source = Source(SourceKind.RULE, "built-in", "java-equals-without-hash-code")
     (finding,) = recheck("Place.java", _EQUAL, (source,)) or ()
-    added = f"    }}\n\n    @Override\n    public int {name}() {{\n        return row;\n    }}"
-    suggestion = _replace(_EQUAL, 7, 7, added)
+    kept = _EQUAL.split("\n")[5]
+    suggestion = _replace(
+        _EQUAL, 6, 6, f"{kept}\n    }}\n\n    @Override\n    public int {name}() {{\n        return row;"
+    )
     check = partial(recheck, "Place.java", sources=finding.sources)
     assert prove(finding, suggestion, _EQUAL, "java", check).proven == proven
