@@ -46,6 +46,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = sorted(real, key=_turn) + [item for item in items if item not in real]
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fail where the groups had no effect: several engines at once take twice the memory and time."""
+    if session.config.getoption("loadgroup", default=False):
+        real = [item.nodeid for item in session.items if item.get_closest_marker("real_engine")]
+        if not all(name.endswith("@engine") for name in real):
+            raise pytest.UsageError("pytest-xdist ignores xdist_group with this version of pytest")
+
+
 def _turn(item: pytest.Item) -> int:
     used = [turn for turn, name in enumerate(_TURNS) if name in getattr(item, "fixturenames", ())]
     return used[-1] if used else len(_TURNS)
