@@ -243,6 +243,7 @@ def test_a_signal_leaves_no_temporary_file(number: signal.Signals, changed: Repo
     os.mkfifo(pipe)
     changed.git("config", "core.attributesFile", str(pipe))
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what a process ignores, as under nohup, its children ignore, too
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "reviewer", "review", "--no-model", "HEAD"],
         cwd=changed.root,
@@ -256,7 +257,10 @@ def test_a_signal_leaves_no_temporary_file(number: signal.Signals, changed: Repo
             time.sleep(0.01)
         time.sleep(0.3)
         running.send_signal(number)
-        _, errors = running.communicate(timeout=30)
+        try:
+            _, errors = running.communicate(timeout=30)
+        finally:
+            running.kill()
     assert (running.returncode, errors.strip()) == (ExitCode.INTERRUPTED, "reviewer: interrupted")
     assert list(place.iterdir()) == []
     with pytest.raises(OSError, match="No such device"):  # git does not wait any more
