@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # A worker of pytest-xdist starts with the isolated home of the process that started it.
 REAL_HOME = Path(os.environ.setdefault("TEST_REAL_HOME", str(Path.home()))).resolve()
+_LONGEST_ID = 200
 PROJECT = Path(__file__).resolve().parent.parent
 
 # Set by a surrounding git hook, CI job, terminal or earlier run: none of them may steer a test.
@@ -62,6 +63,13 @@ os.environ.update(_isolated(_SESSION_HOME))
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(_SESSION_HOME, ignore_errors=True)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Shorten ids: pytest keeps them in the environment, where Linux allows a string 128 KiB."""
+    if isinstance(val, (str, bytes)) and len(val) > _LONGEST_ID:
+        return f"{ascii(val[:20])}… of {len(val)}"
+    return None
 
 
 @pytest.fixture(scope="session")
