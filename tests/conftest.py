@@ -68,7 +68,7 @@ def pytest_unconfigure() -> None:
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Shorten ids: pytest keeps them in the environment, where Linux allows a string 128 KiB."""
     if isinstance(val, (str, bytes)) and len(val) > _LONGEST_ID:
-        return f"{ascii(val[:20])}… of {len(val)}"
+        return f"{val[:20]!a}… of {len(val)}"
     return None
 
 
