@@ -24,6 +24,7 @@ import json
 import os
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -118,9 +119,11 @@ def real(folder: Path, count: int, home: Path) -> Load:
     own = Path(env["REVIEWER_HOME"])
     own.mkdir(mode=0o700)
     (own / "data").symlink_to(home / "data")  # the engine and the model; records and caches are this run's own
-    started = sandbox.run(["engine", "start"], cwd=repo.root, env=env, timeout=300)
-    if started.code != 0:
-        load.problems.append(f"the engine did not start: {started.err[-300:]}")
+    # Not by the sandbox, which ends whatever a command leaves running.
+    engine = [sys.executable, "-P", "-m", "reviewer", "engine"]
+    started = subprocess.run([*engine, "start"], env=env, capture_output=True, text=True, check=False)
+    if started.returncode != 0:
+        load.problems.append(f"the engine did not start: {started.stderr[-300:]}")
         return load
     try:
         before = _answered(own / "run")
@@ -131,7 +134,7 @@ def real(folder: Path, count: int, home: Path) -> Load:
         load.seconds = time.monotonic() - began
         answered = _answered(own / "run") - before
     finally:
-        sandbox.run(["engine", "stop"], cwd=repo.root, env=env, timeout=60)
+        subprocess.run([*engine, "stop"], env=env, capture_output=True, check=False)
     _account(load, folder, count)
     load.notes.append(f"{load.seconds:.0f} s; {answered:.0f} requests answered by vLLM")
     if answered < count:
