@@ -16,16 +16,20 @@ if TYPE_CHECKING:
     from reviewer.evidence.reviewed import ReviewedFile
     from reviewer.evidence.statement_rules import Pattern
 
-_COMMENT = re.compile(r"'(?:[^']|'')*'|(--[^\n]*|/\*.*?\*/)", re.DOTALL)
-_DOCKER_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
-_HEREDOC = re.compile(r"(<<-?[\"']?(\w+)[\"']?[^\n]*\n)(.*?^\t*\2$)", re.DOTALL | re.MULTILINE)
+# What is not closed goes to the end of the text; a search for each opening again would take quadratic time.
+_COMMENT = re.compile(r"'(?:[^']|'')*(?:'|\Z)|(--[^\n]*|/\*.*?(?:\*/|\Z))", re.DOTALL)
+_DOCKER_COMMENT = re.compile(r"^[^\S\n]*#.*$", re.MULTILINE)
+_HEREDOC = re.compile(r"(<<-?[\"']?(\w+)[\"']?[^\n]*\n)(.*?(?:^\t*\2$|\Z))", re.DOTALL | re.MULTILINE)
 _INSTRUCTION = re.compile(
     r"\s*(?:ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL|STOPSIGNAL|USER"
     r"|VOLUME|WORKDIR)\s",
     re.IGNORECASE,
 )
-_END = re.compile(r"'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$|(;)", re.DOTALL)
+_END = re.compile(r"'(?:[^']|'')*(?:'|\Z)|\$(\w*)\$.*?(?:\$\1\$|\Z)|(;)", re.DOTALL)
 _LINE = re.compile(r"(?:[^\n]*\\\n)*[^\n]*\n?")
+# The rules' patterns are not linear, so a longer statement, such as one that inserts data, is left out.
+_LONGEST = 2000
+_MOST = 100_000  # characters of a file's statements
 
 
 def scan(file: ReviewedFile) -> Iterator[Diagnostic]:
@@ -64,8 +68,14 @@ def _matches(
     text: str,
     spans: Iterator[tuple[int, int]] | list[tuple[int, int]],
 ) -> Iterator[Diagnostic]:
+    matched = 0
     for start, end in spans:
         statement = text[start:end]
+        if len(statement) > _LONGEST:
+            continue
+        matched += len(statement)
+        if matched > _MOST:
+            return
         for one in patterns:
             found = one.found.search(statement)
             if found and not _is_right(one, statement, file.path):

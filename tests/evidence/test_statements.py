@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from reviewer.evidence import Options, Side, recheck, statements
@@ -107,3 +109,20 @@ def test_a_fix_is_proven_by_the_rule_and_by_the_instructions_of_the_file(before:
     fix = with_own_fix(found[0], text, "dockerfile", Options(), Side(dict.fromkeys)).suggestion
     assert fix is not None
     assert (fix.replacement, fix.proof.endswith("; parses; only these lines change")) == (after, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [
+        *(("a.sql", unit) for unit in ("/*", "'", "$a$", "$a", ";", "--", "SELECT a FROM t WHERE ", "a = NULL ")),
+        *(("Dockerfile", unit) for unit in ("\n", " ", "\\\n", "<<a\n", " #", "ENV a=a ", "RUN $A_TOKEN ")),
+        ("a.sql", f"SELECT a FROM t WHERE {' ' * 1900};"),
+        ("Dockerfile", f"ENV {' ' * 1900}\n"),
+    ],
+)
+def test_no_text_of_one_kind_takes_long(path: str, unit: str) -> None:
+    file = reviewed(path, unit * (200_000 // len(unit)))
+    began = time.process_time()
+    list(statements.scan(file))
+    statements.errors(file.text)
+    assert time.process_time() - began < 30
