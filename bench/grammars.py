@@ -50,7 +50,6 @@ def main() -> int:
     options = parser.parse_args()
     bounds = ReplyBounds(quote_chars=0)
     rows = {
-        "explanation": [review_schema((1,), bounds, finds=False)],
         "one bounded text": [_bounded("explanation")],
         "summary of 2, then 3 points": [summary.schema(2, bounds), summary.schema(3, bounds)],
         "two bounded texts": [_bounded("summary", "commit_subject"), _bounded("summary", "commit_subject")],

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _ENGINE_GONE = (EngineDiedError, EngineUnreachableError)
 # At temperature 0 a second try would give the same unusable reply again.
 _RETRY_TEMPERATURE = 0.5
+_CUT = "\x03"  # ends a cached reply that was cut off at its length limit; "end of text" in ASCII
 _OUT_OF_TIME = "the time budget was exceeded"
 NO_PROGRESS = "the engine made no progress"
 """How the reason begins where the engine did not answer in time; asked again, it may."""
@@ -124,11 +125,12 @@ class Answerer:
         if text is None:
             return None
         try:
-            answer = Answer(request.read(_redaction(request).restore(text), truncated=False), cached=True)
+            whole = text.removesuffix(_CUT)
+            value = request.read(_redaction(request).restore(whole), truncated=whole != text)
         except InvalidReplyError:
             return None
         self._count(cached=1)
-        return answer
+        return Answer(value, cached=True)
 
     async def _ask_engine(self, requests: Sequence[Request], doing: str) -> list[Answer]:
         self._done = 0
@@ -184,14 +186,14 @@ class Answerer:
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
         )
-        redaction = _redaction(request)
+        redaction, cut = _redaction(request), completion.finish_reason == "length"
         try:
-            value = request.read(redaction.restore(completion.text), truncated=completion.finish_reason == "length")
+            value = request.read(redaction.restore(completion.text), truncated=cut)
         except InvalidReplyError as error:
             return Answer(reason=str(error))
         text = redaction.stored(completion.text)
         if self._cache is not None and text is not None:
-            self._cache.put(self._key(request), text)
+            self._cache.put(self._key(request), text + _CUT if cut else text)
         return Answer(value)
 
     async def _chat(self, request: Request, *, again: bool) -> Completion:

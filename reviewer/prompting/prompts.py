@@ -18,7 +18,7 @@ from reviewer.engine import tasks
 from reviewer.engine.special_tokens import SpecialTokens
 from reviewer.languages import LANGUAGES
 from reviewer.prompting.fence import marker
-from reviewer.prompting.reply import read_explanation, read_review, review_schema
+from reviewer.prompting.reply import EXPLANATION_ENDS, read_explanation, read_review, review_schema
 from reviewer.prompting.request import CompletionReader, Request
 from reviewer.prompting.rules import MAX_TOGETHER, holding, together
 from reviewer.templates import Templates
@@ -141,11 +141,21 @@ class Prompts:
             unit: The lines under review.
             pieces: The code to show beside them.
         """
+        messages = (*self._prefix("review", unit), self._unit_message(unit, pieces))
+        if not self._finds:
+            return Request(
+                messages=messages,
+                schema=None,
+                max_tokens=self._profile.explanation_reply_tokens,
+                read=read_explanation,
+                # It would end an analysis, too.
+                stop=() if self._profile.reasoning else EXPLANATION_ENDS,
+            )
         return Request(
-            messages=(*self._prefix("review", unit), self._unit_message(unit, pieces)),
-            schema=review_schema(unit.anchors, self._profile.bounds, finds=self._finds),
-            max_tokens=self._profile.review_reply_tokens if self._finds else self._profile.explanation_reply_tokens,
-            read=read_review if self._finds else read_explanation,
+            messages=messages,
+            schema=review_schema(unit.anchors, self._profile.bounds),
+            max_tokens=self._profile.review_reply_tokens,
+            read=read_review,
         )
 
     def complete(self, gap: Gap) -> Request:
@@ -183,7 +193,7 @@ class Prompts:
             lines = tuple(_shot_line(text) for text in shot["lines"])
             turns.append(self._render_unit(shot["path"], shot.get("scope", ""), lines))
             reply = _shot_reply(shot["reply"], lines, quotes=self._quotes, finds=self._finds)
-            turns.append({"role": "assistant", "content": json.dumps(reply, separators=(",", ":"))})
+            turns.append({"role": "assistant", "content": reply})
         return tuple(turns)
 
     def _prefix(self, task: str, unit: ReviewUnit) -> tuple[Message, ...]:
@@ -245,11 +255,11 @@ def _shot_line(text: str) -> UnitLine:
     return UnitLine(number, LineKind(rest[0]), rest[1:])
 
 
-def _shot_reply(reply: dict[str, Any], lines: tuple[UnitLine, ...], *, quotes: bool, finds: bool) -> dict[str, Any]:
+def _shot_reply(reply: dict[str, Any], lines: tuple[UnitLine, ...], *, quotes: bool, finds: bool) -> str:
     """The reply of an example, in the schema's order, with the parts that the schema has."""
     if not finds:
-        return {"explanation": reply["explanation"]}
-    if not quotes:
-        return reply
-    texts = {line.number: line.text.strip() for line in lines}
-    return {**reply, "findings": [{"quote": texts[str(one["line"])], **one} for one in reply["findings"]]}
+        return str(reply["explanation"])
+    if quotes:
+        texts = {line.number: line.text.strip() for line in lines}
+        reply = {**reply, "findings": [{"quote": texts[str(one["line"])], **one} for one in reply["findings"]]}
+    return json.dumps(reply, separators=(",", ":"))

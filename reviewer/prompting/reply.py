@@ -1,12 +1,13 @@
-"""The format of a unit's reply: its JSON schema, and a strict reader.
+"""The format of a unit's reply: an explanation as one line of text, or with findings as JSON; and their strict readers.
 
-The schema's ``line`` is an enum of the file's own line numbers, so that the model cannot name another line, and every
-string is bounded, so that the reply ends. The engine enforces the schema while it decodes; the reader checks again.
+In JSON a small model writes an explanation half as long again, and ends it at a quotation mark (decision 64). Findings
+need it: the schema's ``line`` is an enum of the file's own line numbers, so that the model cannot name another one, and
+every string is bounded, so that the reply ends. The engine enforces the schema while it decodes; the reader checks
+again.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 
     from reviewer.engine.profile import ReplyBounds
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 """Part of the cache's key; changed with the prompts and with the meaning of a reply."""
 
 # Unfinished code is found by a parser.
 ASKED_CATEGORIES = tuple(category for category in Category if category is not Category.UNFINISHED)
 _MAX_REPLY_CHARS = 200_000
-_LONGEST_ESCAPE = len("\\uffff")
+_NO_SENTENCE = ("{", "[", "```", "<")  # an object or list in JSON, a fence, a tag
+EXPLANATION_ENDS = ("\n",)
+"""What ends the reply about a unit for which no findings were asked for: it is one line."""
 
 
 class InvalidReplyError(ValueError):
@@ -58,24 +61,14 @@ class Reply:
     cut: bool = False
 
 
-def review_schema(lines: Sequence[int], bounds: ReplyBounds, *, finds: bool = True) -> dict[str, Any]:
-    """Build the JSON schema of one unit's reply (draft 2020-12, the subset that xgrammar compiles).
+def review_schema(lines: Sequence[int], bounds: ReplyBounds) -> dict[str, Any]:
+    """Build the JSON schema of one unit's reply with findings (draft 2020-12, the subset that xgrammar compiles).
 
     Args:
         lines: Numbers of the lines that a finding may name.
         bounds: How long each part may be.
-        finds: Whether it asks for findings, besides an explanation.
     """
     explanation = {"type": "string", "maxLength": bounds.explanation_chars}
-    if not finds:
-        # Unbounded: the limit for tokens ends it, a cut one is read all the same, and a grammar without bounded text
-        # costs nothing (docs/benchmarks.md).
-        return {
-            "type": "object",
-            "properties": {"explanation": {"type": "string"}},
-            "required": ["explanation"],
-            "additionalProperties": False,
-        }
     properties: dict[str, Any] = {
         "line": {"type": "integer", "enum": list(lines)},
         "severity": {"type": "string", "enum": [str(severity) for severity in Severity]},
@@ -117,18 +110,18 @@ def read_review(text: str, *, truncated: bool) -> Reply:
     return Reply(_explanation(data), tuple(_finding(item) for item in findings))
 
 
-def read_explanation(text: str, *, truncated: bool) -> Reply:  # noqa: ARG001
+def read_explanation(text: str, *, truncated: bool) -> Reply:
     """Read the reply about a unit for which no findings were asked for; one that was cut off, as far as it goes.
 
     Raises:
-        InvalidReplyError: It is not JSON, or lacks the explanation.
+        InvalidReplyError: It is empty, or something else than a sentence.
     """
-    with suppress(InvalidReplyError):
-        return Reply(_explanation(read_object(text, truncated=False)), ())
-    for dropped in range(_LONGEST_ESCAPE):  # it may end in the middle of an escape sequence
-        with suppress(InvalidReplyError):
-            return Reply(_explanation(read_object(text[: len(text) - dropped] + '"}', truncated=False)), (), cut=True)
-    return Reply(_explanation(read_object(text, truncated=False)), ())
+    first, *more = (line.strip() for line in text.strip().split("\n"))
+    if not first:
+        raise InvalidReplyError("the reply was empty")
+    if first.startswith(_NO_SENTENCE):
+        raise InvalidReplyError("the reply is not a sentence")
+    return Reply(_begun(first), (), cut=truncated and not more)
 
 
 def read_object(text: str, *, truncated: bool) -> dict[str, Any]:
@@ -187,5 +180,9 @@ def read_string(data: dict[str, Any], name: str) -> str:
 
 
 def _explanation(data: dict[str, Any]) -> str:
-    """The explanation; small models begin one with a comma where an empty text is allowed too."""
-    return read_string(data, "explanation").lstrip(" ,;:")
+    return _begun(read_string(data, "explanation"))
+
+
+def _begun(explanation: str) -> str:
+    """Small models begin an explanation with a comma where an empty text is allowed too."""
+    return explanation.lstrip(" ,;:")

@@ -48,7 +48,7 @@ def changed(repo: Repo) -> Repo:
 
 @pytest.fixture
 def engine() -> Iterator[FakeEngine]:
-    explained = Rule(match="explain one change", json={"explanation": "Returns None where `load` fails."})
+    explained = Rule(match="explain one change", text="Returns None where `load` fails.")
     silenced = Rule(match="fix one defect", text=reply("    except:  # noqa: E722"), times=1)
     mended = Rule(match="fix one defect", text=reply("    except (OSError, ValueError):"))
     with FakeEngine(Script(rules=[explained, silenced, mended]), tcp=True) as running:

@@ -35,7 +35,7 @@ def leaking(repo: Repo) -> Repo:
 @pytest.fixture
 def engine() -> Iterator[FakeEngine]:
     with FakeEngine(
-        Script(rules=[Rule(match="explain one change", json={"explanation": REPLY}), Rule(text=REPLY)]), tcp=True
+        Script(rules=[Rule(match="explain one change", text=REPLY), Rule(text=REPLY)]), tcp=True
     ) as running:
         yield running
 

@@ -74,7 +74,7 @@ def leaking(repo: Repo) -> Repo:
 def engine() -> Iterator[FakeEngine]:
     """A model that repeats every secret, whatever it is asked."""
     said = "Connects with " + ", ".join(key for key, _ in KEYS.values()) + "."
-    replies = Rule(match="explain one change", json={"explanation": said}), Rule(text=said)
+    replies = Rule(match="explain one change", text=said), Rule(text=said)
     with FakeEngine(Script(rules=list(replies)), tcp=True) as running:
         yield running
 

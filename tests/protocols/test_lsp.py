@@ -33,7 +33,7 @@ NOBODY = {"REVIEWER_ENGINE_URL": "http://127.0.0.1:9"}
 @pytest.fixture
 def engine() -> Iterator[FakeEngine]:
     rules = [
-        Rule(match="explain one change", json={"explanation": EXPLANATION}, delay=1),
+        Rule(match="explain one change", text=EXPLANATION, delay=1),
         Rule(match="Why is this a problem", text="The list is shared by all calls."),
         Rule(match="def load", text="It reads a file."),
     ]
@@ -186,7 +186,7 @@ async def test_the_model_explains_the_hunk(changed: Repo, engine: FakeEngine) ->
 async def test_a_newer_save_cancels_the_review_and_the_editor_never_waits(changed: Repo, engine: FakeEngine) -> None:
     engine.update(
         Rule(match="seen=", text="late", delay=30),
-        Rule(match="explain one change", json={"explanation": "Uses `with`."}),
+        Rule(match="explain one change", text="Uses `with`."),
     )
     path = changed.root / "load.py"
     async with editor(changed.root, env=at(engine)) as session:

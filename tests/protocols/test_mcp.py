@@ -33,7 +33,7 @@ CHAT = "/v1/chat/completions"
 @pytest.fixture
 def engine() -> Iterator[FakeEngine]:
     rules = [
-        Rule(match="explain one change", json={"explanation": "Adds the argument `seen` to `load`."}),
+        Rule(match="explain one change", text="Adds the argument `seen` to `load`."),
         Rule(match="how many", text="Two."),
         Rule(match="take your time", text="late", delay=30),
         Rule(path=CHAT, text="It reads a file."),

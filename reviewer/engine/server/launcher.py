@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 # Only the scheduler needs these; importing them before the fork shares their pages.
 _SCHEDULER_MODULES = ("vllm.v1.engine.core", "vllm.v1.executor.uniproc_executor", "vllm.v1.worker.cpu_worker")
 
-# Like that of an explanation, which most requests of a review ask for.
-_WARM_UP_SCHEMA = {
-    "type": "object",
-    "properties": {"explanation": {"type": "string"}},
-    "required": ["explanation"],
-    "additionalProperties": False,
-}
-
 
 def main() -> None:
     """Read the flags and serve until stopped."""
@@ -78,14 +70,12 @@ async def _serve(args: Any) -> None:
 
 
 async def _warm_up(engine: Any) -> None:
-    """Decode one token under a schema like those of reviews.
+    """Decode one token, without a schema, as explanations, fixes and completions are.
 
-    The first such request loads libraries and reads the vocabulary. It is aborted after one token so that it does not
-    count as a request. A failure is logged and otherwise ignored.
+    The first request loads libraries and allocates. It is aborted after one token so that it does not count as a
+    request. A failure is logged and otherwise ignored.
     """
-    sampling = _part("vllm.sampling_params")
-    schema = sampling.StructuredOutputsParams(json=_WARM_UP_SCHEMA)
-    asked = sampling.SamplingParams(max_tokens=8, structured_outputs=schema)
+    asked = _part("vllm.sampling_params").SamplingParams(max_tokens=8)
     async with aclosing(engine.generate("{", asked, "warm-up")) as pieces:
         async for _ in pieces:
             break
