@@ -2,7 +2,8 @@
 
     python bench/bare.py REQUESTS.json   (URL, UDS and KEY of the engine in the environment)
 
-A process of its own, so that it pays for its start and imports as a review does.
+A process of its own, so that it pays for its start and imports as a review does. Prints the tokens of the replies and
+the seconds from the first request to the last reply.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -28,10 +30,13 @@ async def main(requests: list[dict[str, str]]) -> None:
         headers=headers,
         timeout=None,
     ) as client:
+        began = time.perf_counter()
         replies = await asyncio.gather(*(client.post(each["path"], content=each["body"]) for each in requests))
+    seconds = time.perf_counter() - began
     for reply in replies:
         reply.raise_for_status()
-    print(json.dumps({"tokens": sum(reply.json()["usage"]["completion_tokens"] for reply in replies)}))
+    tokens = sum(reply.json()["usage"]["completion_tokens"] for reply in replies)
+    print(json.dumps({"tokens": tokens, "seconds": seconds}))
 
 
 if __name__ == "__main__":

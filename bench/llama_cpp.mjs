@@ -2,8 +2,8 @@
 //
 //     node llama_cpp.mjs MODEL.gguf SEQUENCES THREADS
 //
-// Each line of standard input is {"requests": [{"messages": […], "max_tokens": N}], "keep": bool}; for each, one line is
-// written: {"seconds", "prompt", "reused", "generated"}. With "keep", a sequence reuses what its last prompt has in
+// Each line of standard input is {"requests": [{"messages": […], "max_tokens": N, "stop": […]}], "keep": bool}; for each,
+// one line is written: {"seconds", "prompt", "reused", "generated"}. With "keep", a sequence reuses what its last prompt has in
 // common with the new one, the system prompt at most, as a server with prompt caching does after another change.
 import {createInterface} from "node:readline";
 import {getLlama, LlamaLogLevel} from "node-llama-cpp";
@@ -22,7 +22,7 @@ function written(messages) {
     return [turns[0], turns.slice(1).join("") + "<|im_start|>assistant\n"];
 }
 
-async function answer(slot, {messages, max_tokens: most}, keep) {
+async function answer(slot, {messages, max_tokens: most, stop}, keep) {
     const [system, rest] = written(messages);
     const tokens = model.tokenize(system + rest, true);
     let reused = 0;
@@ -34,9 +34,10 @@ async function answer(slot, {messages, max_tokens: most}, keep) {
         await slot.clearHistory();
     }
     let generated = 0;
-    for await (const _ of slot.evaluate(tokens.slice(reused), {temperature: 0})) {
+    for await (const token of slot.evaluate(tokens.slice(reused), {temperature: 0})) {
         generated += 1;
-        if (generated >= most) break;
+        const text = model.detokenize([token]);  // a stop is one character, so that it is in one token
+        if (generated >= most || stop.some((end) => text.includes(end))) break;
     }
     return {prompt: tokens.length, reused, generated};
 }

@@ -3,9 +3,9 @@
     python bench/llama_cpp.py --repo CLONE [--one d8050ed7] [--many a3392c6e] [--times 3] [--node-modules FOLDER]
 
 llama.cpp comes as node-llama-cpp's built binary (npm), in a process that holds the model loaded, with one sequence for
-each request, all decoded together. Prompts, reply limits and temperature are the same; llama.cpp needs no grammar to
-reply, so it does without its cost. Before each run both have read another change, as on any day but the first: both
-still know what the prompts have in common.
+each request, all decoded together. Prompts, reply limits and temperature are the same. Both are timed from the first
+request to the last reply. Before each run both have read another change, as on any day but the first: both still know
+what the prompts have in common.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import Pair, alternate, machine, spread, stopwatch, table, verdict
+from common import Pair, alternate, machine, spread, table, verdict
 from serving import captured_requests, change_of, forget_answers, send_bare, warm_engine
 
 from reviewer import paths
@@ -46,12 +46,13 @@ class Peer:
     def run(self, requests: list[dict[str, Any]]) -> float:
         """Answer requests all at once; the seconds that it took."""
         bodies = [json.loads(each["body"]) for each in requests]
-        return self._send([{"messages": body["messages"], "max_tokens": body["max_tokens"]} for body in bodies], True)
+        parts = ("messages", "max_tokens", "stop")
+        return self._send([{part: body.get(part, []) for part in parts} for body in bodies], True)
 
     def prime(self, request: dict[str, Any]) -> None:
         """Leave a request's system prompt, and no more, in every sequence."""
         system = json.loads(request["body"])["messages"][:1]
-        self._send([{"messages": system, "max_tokens": 1}] * SEQUENCES, False)
+        self._send([{"messages": system, "max_tokens": 1, "stop": []}] * SEQUENCES, False)
 
     def _send(self, wanted: list[dict[str, Any]], keep: bool) -> float:
         assert self._process.stdin is not None
@@ -88,13 +89,14 @@ def main() -> int:
 
 
 def compare(engine: Engine, peer: Peer, requests: dict[str, list[dict[str, Any]]], times: int) -> int:
+    seen: dict[str, float] = {}
+
     def ours(name: str, other: str) -> float:
         engine.forget_prompts()
         send_bare(engine, requests[other][:1])
-        values: list[float] = []
-        with stopwatch(values):
-            send_bare(engine, requests[name])
-        return values[0]
+        found = send_bare(engine, requests[name])
+        seen[name] = found["tokens"]
+        return found["seconds"]
 
     def theirs(name: str, other: str) -> float:
         peer.prime(requests[other][0])
@@ -106,6 +108,7 @@ def compare(engine: Engine, peer: Peer, requests: dict[str, list[dict[str, Any]]
         rows += _rows(f"{name} ({len(requests[name])} requests)", pairs[name], GOALS[name])
     print(machine())
     print(f"llama.cpp, the last run: {peer.seen[-1]}")
+    print("tokens of our replies: " + ", ".join(f"{name} {int(tokens)}" for name, tokens in seen.items()))
     print(table(rows))
     return 0 if all(pair.ratio <= GOALS[name] for name, pair in pairs.items()) else 1
 

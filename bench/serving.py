@@ -141,20 +141,26 @@ def captured_requests(repo: Path) -> list[dict[str, Any]]:
     return seen
 
 
-def send_bare(engine: Engine, requests: list[dict[str, Any]]) -> None:
-    """Send captured requests all at once with bare httpx, in a process of its own, and wait for every reply."""
+def send_bare(engine: Engine, requests: list[dict[str, Any]]) -> dict[str, float]:
+    """Send captured requests all at once with bare httpx, in a process of its own, and wait for every reply.
+
+    Returns:
+        ``tokens`` of the replies, and ``seconds`` without the start of the process.
+    """
     endpoint = engine.endpoint
     env = {**os.environ, "URL": endpoint.url, "UDS": str(endpoint.uds or ""), "KEY": endpoint.api_key or ""}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "requests.json"
         file.write_text(json.dumps(requests))
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("bare.py")), str(file)],
             env=env,
             check=True,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             timeout=MAX_REVIEW_SECONDS,
         )
+    seen: dict[str, float] = json.loads(done.stdout)
+    return seen
 
 
 @contextmanager
