@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from reviewer import silencing
-from reviewer.checking import claims, duplicates
+from reviewer.checking import duplicates
 from reviewer.finding import Mark, Severity, UnitReview, UnitStatus
 from reviewer.languages import LANGUAGES
 from reviewer.selection.units import scope_at
@@ -45,6 +45,8 @@ def check(
     Returns:
         The reviewed units in the order of the replies, and remarks about ignore comments that have no effect.
     """
+    from reviewer.checking import claims  # its patterns take a tenth of a second to compile; evidence needs none
+
     completed = [claims.completion(gap, code, read(gap.path) or "") for gap, code in replies.completions]
     units = [_with_completions(_unit_review(reply, read, examples, bounds), completed) for reply in replies.units]
     return _settle(_with_evidence(units, evidence), read, settings, silences)
@@ -130,6 +132,8 @@ def _unit_review(reply: UnitReply, read: ReadText, examples: Sequence[str], boun
     )
     if said is None:
         return review
+    from reviewer.checking import claims
+
     found = claims.Claims(unit, read(unit.path) or "", reply.beside, examples, bounds)
     return dataclasses.replace(review, explanation=found.explanation(said), findings=found.findings(said))
 

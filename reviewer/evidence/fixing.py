@@ -9,8 +9,6 @@ import re
 from typing import TYPE_CHECKING
 
 from reviewer.checking import suggestion as suggestions
-from reviewer.checking.grounding import Source, is_ungrounded
-from reviewer.checking.sentences import says_nothing, whole
 from reviewer.evidence.collect import recheck
 from reviewer.evidence.proof import prove
 from reviewer.finding import Suggestion
@@ -50,6 +48,8 @@ def with_model_fix(
         options: As the finding was collected with.
         side: The reviewed content.
     """
+    from reviewer.checking.sentences import whole  # its patterns take long to compile; most evidence needs none
+
     sentences = (_first_sentence(whole(fix.sentence, SENTENCE_CHARS)) for fix in fixes)
     context = next((sentence for sentence in sentences if _holds(sentence, finding, fixes[0].original)), "")
     tried = attempts(finding, fixes, text, language, options=options, side=side)
@@ -91,6 +91,9 @@ def _first_sentence(text: str) -> str:
 
 def _holds(sentence: str, finding: Finding, code: str) -> bool:
     """Tell whether a sentence speaks of the code and the finding, and says more than the finding's own message."""
+    from reviewer.checking.grounding import Source, is_ungrounded
+    from reviewer.checking.sentences import says_nothing
+
     if not sentence or sentence.lower().startswith(finding.message.lower()):
         return False
     about = "\n".join((finding.path, finding.scope, finding.message, code))

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from xml.etree import ElementTree as ET
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree as ET
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
 _HASHES = re.compile(r"#(?=#)")
@@ -27,6 +30,8 @@ def xml_text(text: str) -> str:
 
 def xml_document(root: ET.Element) -> str:
     """Write an indented XML document; ends with a newline."""
+    from xml.etree import ElementTree as ET
+
     ET.indent(root)
     body = _COLON.sub(r"\1&#58;", _HASHES.sub("&#35;", ET.tostring(root, encoding="unicode")))
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'

@@ -15,7 +15,7 @@ from reviewer import assets
 from reviewer.errors import ReviewerError
 from reviewer.prompting.fence import marker
 from reviewer.prompting.request import Request
-from reviewer.summarise import check, points, reply
+from reviewer.summarise import points, reply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +93,8 @@ async def summarise(
     if answer.value is None:
         return Outcome(notes=(_no_summary(answer.reason),))
     shown, profile = _printed(listed, prompts), prompts.profile
+    from reviewer.summarise import check  # its patterns take a tenth of a second to compile
+
     return Outcome(check.checked(answer.value, listed, shown, _examples(profile), profile.bounds, cached=answer.cached))
 
 
