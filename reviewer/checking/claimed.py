@@ -106,7 +106,7 @@ _AFTER_DEFINED = re.compile(r"\s*(?::=|=(?!=)|:(?!:))")
 
 _MARKED = r"`(?P<{name}>[^`\n]{{1,120}})`"
 _FROM, _TO = _MARKED.format(name="old"), _MARKED.format(name="new")
-_WORDS, _SOME = r"(?: [\w-]{1,30}){0,4}? ", r"(?: [\w-]{1,30}){0,4}?"
+_WORDS, _SOME = r"(?: [\w-]{1,30}){0,4}? ", r"(?:(?:,| and|, and) `[^`\n]{1,120}`){0,3}(?: [\w-]{1,30}){0,4}?"
 _REPLACED = tuple(
     re.compile(text, re.IGNORECASE)
     for text in (
@@ -129,6 +129,13 @@ _TURN = re.compile(
 )
 _PROPERTY = re.compile(
     r"\A(?:Changes|Updates) the (?:\w+ )?(?:type|value|default|default value) of (?:the )?`([^`\n]{1,80})`"
+)
+_BEHAVIOUR = re.compile(r"\A(?:Changes|Modifies|Updates) the behaviou?r of (?:the )?`?(?P<name>[\w.:#]{1,80})")
+_SIGNATURE = re.compile(r"\A(?:Changes|Modifies|Updates) the (?:\w+ )?signature\b", re.IGNORECASE)
+# A line that is certainly no part of a signature.
+_STATEMENT = re.compile(
+    r"\s*(?:(?:const|let|var|val|auto|final)\s+)?[\w.,\s\[\]$*&]+?\s*:?=[^=>].*\(.*(?<!,)\Z"
+    r"|\s*(?:return|if|elif|else|for|while|await|yield|throw|raise|assert\w*)\b|\s*[\w.]+\([^()]*\);\Z"
 )
 _SAME = re.compile(
     r"\bfrom (?P<tick>[`'\"]?)(?P<value>[^\s`'\"]{1,80})(?P=tick) to (?P=tick)(?P=value)(?P=tick)(?=[\s,;]|\.?\Z)"
@@ -253,7 +260,15 @@ def _swaps(sentence: str, sides: _Sides) -> bool:
             # A default that is not written may change, too.
             if (gone in everything and gone not in old) or (come in everything and come not in new):
                 return True
+            shortened = come in gone and gone in old
+            if not shortened and 0 < _times(come, old) >= _times(come, new):
+                return True
     return False
+
+
+def _times(part: str, text: str) -> int:
+    """How often a piece of code stands in a text, not as a part of a longer word."""
+    return len(re.findall(rf"(?<!\w){re.escape(part)}(?!\w)", text))
 
 
 def _is_of_the_other_side(side: str, sentence: str, sides: _Sides) -> bool:
@@ -268,9 +283,22 @@ def _is_of_the_other_side(side: str, sentence: str, sides: _Sides) -> bool:
 
 
 def _is_of_something_else(sentence: str, sides: _Sides) -> bool:
-    """Whether the type, value or default that is said to change belongs to a name which no changed line has."""
-    changed = "\n".join((*sides.differing["added"], *sides.differing["removed"]))
-    return any(found[1] not in changed for found in _PROPERTY.finditer(sentence))
+    """Whether what is said to change is not what the changed lines are about.
+
+    The type, value or default of a name must stand on one of them; a name whose behaviour changes is not one that they
+    begin to use; and a signature is no statement.
+    """
+    added, removed = sides.differing["added"], sides.differing["removed"]
+    changed = "\n".join((*added, *removed))
+    if any(found[1] not in changed for found in _PROPERTY.finditer(sentence)):
+        return True
+    if removed and (found := _BEHAVIOUR.match(sentence)):
+        name = found["name"].rstrip(".:")
+        elsewhere = (text for kind, text in sides.lines if kind is not LineKind.ADDED)
+        if any(name in text for text in added) and not any(name in text for text in elsewhere):
+            return not _defines(name.split(".")[-1].split(":")[-1], "method", added)
+    code = [text for side in ("added", "removed") for text in sides.code(side)]
+    return bool(code and _SIGNATURE.match(sentence)) and all(_STATEMENT.match(text) for text in code)
 
 
 def _without(texts: Sequence[str], kept: Counter[str]) -> Iterator[str]:

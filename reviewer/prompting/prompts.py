@@ -21,6 +21,7 @@ from reviewer.prompting.fence import marker
 from reviewer.prompting.reply import EXPLANATION_ENDS, read_explanation, read_review, review_schema
 from reviewer.prompting.request import CompletionReader, Request
 from reviewer.prompting.rules import MAX_TOGETHER, holding, together
+from reviewer.selection.evident import without_preamble
 from reviewer.templates import Templates
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class Prompts:
         anchors = frozenset(unit.anchors) if self._finds else frozenset()  # an explanation names no line
         lines = tuple(
             UnitLine(str(line.new) if line.new in anchors else "", line.kind, printable(line.text))
-            for line in unit.lines
+            for line in (unit.lines if self._finds else without_preamble(unit))
         )
         around = "\n".join(_written(piece) for piece in pieces)
         return self._render_unit(printable(unit.path), printable(unit.scope), lines, around)

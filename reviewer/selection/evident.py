@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 from reviewer.diff import LineKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewer.diff import SourceLine
     from reviewer.languages import Language
     from reviewer.selection.units import ReviewUnit
 
@@ -55,6 +58,20 @@ def says_itself(unit: ReviewUnit) -> bool:
     if removed and _same_but_for_space(unit):
         return True
     return removed != added and _without_versions(removed) == _without_versions(added)
+
+
+def without_preamble(unit: ReviewUnit) -> Sequence[SourceLine]:
+    """Return a unit's lines without the comments and imports that a new file begins with.
+
+    A small model would explain the licence. A unit of nothing else keeps them.
+    """
+    if any(line.kind is not LineKind.ADDED for line in unit.lines) or unit.start != 1:
+        return unit.lines
+    for at, line in enumerate(unit.lines):
+        text = line.text.strip()
+        if text and not (is_comment(text, unit.language) or _IMPORT.fullmatch(text)):
+            return unit.lines[at:]
+    return unit.lines
 
 
 def is_comment(text: str, language: Language) -> bool:

@@ -38,6 +38,11 @@ TRY = "-        set(k)\n+        try {\n+          set(k)\n+        } catch (e) 
 YAML = "+  - run: uv sync\n   - uses: x"
 TYPED = "-  headers: Record<string, string>\n+  headers: Record<string, string[]>\n   multi?: undefined"
 SWAP = "-    timeout = old_limit\n+    timeout = new_limit"
+CAST = "-  cast(a: X = #file) -> AnError {\n+  cast(a: X = #fileID) -> AnError {"
+INCLUDES = "-#include <climits>\n-#include <cmath>\n-#include <new>  // bad_alloc\n+#include <new>    // bad_alloc"
+CONTEXT = "-	req := http.NewRequest(method, url, nil)\n+	req := http.NewRequestWithContext(ctx, method, url, nil)"
+RESET = "   def reset\n-    Finder.root = nil\n+    Loader.clear_options\n   end"
+DIGITS = "-    limit = 10\n+    limit = 1"
 POP = "+    cache.remove(key)\n     return key"
 
 
@@ -68,6 +73,10 @@ POP = "+    cache.remove(key)\n     return key"
         (TYPED, "Changes the type of `multi` from `undefined` to `string[]`."),
         (TYPED, "Changes the type of `headers` from `undefined` to `Record<string, string[]>`."),
         (SWAP, "Changes the limit from `HS256` to `HS256`."),
+        (CAST, "Changes the return type of `cast` from `AnError?` to `AnError`."),
+        (INCLUDES, "Changes the inclusion of `<climits>` and `<cmath>` to `<new>`."),
+        (CONTEXT, "Changes the function signature to include a context parameter."),
+        (RESET, "Changes the behavior of Loader.clear_options to also reset the finder."),
     ],
 )
 def test_what_the_lines_do_not_show(diff: str, sentence: str) -> None:
@@ -98,6 +107,13 @@ def test_what_the_lines_do_not_show(diff: str, sentence: str) -> None:
         (POP, "Removes the key when it was read."),
         (COUNT, "Changes the total from `max(0, t.count-t.headerLines)` to `t.count`."),
         (HASH, "Returns the hash of `path_type` instead of the hash of its type."),
+        (CAST, "Changes the default of `a` from `#file` to `#fileID`."),
+        (CAST, "Changes the signature of `cast` to take a file's id."),
+        (INCLUDES, "Removes the inclusion of `<climits>` and `<cmath>`."),
+        (CONTEXT, "Uses `http.NewRequestWithContext` instead of `http.NewRequest`."),
+        (RESET, "Changes the behavior of `reset` to clear the options."),
+        (DIGITS, "Changes the limit from `10` to `1`."),
+        ("-    x: int = f(1),\n+    x: int = f(2),", "Changes the method signature to default to 2."),
         ("+const debounce = (fn, ms) => {\n+  let timer\n+}", "Adds a function `debounce`."),
         ("+  debounce(fn, ms) {\n+    return 1\n+  }", "Adds a method `debounce`."),
         ("+def debounce(fn, ms):\n+    return 1", "Adds the helper function `debounce` and a variable `ms`."),

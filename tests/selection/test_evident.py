@@ -4,7 +4,7 @@ import pytest
 
 from reviewer.config import Settings
 from reviewer.selection import select
-from reviewer.selection.evident import says_itself
+from reviewer.selection.evident import says_itself, without_preamble
 from reviewer.selection.source import from_patch
 
 
@@ -66,3 +66,18 @@ def test_prose_comments_and_versions_say_it_themselves(path: str, body: str) -> 
 )
 def test_a_change_of_behaviour_does_not(path: str, body: str) -> None:
     assert not _said(path, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ("+# Copyright\n+\n+import os\n+\n+def f():\n+    # why\n+    return os", 3),
+        ("+# Copyright\n+import os", 2),
+        (" # Copyright\n+import os\n+x = 1", 3),
+    ],
+)
+def test_a_new_file_is_explained_without_its_licence_and_imports(body: str, kept: int) -> None:
+    old, new = (sum(line[0] in signs for line in body.split("\n")) for signs in (" -", " +"))
+    patch = f"--- a/a.py\n+++ b/a.py\n@@ -{min(old, 1)},{old} +1,{new} @@\n{body}\n"
+    (unit,) = select(from_patch(patch.encode(), "a change"), Settings()).units
+    assert without_preamble(unit) == unit.lines[-kept:]
