@@ -8,6 +8,7 @@ again.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -184,5 +185,5 @@ def _explanation(data: dict[str, Any]) -> str:
 
 
 def _begun(explanation: str) -> str:
-    """Small models begin an explanation with a comma where an empty text is allowed too."""
-    return explanation.lstrip(" ,;:")
+    """Drop what a small model begins an explanation with: a comma, or the word that the request gives as an example."""
+    return re.sub(r"\AChanges?: (?=[A-Z])", "", explanation.lstrip(" ,;:"))

@@ -33,6 +33,7 @@ _IMPORT = re.compile(
     r"|from [\w.]+ import [\w*, ()]+|(?:global )?using (?:static )?[\w.]+(?: = [\w.<>]+)?;|use [\w\\]*\\[\w\\{}, ]+;"
     r"|(?:pub(?:\([\w: ]+\))? )?use \w*::[\w:{}, *]+;|#\s*include [<\"][^>\"]+[>\"]|@testable import \w+"
 )
+_PLACE = re.compile(r"(?:namespace|package|module) [\w.\\:]+ ?[;{]?|<\?php|declare\(strict_types=1\);")
 # Where indentation is part of the code, and where line ends are not.
 _INDENTED = frozenset({"dockerfile", "generic", "markdown", "python", "yaml"})
 _FREE = frozenset({"c", "cpp", "csharp", "css", "java", "php", "rust"})
@@ -61,7 +62,7 @@ def says_itself(unit: ReviewUnit) -> bool:
 
 
 def without_preamble(unit: ReviewUnit) -> Sequence[SourceLine]:
-    """Return a unit's lines without the comments and imports that a new file begins with.
+    """Return a unit's lines without the comments, imports and package that a new file begins with.
 
     A small model would explain the licence. A unit of nothing else keeps them.
     """
@@ -69,7 +70,7 @@ def without_preamble(unit: ReviewUnit) -> Sequence[SourceLine]:
         return unit.lines
     for at, line in enumerate(unit.lines):
         text = line.text.strip()
-        if text and not (is_comment(text, unit.language) or _IMPORT.fullmatch(text)):
+        if text and not (is_comment(text, unit.language) or _IMPORT.fullmatch(text) or _PLACE.fullmatch(text)):
             return unit.lines[at:]
     return unit.lines
 

@@ -72,6 +72,7 @@ def test_a_change_of_behaviour_does_not(path: str, body: str) -> None:
     ("body", "kept"),
     [
         ("+# Copyright\n+\n+import os\n+\n+def f():\n+    # why\n+    return os", 3),
+        ("+# Copyright\n+package a.b;\n+import os\n+namespace A\\B {\n+class C {}", 1),
         ("+# Copyright\n+import os", 2),
         (" # Copyright\n+import os\n+x = 1", 3),
     ],
