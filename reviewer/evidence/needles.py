@@ -10,13 +10,17 @@ import re
 from typing import Any
 
 Needs = tuple[frozenset[str], ...]
-"""Sets of words; a text must have all words of one of them. Empty where nothing is needed."""
+"""Sets of words in lower case; a text must have all words of one of them, in any case. Empty: nothing is needed."""
 
 _NAME = re.compile(r"(?<![\w$])[A-Za-z_]\w{2,}")  # of a pattern, other than a metavariable
-_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{[^}]*\}|.", re.DOTALL)  # of a regex
+_GROUP = re.compile(r"\?(?:(?P<flags>[a-z-]+)\)|p?<[^>]*>|[a-z-]*:)")  # how a group of a regex begins
+_PART = re.compile(
+    r"\\(?:[xu](?:[0-9a-f]{2,4}|\{[^}]*\})|p\{[^}]*\}|.)|\[\^?\]?(?:\\.|[^\]\\])*\]|\{[^}]*\}|.", re.DOTALL
+)  # of a regex in lower case
 _SHORTEST = 3  # characters of a word
 _RELATIONS = ("inside", "has", "follows", "precedes")
-_MOST = 16  # sets; more cost more than they save
+_LONGEST_NAME = 40  # characters of a group's name
+_MOST = 40  # sets; more cost more than they save
 
 
 def of(rule: Any) -> Needs:
@@ -26,9 +30,9 @@ def of(rule: Any) -> Needs:
         return needs
     pattern, regex = rule.get("pattern"), rule.get("regex")
     if isinstance(pattern, str):
-        needs = _both(needs, _words(_NAME.findall(pattern)))
+        needs = _both(needs, _words(_NAME.findall(pattern.lower())))
     if isinstance(regex, str):
-        needs = _both(needs, _words(_literals(regex)))
+        needs = _both(needs, _literals(regex))
     for key in _RELATIONS:
         needs = _both(needs, of(rule.get(key)))
     for one in rule.get("all") or ():
@@ -37,7 +41,8 @@ def of(rule: Any) -> Needs:
 
 
 def _words(words: list[str]) -> Needs:
-    return (frozenset(words),) if words else ()
+    long = frozenset(word for word in words if len(word) >= _SHORTEST)
+    return (long,) if long else ()
 
 
 def _either(alternatives: list[Needs]) -> Needs:
@@ -50,24 +55,62 @@ def _both(first: Needs, second: Needs) -> Needs:
     return tuple(dict.fromkeys(one | other for one in first for other in second))
 
 
-def _literals(regex: str) -> list[str]:
-    """Return the texts that every match of a regex contains, as far as they lie outside of its groups."""
-    runs, depth = [""], 0
-    for part in _PART.findall(regex) if "(?i" not in regex else ():
-        if part in {"(", ")"}:
-            depth += 1 if part == "(" else -1
-            runs.append("")
-        elif part == "|" and not depth:
-            return []
-        elif depth:
-            continue
-        elif part[0] in "?*{":  # what stands before is optional
-            runs[-1] = runs[-1][:-1]
-            runs.append("")
-        elif part.isalnum() or part == "_":
-            runs[-1] += part
-        elif part[0] == "\\" and not part[-1].isalnum():  # an escaped sign
-            runs[-1] += part[-1]
-        else:
-            runs.append("")
-    return [run for run in runs if len(run) >= _SHORTEST]
+def _literals(regex: str) -> Needs:
+    """Return what every match of a regex contains, in any case."""
+    return _Regex(regex.lower()).needs()
+
+
+class _Regex:
+    """Reads the texts that a regex (in lower case) cannot do without; what it does not understand needs nothing."""
+
+    def __init__(self, regex: str) -> None:
+        self._parts = _PART.findall(regex)
+        self._at = 0
+        self._verbose = False  # blanks and comments mean nothing
+
+    def needs(self) -> Needs:
+        """What one of the alternatives needs, up to the end of the group."""
+        alternatives = [self._sequence()]
+        while self._at < len(self._parts) and self._parts[self._at] == "|":
+            self._at += 1
+            alternatives.append(self._sequence())
+        self._at += 1  # the group's end
+        return () if self._verbose else _either(alternatives)
+
+    def _sequence(self) -> Needs:
+        needs: Needs = ()
+        run = ""
+        while self._at < len(self._parts) and self._parts[self._at] not in {"|", ")"}:
+            part = self._parts[self._at]
+            self._at += 1
+            if part == "(":
+                needs, run = _both(needs, _words([run])), ""
+                needs = _both(needs, self._group())
+            elif (sign := _sign(part)) and not self._optional():
+                run += sign
+                if self._next() == "+" or self._next().startswith("{"):
+                    needs, run = _both(needs, _words([run])), ""
+            else:
+                needs, run = _both(needs, _words([run])), ""
+        return _both(needs, _words([run]))
+
+    def _group(self) -> Needs:
+        began = _GROUP.match("".join(self._parts[self._at : self._at + _LONGEST_NAME]))
+        self._at += began.end() if began and not began["flags"] else 0
+        self._verbose = self._verbose or bool(began and "x" in (began["flags"] or ""))
+        inner = self.needs()
+        return () if (began and began["flags"]) or self._optional() else inner
+
+    def _next(self) -> str:
+        return self._parts[self._at] if self._at < len(self._parts) else ""
+
+    def _optional(self) -> bool:
+        """Whether what was read may be left out."""
+        return self._next() in {"?", "*"} or self._next().startswith(("{0", "{,"))
+
+
+def _sign(part: str) -> str:
+    """The character that a part of a regex stands for; empty where it stands for several or none."""
+    if part[0] == "\\":
+        return "" if len(part) > len("\\.") or part[-1].isalnum() else part[-1]
+    return part if len(part) == 1 and part not in ".^$*+?" else ""

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from reviewer import __version__, files, paths
 from reviewer.errors import ReviewerError
+from reviewer.evidence import needles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_LIMIT = 4 << 20  # bytes
+_LIMIT = 8 << 20  # bytes
+_FORMAT = 2
 
 
 class RuleError(ReviewerError):
@@ -21,7 +23,7 @@ class RuleError(ReviewerError):
 
 
 def parse(rules: Sequence[Path]) -> list[Any]:
-    """Parse the YAML of some files.
+    """Parse the YAML of some files, and note the words that each rule needs.
 
     Raises:
         RuleError: One cannot be read.
@@ -33,10 +35,18 @@ def parse(rules: Sequence[Path]) -> list[Any]:
     found = []
     for path in rules:
         try:
-            found.append(yaml.load(path.read_text(encoding="utf-8"), loader))  # noqa: S506 - a safe loader  # nosec B506
+            rule = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - a safe loader  # nosec B506
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise RuleError(f"{path}: not a rule: {getattr(error, 'strerror', None) or error}") from error
+        found.append(_with_needs(rule))
     return found
+
+
+def _with_needs(rule: Any) -> Any:
+    """Note the words without which a rule cannot match."""
+    if not isinstance(rule, dict) or "rule" not in rule:
+        return rule
+    return {**rule, "needs": [sorted(words) for words in needles.of(rule["rule"])]}
 
 
 def read(rules: Sequence[Path]) -> list[Any]:
@@ -50,7 +60,7 @@ def read(rules: Sequence[Path]) -> list[Any]:
     if not rules:
         return []
     try:
-        stamp = [__version__, *([path.name, path.stat().st_mtime_ns, path.stat().st_size] for path in rules)]
+        stamp = [__version__, _FORMAT, *([path.name, path.stat().st_mtime_ns, path.stat().st_size] for path in rules)]
     except OSError as error:
         raise RuleError(f"{rules[0].parent}: {error}") from error
     copy = paths.cache_dir() / "rules" / f"{rules[0].parent.name}.json"

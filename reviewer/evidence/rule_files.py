@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reviewer import assets
-from reviewer.evidence import needles, rule_cache
+from reviewer.evidence import rule_cache
 from reviewer.evidence.rule_cache import RuleError
 from reviewer.evidence.textual import NAME
 from reviewer.finding import Category, Severity, Source, SourceKind
@@ -123,7 +123,7 @@ def _read(data: dict[str, Any], path: Path) -> Rule:
         after_check=str(metadata.get("after-check") or ""),
         aliases=tuple(metadata.get("aliases") or ()),
         ignores=tuple(data.get("ignores") or ()),
-        needs=needles.of(data["rule"]),
+        needs=tuple(frozenset(words) for words in data["needs"]),
     )
 
 

@@ -75,9 +75,9 @@ def scan(file: ReviewedFile, folder: Path | None = None, broken: list[str] | Non
         return
     from ast_grep_py import SgRoot
 
-    root = SgRoot(file.parseable, grammar).root()
+    root, lowered = SgRoot(file.parseable, grammar).root(), file.parseable.lower()
     for rule in rules:
-        if not _may_match(rule, file.parseable) or any(globs.matches(file.path, pattern) for pattern in rule.ignores):
+        if not _may_match(rule, lowered) or any(globs.matches(file.path, pattern) for pattern in rule.ignores):
             continue
         try:
             matches = _matches(rule, root)
@@ -89,8 +89,8 @@ def scan(file: ReviewedFile, folder: Path | None = None, broken: list[str] | Non
             yield from (_diagnostic(rule, node, file) for node in matches)
 
 
-def _may_match(rule: Rule, text: str) -> bool:
-    return not rule.needs or any(all(word in text for word in words) for words in rule.needs)
+def _may_match(rule: Rule, lowered: str) -> bool:
+    return not rule.needs or any(all(word in lowered for word in words) for words in rule.needs)
 
 
 def errors(file: ReviewedFile) -> int | None:
