@@ -16,24 +16,35 @@ _NAME = re.compile(r"(?<![\w$])[A-Za-z_]\w{2,}")  # of a pattern, other than a m
 _PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{[^}]*\}|.", re.DOTALL)  # of a regex
 _SHORTEST = 3  # characters of a word
 _RELATIONS = ("inside", "has", "follows", "precedes")
-_MOST = 16  # sets; more cost more than they save
+_MOST = 48  # sets; more cost more than they save
+_OPTIONAL = frozenset("?*{")  # what a quantifier begins with that allows none
+_CASELESS = re.compile(r"\(\?[a-z]*i[a-z]*\)")
+_GROUP = re.compile(r"\?(?::|P?<\w+>|(?P<flags>[a-zA-Z-]+)(?P<colon>:?))")
 
 
-def of(rule: Any) -> Needs:
-    """Return what a rule of ast-grep needs, as far as its patterns, regexes and relations tell."""
+def of(rule: Any, utils: Any = None) -> Needs:
+    """Return what a rule of ast-grep needs, as far as its patterns, regexes and relations tell.
+
+    Args:
+        rule: The rule.
+        utils: The rules that it may name.
+    """
     needs: Needs = ()
     if not isinstance(rule, dict):
         return needs
-    pattern, regex = rule.get("pattern"), rule.get("regex")
+    pattern, regex, named = rule.get("pattern"), rule.get("regex"), rule.get("matches")
     if isinstance(pattern, str):
         needs = _both(needs, _words(_NAME.findall(pattern)))
     if isinstance(regex, str):
-        needs = _both(needs, _words(_literals(regex)))
+        needs = _both(needs, _of_regex(regex))
+    if isinstance(utils, dict) and named in utils:
+        others = {name: one for name, one in utils.items() if name != named}  # a rule may name itself
+        needs = _both(needs, of(utils[named], others))
     for key in _RELATIONS:
-        needs = _both(needs, of(rule.get(key)))
+        needs = _both(needs, of(rule.get(key), utils))
     for one in rule.get("all") or ():
-        needs = _both(needs, of(one))
-    return _both(needs, _either([of(one) for one in rule.get("any") or ()]))
+        needs = _both(needs, of(one, utils))
+    return _both(needs, _either([of(one, utils) for one in rule.get("any") or ()]))
 
 
 def _words(words: list[str]) -> Needs:
@@ -41,7 +52,8 @@ def _words(words: list[str]) -> Needs:
 
 
 def _either(alternatives: list[Needs]) -> Needs:
-    return tuple(one for needs in alternatives for one in needs) if all(alternatives) else ()
+    every = tuple(dict.fromkeys(one for needs in alternatives for one in needs)) if all(alternatives) else ()
+    return every if len(every) <= _MOST else ()
 
 
 def _both(first: Needs, second: Needs) -> Needs:
@@ -50,18 +62,39 @@ def _both(first: Needs, second: Needs) -> Needs:
     return tuple(dict.fromkeys(one | other for one in first for other in second))
 
 
-def _literals(regex: str) -> list[str]:
-    """Return the texts that every match of a regex contains, as far as they lie outside of its groups."""
-    runs, depth = [""], 0
-    for part in _PART.findall(regex) if "(?i" not in regex else ():
-        if part in {"(", ")"}:
-            depth += 1 if part == "(" else -1
+def _of_regex(regex: str) -> Needs:
+    return () if _CASELESS.search(regex) else _alternatives(_PART.findall(regex))
+
+
+def _alternatives(parts: list[str]) -> Needs:
+    """Return what the parts of a regex need, which may be alternatives."""
+    depth, found = 0, [[]]  # type: int, list[list[str]]
+    for part in parts:
+        depth += (part == "(") - (part == ")")
+        if part == "|" and not depth:
+            found.append([])
+        else:
+            found[-1].append(part)
+    return _either([_sequence(one) for one in found])
+
+
+def _sequence(parts: list[str]) -> Needs:
+    """Return what parts of a regex need that follow one another."""
+    needs: Needs = ()
+    runs, at = [""], 0
+    while at < len(parts):
+        part = parts[at]
+        at += 1
+        if part == "(":
+            end = _end_of_group(parts, at)
+            if parts[end + 1 : end + 2] and parts[end + 1][0] in _OPTIONAL:
+                inner: Needs = ()
+            else:
+                inner = _group(parts[at:end])
+            needs = _both(needs, inner)
             runs.append("")
-        elif part == "|" and not depth:
-            return []
-        elif depth:
-            continue
-        elif part[0] in "?*{":  # what stands before is optional
+            at = end + 1
+        elif part[0] in _OPTIONAL:  # what stands before is optional
             runs[-1] = runs[-1][:-1]
             runs.append("")
         elif part.isalnum() or part == "_":
@@ -70,4 +103,21 @@ def _literals(regex: str) -> list[str]:
             runs[-1] += part[-1]
         else:
             runs.append("")
-    return [run for run in runs if len(run) >= _SHORTEST]
+    return _both(_words([run for run in runs if len(run) >= _SHORTEST]), needs)
+
+
+def _end_of_group(parts: list[str], at: int) -> int:
+    depth = 1
+    for index in range(at, len(parts)):
+        depth += (parts[index] == "(") - (parts[index] == ")")
+        if not depth:
+            return index
+    return len(parts)
+
+
+def _group(parts: list[str]) -> Needs:
+    text = "".join(parts)
+    opened = _GROUP.match(text)
+    if opened is None:
+        return _alternatives(parts)
+    return () if opened["flags"] else _alternatives(_PART.findall(text[opened.end() :]))

@@ -123,7 +123,7 @@ def _read(data: dict[str, Any], path: Path) -> Rule:
         after_check=str(metadata.get("after-check") or ""),
         aliases=tuple(metadata.get("aliases") or ()),
         ignores=tuple(data.get("ignores") or ()),
-        needs=needles.of(data["rule"]),
+        needs=needles.of(data["rule"], data.get("utils")),
     )
 
 
