@@ -21,7 +21,7 @@ _RUFF_RULES = (
     *("B002", "B003", "B005", "B006", "B012", "B015", "B016", "B017", "B018", "B019", "B020", "B021", "B022", "B023"),
     *("B025", "B026", "B029", "B030", "B031", "B032", "B033", "B034", "B035", "B039", "B909"),
     *("RUF006", "RUF008", "RUF009", "RUF016", "RUF018", "RUF024", "RUF026", "RUF030", "RUF033", "RUF034", "RUF040"),
-    *("RUF027", "RUF032", "RUF048", "RUF049", "RUF060", "RUF064", "RUF066", "RUF071", "RUF073", "RUF074"),
+    *("RUF032", "RUF048", "RUF049", "RUF060", "RUF064", "RUF066", "RUF071", "RUF073", "RUF074"),
     *("PLE1141", "PLE4703", "PLR0206", "PLR1708"),
     *("PIE794", "PIE796", "LOG007", "LOG014", "G101", "T100", "SIM220", "SIM221", "SIM222", "SIM223", "W605"),
     # Misuse of a library: gettext, sys.version, mocks, FastAPI, Django.
