@@ -23,21 +23,29 @@ _LONGEST_NAME = 40  # characters of a group's name
 _MOST = 40  # sets; more cost more than they save
 
 
-def of(rule: Any) -> Needs:
-    """Return what a rule of ast-grep needs, as far as its patterns, regexes and relations tell."""
+def of(rule: Any, utils: Any = None) -> Needs:
+    """Return what a rule of ast-grep needs, as far as its patterns, regexes and relations tell.
+
+    Args:
+        rule: The rule.
+        utils: The rules that it may name.
+    """
     needs: Needs = ()
     if not isinstance(rule, dict):
         return needs
-    pattern, regex = rule.get("pattern"), rule.get("regex")
+    pattern, regex, named = rule.get("pattern"), rule.get("regex"), rule.get("matches")
     if isinstance(pattern, str):
         needs = _both(needs, _words(_NAME.findall(pattern.lower())))
     if isinstance(regex, str):
         needs = _both(needs, _literals(regex))
+    if isinstance(utils, dict) and isinstance(named, str) and named in utils:
+        others = {name: one for name, one in utils.items() if name != named}  # a rule may name itself
+        needs = _both(needs, of(utils[named], others))
     for key in _RELATIONS:
-        needs = _both(needs, of(rule.get(key)))
+        needs = _both(needs, of(rule.get(key), utils))
     for one in rule.get("all") or ():
-        needs = _both(needs, of(one))
-    return _both(needs, _either([of(one) for one in rule.get("any") or ()]))
+        needs = _both(needs, of(one, utils))
+    return _both(needs, _either([of(one, utils) for one in rule.get("any") or ()]))
 
 
 def _words(words: list[str]) -> Needs:
@@ -46,7 +54,8 @@ def _words(words: list[str]) -> Needs:
 
 
 def _either(alternatives: list[Needs]) -> Needs:
-    return tuple(one for needs in alternatives for one in needs) if all(alternatives) else ()
+    every = tuple(dict.fromkeys(one for needs in alternatives for one in needs)) if all(alternatives) else ()
+    return every if len(every) <= _MOST else ()
 
 
 def _both(first: Needs, second: Needs) -> Needs:

@@ -46,7 +46,7 @@ def _with_needs(rule: Any) -> Any:
     """Note the words without which a rule cannot match."""
     if not isinstance(rule, dict) or "rule" not in rule:
         return rule
-    return {**rule, "needs": [sorted(words) for words in needles.of(rule["rule"])]}
+    return {**rule, "needs": [sorted(words) for words in needles.of(rule["rule"], rule.get("utils"))]}
 
 
 def read(rules: Sequence[Path]) -> list[Any]:

@@ -40,3 +40,10 @@ from reviewer.evidence import needles
 )
 def test_needs(rule: dict[str, Any], needs: list[set[str]]) -> None:
     assert [set(one) for one in needles.of(rule)] == needs
+
+
+def test_a_rule_needs_what_those_need_that_it_names() -> None:
+    utils = {"call": {"regex": "^open"}, "loop": {"any": [{"matches": "loop"}, {"pattern": "while"}]}}
+    assert needles.of({"all": [{"matches": "call"}, {"kind": "x"}]}, utils) == (frozenset({"open"}),)
+    assert needles.of({"matches": "loop"}, utils) == ()
+    assert needles.of({"matches": "call"}) == ()

@@ -174,7 +174,7 @@ def test_faulty_examples_are_found_and_mended_and_right_ones_left_alone(case: Ca
     assert [text for text in broken if syntax_errors(case.parsed(text))] == []
     assert [text for text in case.examples["invalid"] if not case.matches(case.parsed(text))] == []
     assert [text for text in case.examples["valid"] if case.matches(case.parsed(text))] == []
-    needs = needles.of(case.rule["rule"])
+    needs = needles.of(case.rule["rule"], case.rule.get("utils"))
     missed = [
         text
         for text in case.examples["invalid"]

@@ -21,17 +21,38 @@ _RUFF_RULES = (
     *("B002", "B003", "B005", "B006", "B012", "B015", "B016", "B017", "B018", "B019", "B020", "B021", "B022", "B023"),
     *("B025", "B026", "B029", "B030", "B031", "B032", "B033", "B034", "B035", "B039", "B909"),
     *("RUF006", "RUF008", "RUF009", "RUF016", "RUF018", "RUF024", "RUF026", "RUF030", "RUF033", "RUF034", "RUF040"),
-    *("PIE794", "PIE796", "LOG014", "T100"),
+    *("RUF032", "RUF048", "RUF049", "RUF060", "RUF064", "RUF066", "RUF071", "RUF073", "RUF074"),
+    *("PLE1141", "PLE4703", "PLR0206", "PLR1708"),
+    *("PIE794", "PIE796", "LOG007", "LOG014", "G101", "T100", "SIM220", "SIM221", "SIM222", "SIM223", "W605"),
+    # Misuse of a library: gettext, sys.version, mocks, FastAPI, Django.
+    *("INT001", "INT002", "INT003", "YTT", "PGH005", "PT010", "FAST003", "DJ013"),
     # Errors that vanish.
     *("E722", "S110", "S112", "BLE001"),
     # Blocking calls in coroutines; naive times that are taken for UTC or local time by mistake.
-    *("ASYNC100", "ASYNC105", "ASYNC210", "ASYNC212", "ASYNC220", "ASYNC221", "ASYNC222", "ASYNC251"),
+    *("ASYNC100", "ASYNC105", "ASYNC210", "ASYNC212", "ASYNC220", "ASYNC221", "ASYNC222"),
+    *("ASYNC230", "ASYNC250", "ASYNC251"),
     *("DTZ002", "DTZ003", "DTZ004", "DTZ005", "DTZ006"),
     # Files that nothing closes.
     "SIM115",
     # Security, as far as the code alone shows it.
-    *("S102", "S113", "S202", "S306", "S307", "S323", "S501", "S502", "S503", "S504", "S505", "S506", "S507"),
-    *("S508", "S509", "S602", "S604", "S605", "S608", "S609", "S610", "S611", "S701", "S702", "S704"),
+    *("S102", "S113", "S201", "S202", "S304", "S305", "S306", "S307", "S323", "S501", "S502", "S503", "S504", "S505"),
+    *(
+        "S506",
+        "S507",
+        "S508",
+        "S509",
+        "S602",
+        "S604",
+        "S605",
+        "S608",
+        "S609",
+        "S610",
+        "S611",
+        "S612",
+        "S701",
+        "S702",
+        "S704",
+    ),
 )
 _TESTS = ("test_*.py", "*_test.py", "conftest.py", "tests/**", "test/**")
 # Tests run fixed commands, ignore errors on purpose and compare for the sake of raising.
