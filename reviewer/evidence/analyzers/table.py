@@ -36,23 +36,8 @@ _RUFF_RULES = (
     "SIM115",
     # Security, as far as the code alone shows it.
     *("S102", "S113", "S201", "S202", "S304", "S305", "S306", "S307", "S323", "S501", "S502", "S503", "S504", "S505"),
-    *(
-        "S506",
-        "S507",
-        "S508",
-        "S509",
-        "S602",
-        "S604",
-        "S605",
-        "S608",
-        "S609",
-        "S610",
-        "S611",
-        "S612",
-        "S701",
-        "S702",
-        "S704",
-    ),
+    *("S506", "S507", "S508", "S509", "S602", "S604", "S605", "S608", "S609", "S610", "S611", "S612"),
+    *("S701", "S702", "S704"),
 )
 _TESTS = ("test_*.py", "*_test.py", "conftest.py", "tests/**", "test/**")
 # Tests run fixed commands, ignore errors on purpose and compare for the sake of raising.
