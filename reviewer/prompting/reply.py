@@ -9,6 +9,7 @@ again.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,9 +115,14 @@ def read_review(text: str, *, truncated: bool) -> Reply:
 def read_explanation(text: str, *, truncated: bool) -> Reply:
     """Read the reply about a unit for which no findings were asked for; one that was cut off, as far as it goes.
 
+    A repository's own template may still ask for a JSON object with the explanation.
+
     Raises:
         InvalidReplyError: It is empty, or something else than a sentence.
     """
+    if text.lstrip().startswith("{"):
+        with suppress(InvalidReplyError):
+            return Reply(_explanation(read_object(text, truncated=False)), ())
     first, *more = (line.strip() for line in text.strip().split("\n"))
     if not first:
         raise InvalidReplyError("the reply was empty")

@@ -105,6 +105,7 @@ def test_a_cut_reply_is_never_read() -> None:
         ("\n Adds it. \nAnd more.", "Adds it.", False),
         ("Adds it. And th", "Adds it. And th", True),
         (", Adds it.", "Adds it.", False),
+        ('{"explanation": "Adds it.", "findings": []}', "Adds it.", False),
         ("Changes: The call is replaced.", "The call is replaced.", False),
         ('Replaces `a{` by "b" in `[0]`.', 'Replaces `a{` by "b" in `[0]`.', False),
     ],
