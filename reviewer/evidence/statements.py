@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from reviewer.evidence import stages
 from reviewer.evidence.diagnostic import Diagnostic, Edit
 from reviewer.evidence.statement_rules import dockerfile, sql
 from reviewer.evidence.textual import NAME
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reviewer.evidence.reviewed import ReviewedFile
+    from reviewer.evidence.stages import Fault
     from reviewer.evidence.statement_rules import Pattern
 
 # What is not closed goes to the end of the text; a search for each opening again would take quadratic time.
@@ -40,6 +42,8 @@ def scan(file: ReviewedFile) -> Iterator[Diagnostic]:
     elif file.language.name == "dockerfile":
         text = _DOCKER_COMMENT.sub(lambda found: _blank(found[0]), file.text)
         yield from _matches(file, dockerfile(), text, [one.span() for one in _LINE.finditer(text)])
+        for fault, (start, end) in stages.faults(text):
+            yield _diagnostic(file, fault, (_place(text, start), _place(text, end)), ())
 
 
 def errors(text: str) -> int:
@@ -78,19 +82,24 @@ def _matches(
             return
         for one in patterns:
             found = one.found.search(statement)
-            if found and not _is_right(one, statement, file.path):
-                begin = found.start("at") if "at" in one.found.groupindex else _first_word(statement, found.start())
+            if found and not _is_right(one, found, file.path):
+                begin = _begin(found)
                 found_at = (_place(text, start + begin), _place(text, start + found.end()))
                 yield _diagnostic(file, one, found_at, _edits(one, found, text, start))
 
 
-def _is_right(one: Pattern, statement: str, path: str) -> bool:
-    excused = one.unless is not None and one.unless.search(statement) is not None
+def _is_right(one: Pattern, found: re.Match[str], path: str) -> bool:
+    excused = one.unless is not None and one.unless.search(found.string) is not None
+    excused = excused or (one.check is not None and not one.check(found))
     return excused or (one.ignores is not None and one.ignores.search(path) is not None)
 
 
-def _first_word(statement: str, start: int) -> int:
-    return start + len(statement[start:]) - len(statement[start:].lstrip())
+def _begin(found: re.Match[str]) -> int:
+    """The start of the group ``at``, or of the first word where the match has none."""
+    for name, start in zip(found.re.groupindex, map(found.start, found.re.groupindex), strict=True):
+        if name.startswith("at") and start >= 0:
+            return start
+    return found.start() + len(found[0]) - len(found[0].lstrip())
 
 
 def _edits(one: Pattern, found: re.Match[str], text: str, start: int) -> tuple[Edit, ...]:
@@ -101,7 +110,7 @@ def _edits(one: Pattern, found: re.Match[str], text: str, start: int) -> tuple[E
 
 
 def _diagnostic(
-    file: ReviewedFile, one: Pattern, place: tuple[tuple[int, int], tuple[int, int]], edits: tuple[Edit, ...]
+    file: ReviewedFile, one: Pattern | Fault, place: tuple[tuple[int, int], tuple[int, int]], edits: tuple[Edit, ...]
 ) -> Diagnostic:
     (line, column), (end_line, end_column) = place
     return Diagnostic(
