@@ -78,6 +78,7 @@ _GIVEN = re.compile(r"(?:HTTPS?|FTP|NO|ALL)_PROXY|(?:TARGET|BUILD)(?:PLATFORM|OS
 _PACKAGES = re.compile(
     r"\b(?:apt-get\s+(?:-\S+\s+)*(?:install|update)|apk\s+(?:-\S+\s+)*add|(?:yum|dnf|microdnf)\s+(?:-\S+\s+)*install)\b"
 )
+_GLOBAL = re.compile(r"\bnpm\s+(?:install|i)\s+(?:-\S+\s+)*(?:-g|--global)\s(?![^;&|]*--prefix)")
 _GO_BUILD = re.compile(r"\bgo\s+(?:build|install)\b")
 _BUILD = re.compile(
     r"\b(?:npm\s+run\s+build|yarn\s+(?:run\s+)?build|pnpm\s+(?:run\s+)?build|npx\s+(?:tsc|webpack|vite)\b)"
@@ -88,7 +89,9 @@ _DEPENDENCIES = re.compile(
     r"bundle\s+install|composer\s+install|go\s+mod\s+download|poetry\s+install|mvn\s+\S*dependency:\S+)"
 )
 _SMALL = re.compile(r"(?:^|/)(?:alpine\b|[^:/]+:[^/]*(?:alpine|slim)|scratch$|distroless/)")
-_NO_SHELL = re.compile(r"^scratch$|distroless/static")
+_NO_SHELL = re.compile(r"^scratch$|distroless/(?!\S*debug)")
+_NO_LIBRARY = re.compile(r"^scratch$|distroless/static|(?:^|/)alpine(?::|$)")
+_SUDO = re.compile(r"(?:^|&&\s*|;\s*|\n\s*)(sudo)\s")
 
 _ARGUMENT = Fault(
     "dockerfile-argument-of-other-stage",
@@ -168,6 +171,19 @@ _NO_SOURCE = Fault(
     Severity.ERROR,
 )
 
+_WITHOUT_SHELL = Fault(
+    "dockerfile-shell-missing",
+    "The image has no shell, which RUN and the form without brackets need.",
+    "https://docs.docker.com/reference/dockerfile/#shell-and-exec-form",
+    Severity.ERROR,
+)
+_WITHOUT_SUDO = Fault(
+    "dockerfile-sudo-missing",
+    "Most images have no sudo, and the build runs as root unless USER says otherwise.",
+    "https://github.com/hadolint/hadolint/wiki/DL3004",
+    Severity.ERROR,
+)
+
 
 def faults(text: str) -> Iterator[tuple[Fault, Span]]:
     """Report what is wrong between the instructions of a Dockerfile without comments.
@@ -182,7 +198,7 @@ def faults(text: str) -> Iterator[tuple[Fault, Span]]:
     for number, stage in enumerate(stages):
         before = stages[:number]
         yield from _variables(stage, arguments, before)
-        for rule in (_commands, _users, _volumes, _order, _node, _ports, _sources):
+        for rule in (_commands, _shells, _users, _volumes, _order, _node, _ports, _sources):
             yield from rule(stage)
         yield from _copies(stage, before)
         if number == len(stages) - 1:
@@ -253,13 +269,31 @@ def _commands(stage: _Stage) -> Iterator[tuple[Fault, Span]]:
             yield _REPLACED, one.place()
 
 
+def _shells(stage: _Stage) -> Iterator[tuple[Fault, Span]]:
+    sudo = False
+    for one in stage.instructions:
+        if one.word == "RUN":
+            sudo = sudo or re.search(r"install\b[^;&|]*\ssudo\b|\badd\b[^;&|]*\ssudo\b", one.rest) is not None
+            found = None if sudo or stage.name else _SUDO.search(one.rest)
+            if found and re.match(
+                r"(?:debian|ubuntu|alpine|node|python|golang|ruby|php|rust|openjdk|eclipse-temurin)\b", stage.base
+            ):
+                yield _WITHOUT_SUDO, one.place(found)
+        elif one.word == "SHELL":
+            return
+        in_shell = one.word in ("RUN", "CMD", "ENTRYPOINT") and not one.rest.lstrip().startswith(("[", "--mount"))
+        if in_shell and _NO_SHELL.search(stage.base):
+            yield _WITHOUT_SHELL, one.place()
+
+
 def _users(stage: _Stage) -> Iterator[tuple[Fault, Span]]:
     user = "root"
+    own_prefix = any(re.search(r"(?i)npm_config_prefix", one.rest) for one in stage.all("ENV"))
     for one in stage.instructions:
         if one.word == "USER":
             user = one.rest.strip().split(":")[0]
         elif one.word == "RUN" and user not in ("root", "0") and "$" not in user:
-            found = _PACKAGES.search(one.rest)
+            found = _PACKAGES.search(one.rest) or (None if own_prefix else _GLOBAL.search(one.rest))
             if found and "sudo" not in one.rest[: found.start()]:
                 yield _NO_RIGHTS, one.place(found)
 
@@ -341,7 +375,7 @@ def _copies(stage: _Stage, before: list[_Stage]) -> Iterator[tuple[Fault, Span]]
                 and before
             ):
                 yield _UNKNOWN_STAGE, one.place(found)
-        elif _NO_SHELL.search(stage.base) and _needs_library(source):
+        elif _NO_LIBRARY.search(stage.base) and _needs_library(source):
             built = next(one for one in source.all("RUN") if _GO_BUILD.search(one.rest))
             yield _LINKED, built.place(_GO_BUILD.search(built.rest))
 

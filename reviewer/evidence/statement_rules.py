@@ -54,6 +54,7 @@ _DAY = (
     r")|day_?end)\b"
     r"(?:\s*::\s*date)?|CURRENT_DATE|CURDATE\s*\(\s*\)|LAST_DAY\s*\([^()]*\)|(?:CAST\s*\(\s*)?GETDATE"
     r"\s*\(\s*\)\s+AS\s+DATE\s*\)"
+    r"|[:@$]\w+\s*::\s*date\b|\([^;]{0,90}?interval\s*'1\s+month'\s*-\s*interval\s*'1\s+day'"
 )
 _VALUE = r"(?:'[^']*'|\?|[:@$]?\w+(?:\.\w+)?)"
 _MONEY = r"(?:\w+_)?(?:price|amount|balance|cost|salary|fee|revenue|subtotal)(?:_(?:usd|eur|net|gross|total))?"
@@ -71,6 +72,14 @@ def _covered(found: re.Match[str]) -> bool:
     """Say whether every value of the second condition meets the first one, which then comes first."""
     first, second = float(found["first"]), float(found["second"])
     return second >= first if found["operator"].startswith(">") else second <= first
+
+
+def _ungrouped(found: re.Match[str]) -> bool:
+    """Say whether a plain column of the list is not among the grouped ones, none of which is a key."""
+    grouped = {one.strip().rpartition(".")[2] for one in found["grouped"].lower().split(",")}
+    listed = {one.strip().rpartition(".")[2] for one in found["list"].lower().split(",") if "(" not in one}
+    plain = {one for one in listed if re.fullmatch(r"[a-z_]\w*", one)}
+    return bool(plain - grouped) and not any(one.isdecimal() or "(" in one or one in ("id", "uuid") for one in grouped)
 
 
 def _differ_in_number(found: re.Match[str]) -> bool:
@@ -329,10 +338,11 @@ def sql() -> tuple[Pattern, ...]:
         Pattern(
             "sql-months-of-all-years",
             _regex(
-                r"\bGROUP\s+BY\b[^;]*?(?P<at>EXTRACT\s*\(\s*MONTH\b|DATE_PART\s*\(\s*'month'|\bMONTH\s*\(|STRFTI"
+                r"\bGROUP\s+BY\b[^;]*?(?P<at>EXTRACT\s*\(\s*(?:MONTH|WEEK)\b|DATE_PART\s*\(\s*'(?:month|week)'|"
+                r"\b(?:MONTH|WEEK)\s*\(|STRFTI"
                 r"ME\s*\(\s*'%m')"
             ),
-            "The same month of every year falls into one group; group by the year as well.",
+            "The same month or week of every year falls into one group; group by the year as well.",
             "https://www.postgresql.org/docs/current/functions-datetime.html",
             unless=_regex(r"\bYEAR\b|'%Y|YYYY|\bWHERE\b[^;]*(?:_at|date|time|_on|day)\b"),
         ),
@@ -461,6 +471,41 @@ def sql() -> tuple[Pattern, ...]:
             "The column is not grouped, so the query fails, or takes the value of any row; add GROUP BY.",
             "https://www.postgresql.org/docs/current/tutorial-agg.html",
             unless=_regex(r"\bGROUP\s+BY\b|\bOVER\b|\bSELECT\b[^;]*\bSELECT\b|\bDISTINCT\b"),
+            severity=Severity.ERROR,
+        ),
+        Pattern(
+            "sql-column-left-out-of-group",
+            _regex(
+                r"\A\s*(?P<at>SELECT)\s+(?P<list>(?:[a-z_][\w.]*\s*,\s*){0,8}(?:COUNT|SUM|AVG|MAX|MIN)\s*\([^()]"
+                r"*\)(?!\s*OVER)"
+                r"(?:\s+AS\s+\w+)?(?:\s*,\s*(?:[a-z_][\w.]*|(?:COUNT|SUM|AVG|MAX|MIN)\s*\([^()]*\)(?:\s+AS\s+\w+"
+                r")?)){0,8})\s+FROM\b"
+                r"(?:(?!\bSELECT\b)[^;])*?\bGROUP\s+BY\s+(?P<grouped>[\w.,\s]+?)\s*(?:\Z|\bHAVING\b|\bORDER\b|"
+                r"\bLIMIT\b)"
+            ),
+            "A listed column is neither grouped nor aggregated, so the query fails, or takes the value of any row.",
+            "https://www.postgresql.org/docs/current/tutorial-agg.html",
+            check=_ungrouped,
+            severity=Severity.ERROR,
+        ),
+        Pattern(
+            "sql-rows-multiplied-by-joins",
+            _regex(
+                r"\b(?P<at>(?:SUM|COUNT|AVG)\s*\(\s*(?P<one>\w+)\.\w+\s*\))[^;]{0,300}?\b(?:SUM|COUNT|AVG)\s*"
+                r"\(\s*(?P<two>(?!(?P=one)\b)\w+)\.\w+\s*\)"
+                r"[^;]{0,300}?\bJOIN\s+[\w.]+\s+(?:AS\s+)?(?P=one)\s+ON\s+(?P=one)\.\w+\s*=\s*(?P<parent>\w+\.\w+)\s"
+                r"[^;]{0,200}?\bJOIN\s+[\w.]+\s+(?:AS\s+)?(?P=two)\s+ON\s+(?P=two)\.\w+\s*=\s*(?P=parent)\b"
+            ),
+            "Each row of one table is paired with each row of the other, so both results are too large.",
+            "https://www.postgresql.org/docs/current/queries-table-expressions.html",
+            severity=Severity.ERROR,
+        ),
+        Pattern(
+            "sql-trigger-returns-nothing",
+            _regex(r"\A\s*CREATE\b[^;]{0,200}?(?P<at>\bRETURNS\s+TRIGGER\b)(?=[\s\S]*\bBEGIN\b)"),
+            "A trigger function that ends without RETURN fails at run time.",
+            "https://www.postgresql.org/docs/current/plpgsql-trigger.html",
+            unless=_regex(r"\bRETURN\s+\w|\bRAISE\s+EXCEPTION\b"),
             severity=Severity.ERROR,
         ),
         Pattern(

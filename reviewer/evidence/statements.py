@@ -1,11 +1,11 @@
-"""Runs the rules for SQL and Dockerfiles, which ast-grep has no grammar for, on one statement after the other."""
+"""Runs the rules that ast-grep cannot: those for SQL and Dockerfiles, and those that compare parts of a YAML file."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from reviewer.evidence import stages
+from reviewer.evidence import manifests, stages
 from reviewer.evidence.diagnostic import Diagnostic, Edit
 from reviewer.evidence.statement_rules import dockerfile, sql
 from reviewer.evidence.textual import NAME
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reviewer.evidence.reviewed import ReviewedFile
-    from reviewer.evidence.stages import Fault
     from reviewer.evidence.statement_rules import Pattern
 
 # What is not closed goes to the end of the text; a search for each opening again would take quadratic time.
@@ -44,6 +43,9 @@ def scan(file: ReviewedFile) -> Iterator[Diagnostic]:
         yield from _matches(file, dockerfile(), text, [one.span() for one in _LINE.finditer(text)])
         for fault, (start, end) in stages.faults(text):
             yield _diagnostic(file, fault, (_place(text, start), _place(text, end)), ())
+    elif file.language.name == "yaml":
+        for rule, (start, end) in manifests.faults(file.parseable):
+            yield _diagnostic(file, rule, (_place(file.parseable, start), _place(file.parseable, end)), ())
 
 
 def errors(text: str) -> int:
@@ -110,7 +112,10 @@ def _edits(one: Pattern, found: re.Match[str], text: str, start: int) -> tuple[E
 
 
 def _diagnostic(
-    file: ReviewedFile, one: Pattern | Fault, place: tuple[tuple[int, int], tuple[int, int]], edits: tuple[Edit, ...]
+    file: ReviewedFile,
+    one: Pattern | stages.Fault | manifests.Fault,
+    place: tuple[tuple[int, int], tuple[int, int]],
+    edits: tuple[Edit, ...],
 ) -> Diagnostic:
     (line, column), (end_line, end_column) = place
     return Diagnostic(

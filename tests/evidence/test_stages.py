@@ -48,8 +48,21 @@ FAULTY = [
     ('FROM a\nENTRYPOINT ["x"]\nENTRYPOINT ["y"]\n', "dockerfile-command-replaced", 2),
     ("FROM a\nUSER 1000\nRUN apk add git\n", "dockerfile-packages-without-rights", 3),
     ("FROM python:3\nADD . /app\nRUN pip install -r /app/r.txt\n", "dockerfile-copied-before-install", 2),
+    ("FROM node:20\nUSER node\nRUN npm install -g pnpm\n", "dockerfile-packages-without-rights", 3),
+    (
+        "FROM golang:1 AS b\nRUN go build -o /a .\nFROM alpine:3\nCOPY --from=b /a /a\n",
+        "dockerfile-program-without-library",
+        2,
+    ),
+    ("FROM gcr.io/distroless/static\nCMD /app\n", "dockerfile-shell-missing", 2),
+    ("FROM scratch\nCOPY a /a\nRUN mkdir /data\n", "dockerfile-shell-missing", 3),
+    ("FROM debian:12\nRUN sudo apt-get update\n", "dockerfile-sudo-missing", 2),
 ]
 RIGHT = [
+    "FROM node:20\nENV NPM_CONFIG_PREFIX=/home/node/x\nUSER node\nRUN npm install -g pnpm\n",
+    'FROM scratch\nCMD ["/app"]\n',
+    "FROM gcr.io/distroless/base:debug\nCMD /app\n",
+    "FROM debian:12\nRUN apt-get update && apt-get install -y sudo\nUSER a\nRUN sudo make\n",
     "ARG V=1\nFROM a:$V\nARG V\nRUN make $V\n",
     "FROM a AS one\nARG V\nENV W=$V\nFROM one\nRUN make $V $W\n",
     "FROM a\nRUN for f in a b; do echo $f; done && X=1 && echo $X $HOME $TARGETARCH\n",

@@ -255,6 +255,38 @@ FAULTY = [
         "dockerfile-health-of-any-answer",
         2,
     ),
+    (
+        "a.sql",
+        (
+            "SELECT * FROM i WHERE issued_at BETWEEN date_trunc('month', now())\nAND (date_trunc('month', no"
+            "w()) + interval '1 month' - interval '1 day')::date;"
+        ),
+        "sql-last-day-cut-by-variable",
+        2,
+    ),
+    ("a.sql", "SELECT 1 FROM e WHERE occurred_at BETWEEN $1::date AND $2::date;", "sql-last-day-cut-by-variable", 1),
+    ("a.sql", "SELECT user_id, MAX(created_at), ip FROM logins GROUP BY user_id;", "sql-column-left-out-of-group", 1),
+    (
+        "a.sql",
+        "SELECT c.name, c.city, COUNT(*) AS n FROM c GROUP BY c.name ORDER BY n;",
+        "sql-column-left-out-of-group",
+        1,
+    ),
+    (
+        "a.sql",
+        (
+            "SELECT c.id, SUM(o.total), SUM(p.cents) FROM c\nLEFT JOIN orders o ON o.c_id = c.id LEFT JOIN p"
+            "ays p ON p.c_id = c.id GROUP BY c.id;"
+        ),
+        "sql-rows-multiplied-by-joins",
+        1,
+    ),
+    (
+        "a.sql",
+        "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN NEW.a := now(); END; $$ LANGUAGE plpgsql;",
+        "sql-trigger-returns-nothing",
+        1,
+    ),
 ]
 RIGHT = [
     ("a.sql", "SELECT * FROM t WHERE id NOT IN (1, 2) AND x IS NULL;"),
@@ -357,6 +389,11 @@ RIGHT = [
     ),
     ("Dockerfile", "FROM x\nRUN apt-get update && apt-get install -y a && rm -rf /var/lib/apt/lists/*\n"),
     ("Dockerfile", "FROM x\nHEALTHCHECK CMD curl -fsS http://localhost/ || exit 1\n"),
+    ("a.sql", "SELECT id, name, COUNT(*) FROM t GROUP BY id;"),
+    ("a.sql", "SELECT a, b, COUNT(*) FROM t GROUP BY a, b;"),
+    ("a.sql", "SELECT lower(a), COUNT(*) FROM t GROUP BY 1;"),
+    ("a.sql", "SELECT SUM(o.a), SUM(o.b) FROM c JOIN o ON o.c_id = c.id JOIN p ON p.c_id = c.id;"),
+    ("a.sql", "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN NEW.a := 1; RETURN NEW; END $$ LANGUAGE plpgsql;"),
 ]
 
 
