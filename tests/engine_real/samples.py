@@ -36,7 +36,7 @@ def largest(values):
     "cart.js": """\
 export function total(items) {
   let sum = 0;
-  for (let i = 0; i <= items.length; i++) {
+  for (let i = 1; i < items.length; i++) {
     sum += items[i].price;
   }
   return sum;

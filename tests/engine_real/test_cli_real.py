@@ -94,9 +94,8 @@ def test_a_cold_hook_out_of_time_lets_the_commit_go_on_and_the_engine_warm(cold:
     began = time.monotonic()
     hook = reviewer("hook", "pre-commit", cwd=changed.root, env={"REVIEWER_HOOK_BUDGET": "1"})
     assert time.monotonic() - began < 10
-    assert hook.returncode == 0
-    assert "js-loop-past-end" in hook.stdout, "evidence waits for no engine"
-    said = [line for line in hook.stderr.splitlines() if "reporting rules and analyzers only" in line]
+    assert (hook.returncode, hook.stdout) == (0, "")
+    said = [line for line in hook.stderr.splitlines() if "continuing without a review" in line]
     assert len(said) == 1, hook.stderr
     assert "still loading" in said[0]
     (engine,) = registry.running()

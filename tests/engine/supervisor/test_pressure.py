@@ -64,10 +64,14 @@ def test_the_size_includes_children() -> None:
 
 def test_the_estimate_is_never_below_the_size() -> None:
     memory = TreeMemory(limit_bytes=None)
-    first = memory.bytes()
-    held = bytearray(30_000_000)
-    held[::4096] = b"x" * len(held[::4096])
-    assert memory.bytes() >= first + 25_000_000
+    grown = []
+    for _ in range(3):  # another test's process may end meanwhile, and take its memory out of the sum
+        first = memory.bytes()
+        held = bytearray(30_000_000)
+        held[::4096] = b"x" * len(held[::4096])
+        grown.append(memory.bytes() - first)
+        del held
+    assert max(grown) >= 25_000_000
     started = time.process_time()
     for _ in range(20):
         memory.bytes()
