@@ -57,7 +57,7 @@ _ANSWER = re.compile(
 )
 _BEHAVIOUR = re.compile(
     r"\A(?:Changes|Modifies|Updates|Alters) (?:the )?(?:behaviou?r|code|implementation|logic)(?: of [^.]{1,80}?)?"
-    r" by (\w+ing)\b",
+    r" by (\w+ing)\b(?! (?:it|its|them|this|these|that|one)\b)",  # which stand for what was named before
     re.IGNORECASE,
 )
 _STEMS = ("add", "call", "return", "check", "allow", "pass", "remov", "replac", "chang", "us", "includ", "mov")

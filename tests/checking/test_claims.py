@@ -207,6 +207,10 @@ CHANGE = ReviewUnit(
             "Changes the behavior by removing `sum` and replacing it with `fmean`.",
             "Removes `sum` and replaces it with `fmean`.",
         ),
+        (
+            "Changes the behavior of `sum` by replacing it with `fmean`.",
+            "Changes the behavior of `sum` by replacing it with `fmean`.",
+        ),
         ("Returns `default`, which was not mentioned in the - lines.", "Returns `default`."),
         ("The + lines use `fmean` instead of `sum`.", "Uses `fmean` instead of `sum`."),
         ("The function now returns `default` for no values.", "Returns `default` for no values."),
