@@ -33,6 +33,17 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """A rule that is written in Python."""
+
+    id: str
+    message: str
+    url: str
+    severity: Severity = Severity.WARNING
+    category: Category = Category.BUG
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One report about one place of a file.
 

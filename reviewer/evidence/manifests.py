@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reviewer.evidence.diagnostic import Fault
 from reviewer.finding import Category, Severity
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ _UNITS |= {unit: 1024.0**power for power, unit in enumerate(("Ki", "Mi", "Gi", "
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|[MG]|[KMGT]i)?")
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 _CONTEXT = re.compile(r"\b(needs|steps|matrix)\.([A-Za-z_][\w-]*)(?:\.outputs\.([A-Za-z_][\w-]*))?")
-_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+# Ends at the next opening: a search from each of many that are not closed would take quadratic time.
+_EXPRESSION = re.compile(r"\$\{\{((?:[^$}]|\$(?!\{\{)|\}(?!\}))*)\}\}")
 _CHECK = re.compile(
     r"(?m)^\s*(?:npm (?:run )?(?:test|lint)|yarn (?:test|lint)|pnpm (?:test|lint)|pytest|python -m pytest|"
     r"go (?:test|vet)|cargo (?:test|clippy)|make (?:test|lint|check)|ruff check|mypy|rspec|bundle exec rspec|phpunit|"
@@ -34,61 +35,59 @@ _SOCKET = re.compile(r"^/var/run/docker\.sock(?::|$)")
 _NEEDS_DOCKER = re.compile(r"traefik|portainer|watchtower|dind|docker|runner|agent|cadvisor|dozzle|autoheal|diun")
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One rule."""
-
-    id: str
-    message: str
-    url: str
-    severity: Severity = Severity.ERROR
-    category: Category = Category.BUG
-
-
 _REQUEST = Fault(
     "k8s-request-above-limit",
     "The request is above the limit, so the API refuses the pod.",
     "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
+    Severity.ERROR,
 )
 _REPLICAS = Fault(
     "k8s-replicas-swapped",
     "The smallest number of replicas is above the largest.",
     "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/",
+    Severity.ERROR,
 )
 _SELECTS_NOTHING = Fault(
     "k8s-service-selects-nothing",
     "No pod template in this file has these labels, so the service has no endpoints.",
     "https://kubernetes.io/docs/concepts/services-networking/service/",
+    Severity.ERROR,
 )
 _TARGET_PORT = Fault(
     "k8s-service-port-unknown",
     "The containers that the service selects do not list this port.",
     "https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports",
+    Severity.ERROR,
 )
 _NOT_ENCODED = Fault(
     "k8s-secret-not-encoded",
     "Values below `data` must be in base64, and this one is not; plain text goes below `stringData`.",
     "https://kubernetes.io/docs/concepts/configuration/secret/",
+    Severity.ERROR,
 )
 _PATH_TYPE = Fault(
     "k8s-path-type-missing",
     "Every path of an Ingress needs a `pathType`, so the API refuses this one.",
     "https://kubernetes.io/docs/concepts/services-networking/ingress/#path-types",
+    Severity.ERROR,
 )
 _BUDGET = Fault(
     "k8s-budget-never-met",
     "The budget needs as many pods as there are replicas, so no node can be drained.",
     "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
+    Severity.ERROR,
 )
 _VOLUME = Fault(
     "k8s-volume-unknown",
     "The pod has no volume of this name, so the API refuses it.",
     "https://kubernetes.io/docs/concepts/storage/volumes/",
+    Severity.ERROR,
 )
 _GRACE = Fault(
     "k8s-stopped-while-waiting",
     "The pod is killed before its preStop hook is over.",
     "https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/",
+    Severity.ERROR,
 )
 _EITHER = Fault(
     "k8s-policy-allows-either",
@@ -101,26 +100,31 @@ _OTHER_JOB = Fault(
     "gha-job-not-needed",
     "The job does not name this one in `needs`, so the value is empty here.",
     "https://docs.github.com/en/actions/reference/workflows-and-actions/contexts#needs-context",
+    Severity.ERROR,
 )
 _NO_JOB = Fault(
     "gha-job-unknown",
     "The workflow has no job of this name, so it is refused.",
     "https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idneeds",
+    Severity.ERROR,
 )
 _NO_STEP = Fault(
     "gha-step-unknown",
     "No step of this job has this `id`, so the value is empty.",
     "https://docs.github.com/en/actions/reference/workflows-and-actions/contexts#steps-context",
+    Severity.ERROR,
 )
 _NO_OUTPUT = Fault(
     "gha-output-unknown",
     "The job declares no output of this name, so the value is empty.",
     "https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs",
+    Severity.ERROR,
 )
 _NO_MATRIX = Fault(
     "gha-matrix-value-unknown",
     "The matrix of this job has no such key, so the value is empty.",
     "https://docs.github.com/en/actions/reference/workflows-and-actions/contexts#matrix-context",
+    Severity.ERROR,
 )
 _IGNORED = Fault(
     "gha-check-never-fails",
@@ -138,26 +142,31 @@ _AFTER_FAILURE = Fault(
     "gha-deployed-after-failure",
     "With `always()` the job also runs when the jobs that it needs have failed.",
     "https://docs.github.com/en/actions/reference/workflows-and-actions/expressions#always",
+    Severity.ERROR,
 )
 _NO_VOLUME = Fault(
     "compose-volume-unknown",
     "The file declares no volume of this name, so it is refused.",
     "https://docs.docker.com/reference/compose-file/volumes/",
+    Severity.ERROR,
 )
 _NO_NETWORK = Fault(
     "compose-network-unknown",
     "The file declares no network of this name, so it is refused.",
     "https://docs.docker.com/reference/compose-file/networks/",
+    Severity.ERROR,
 )
 _NO_SERVICE = Fault(
     "compose-service-unknown",
     "The file has no service of this name, so it is refused.",
     "https://docs.docker.com/reference/compose-file/services/#depends_on",
+    Severity.ERROR,
 )
 _HOST_PORT = Fault(
     "compose-port-of-host",
     "This is the port on the host; between containers the port of the container counts.",
     "https://docs.docker.com/compose/how-tos/networking/",
+    Severity.ERROR,
 )
 _SOCKET_MOUNTED = Fault(
     "compose-rights-over-host",

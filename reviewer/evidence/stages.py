@@ -6,23 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reviewer.evidence.diagnostic import Fault
 from reviewer.finding import Category, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Span = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One rule."""
-
-    id: str
-    message: str
-    url: str
-    severity: Severity = Severity.WARNING
-    category: Category = Category.BUG
 
 
 @dataclass(frozen=True, slots=True)

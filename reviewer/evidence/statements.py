@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reviewer.evidence import manifests, stages
-from reviewer.evidence.diagnostic import Diagnostic, Edit
+from reviewer.evidence.diagnostic import Diagnostic, Edit, Fault
 from reviewer.evidence.statement_rules import dockerfile, sql
 from reviewer.evidence.textual import NAME
 from reviewer.finding import Source, SourceKind
@@ -113,7 +113,7 @@ def _edits(one: Pattern, found: re.Match[str], text: str, start: int) -> tuple[E
 
 def _diagnostic(
     file: ReviewedFile,
-    one: Pattern | stages.Fault | manifests.Fault,
+    one: Pattern | Fault,
     place: tuple[tuple[int, int], tuple[int, int]],
     edits: tuple[Edit, ...],
 ) -> Diagnostic:

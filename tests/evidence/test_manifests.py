@@ -180,3 +180,9 @@ def test_no_text_takes_long(text: str) -> None:
     began = time.process_time()
     list(manifests.faults(text))
     assert time.process_time() - began < 20
+
+
+def test_expressions_that_are_not_closed_take_no_time() -> None:
+    began = time.process_time()
+    list(manifests.faults('jobs:\n  a:\n    run: "' + "${{ needs." * 15_000 + '"\n'))
+    assert time.process_time() - began < 4
