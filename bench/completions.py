@@ -193,7 +193,7 @@ def _passes(hole: Hole, text: str) -> bool:
             shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "engine_real"))
         shutil.copy(PROJECT / "pyproject.toml", copy)
         (copy / hole.path).write_text(text, encoding="utf-8")
-        argv = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", hole.tests]
+        argv = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", hole.tests]
         try:
             ended = subprocess.run(
                 argv, cwd=copy, check=False, capture_output=True, timeout=_SECONDS, env=_environment(copy)

@@ -10,7 +10,9 @@ decides the library and the kernels it takes. MKL is not told, so the last two a
 * memory: PSS of the process tree when it answers, idle;
 * prefill: tokens of a prompt of code read in a second;
 * decode: tokens written in a second, one request alone and eight together, from the first token on;
-* perplexity of the first tokens of the largest files of ``--code``, in windows.
+* perplexity of the first tokens of the largest files of ``--code``, in windows;
+* with ``--eval CASES``, what `reviewer eval CASES --explanations` says of the engine: the share of units with an
+  explanation that is shown, and chrF with the reference. Name the embedded model whose weights these are by ``--name``.
 
 Results are appended to ``--results``, and a table of all of them is printed. Linux only.
 """
@@ -23,6 +25,7 @@ import json
 import math
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -33,7 +36,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psutil
 from common import machine, table
+from serving import REVIEWER, tcp_relay
 
+from reviewer.engine.client.endpoint import Endpoint
 from reviewer.engine.planning import launch
 
 if TYPE_CHECKING:
@@ -63,11 +68,14 @@ def main() -> int:
     parser.add_argument("--python", type=Path, help="the engine's Python")
     parser.add_argument("--code", type=Path, help="a folder with source files")
     parser.add_argument("--results", type=Path, required=True, help="a file of results, one line for each case")
+    parser.add_argument("--eval", type=Path, metavar="CASES", help="cases for `reviewer eval --explanations`")
+    parser.add_argument("--sample", type=int, default=40, help="how many of them")
+    parser.add_argument("--name", default="qwen2.5-coder-1.5b-instruct-gguf", help="the model's name in the catalog")
     parser.add_argument("cases", nargs="*", metavar="SET:DTYPE:MODEL_FOLDER")
     options = parser.parse_args()
     for case in options.cases:
         processor, dtype, folder = case.split(":", 2)
-        result = measure(options.python, processor, dtype, Path(folder), options.code)
+        result = measure(options, processor, dtype, Path(folder))
         with options.results.open("a") as file:
             file.write(json.dumps({"set": processor, "dtype": dtype, "model": Path(folder).name, **result}) + "\n")
     print(machine())
@@ -75,16 +83,37 @@ def main() -> int:
     return 0
 
 
-def measure(python: Path, processor: str, dtype: str, model: Path, code: Path) -> dict[str, float]:
+def measure(options: argparse.Namespace, processor: str, dtype: str, model: Path) -> dict[str, float]:
     """Start an engine and take everything from it."""
     began = time.monotonic()
-    with serving(python, processor, dtype, model) as (process, socket):
+    with serving(options.python, processor, dtype, model, options.name) as (process, socket):
         found = {"ready": time.monotonic() - began, "memory": float(_pss(process))}
-        return found | asyncio.run(_asked(socket, _texts(code)))
+        found |= asyncio.run(_asked(socket, _texts(options.code)))
+        if options.eval:
+            found |= evaluated(socket, options.eval, options.sample, options.name)
+        return found
+
+
+def evaluated(socket: str, cases: Path, sample: int, name: str) -> dict[str, float]:
+    """What `reviewer eval` says of the explanations of the engine at this socket."""
+    flags = ["--explanations", "--sample", str(sample), "--jobs", str(TOGETHER), "--json", "--model", name]
+    with (
+        tempfile.TemporaryDirectory(prefix="is-eval-") as folder,
+        tcp_relay(Endpoint("http://engine", uds=Path(socket))) as url,
+    ):
+        env = os.environ | {"REVIEWER_HOME": folder}  # no answers of earlier runs
+        results = ["--results", f"{folder}/results.jsonl"]
+        run = [*REVIEWER, "eval", str(cases), *flags, "--url", url, *results]
+        began = time.monotonic()
+        output = subprocess.run(run, env=env, cwd=folder, capture_output=True, text=True, check=True).stdout
+        seconds = time.monotonic() - began
+    measures = json.loads(output)["models"][0]["measures"]
+    shown, chrf = measures["explained"], measures["chrf"]["value"]
+    return {"explained": shown["part"], "units": shown["whole"], "chrf": chrf, "eval_seconds": seconds}
 
 
 @contextmanager
-def serving(python: Path, processor: str, dtype: str, model: Path) -> Iterator[tuple[psutil.Process, str]]:
+def serving(python: Path, processor: str, dtype: str, model: Path, name: str) -> Iterator[tuple[psutil.Process, str]]:
     """The engine as the reviewer starts it, on that instruction set."""
     variables, without = SETS[processor]
     launcher = launch.server_command(python, "0.32.0", "cpu")[-1]
@@ -92,7 +121,7 @@ def serving(python: Path, processor: str, dtype: str, model: Path) -> Iterator[t
     code += f"sys.argv[0] = {launcher!r}\nrunpy.run_path({launcher!r}, run_name='__main__')\n"
     with tempfile.TemporaryDirectory(prefix="is-") as folder:
         socket = f"{folder}/s"
-        flags = ["--model", str(model), "--served-model-name", "m", "--dtype", dtype, "--max-model-len", "2048"]
+        flags = ["--model", str(model), "--served-model-name", "m", name, "--dtype", dtype, "--max-model-len", "2048"]
         flags += ["--max-num-seqs", "8", "--max-num-batched-tokens", "2048", "--generation-config", "vllm"]
         flags += ["--kv-cache-memory-bytes", "600000000", "--block-size", "32", "--enforce-eager", "--uds", socket]
         preload = python.parent.parent / "lib" / "libiomp5.so"
@@ -192,6 +221,11 @@ def _row(result: dict[str, Any]) -> tuple[str, str]:
         f"perplexity {result['perplexity']:.3f}",
         f"ready {result['ready']:.0f} s",
     )
+    if "units" in result:
+        figures += (
+            f"explained {result['explained']:.0f} of {result['units']:.0f} units, chrF {result['chrf']:.1f}",
+            f"in {result['eval_seconds']:.0f} s",
+        )
     return f"{result['set']}, {result['model']} in {result['dtype']}", ", ".join(figures)
 
 

@@ -335,7 +335,7 @@ def report(results: Sequence[tuple[Site, dict[str, float]]]) -> str:
 
 
 def _told(faulty: Sequence[float], right: Sequence[float]) -> str:
-    return f"AUC {_interval(faulty, right, auc)}, recall {_interval(faulty, right, recall)}"
+    return f"AUC {interval(faulty, right, auc)}, recall {interval(faulty, right, recall)}"
 
 
 def auc(faulty: Sequence[float], right: Sequence[float]) -> float:
@@ -351,7 +351,8 @@ def recall(faulty: Sequence[float], right: Sequence[float]) -> float:
     return sum(one > threshold for one in faulty) / len(faulty)
 
 
-def _interval(faulty: Sequence[float], right: Sequence[float], value: Callable[..., float]) -> str:
+def interval(faulty: Sequence[float], right: Sequence[float], value: Callable[..., float]) -> str:
+    """A value with its 95% bootstrap interval over hunks."""
     again = random.Random(1)
     drawn = sorted(
         value(again.choices(faulty, k=len(faulty)), again.choices(right, k=len(right))) for _ in range(RESAMPLES)
