@@ -214,7 +214,7 @@ async def _losses(client: httpx.AsyncClient, tokens: list[int]) -> list[float]:
 
 
 def _row(result: dict[str, Any]) -> tuple[str, str]:
-    figures = (
+    figures: tuple[str, ...] = (
         f"{result['memory'] / 10**9:.2f} GB",
         f"prefill {result['prefill']:.0f}",
         f"decode {result['alone']:.1f} alone and {result['together']:.1f} together",

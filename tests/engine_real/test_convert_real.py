@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewer.engine.models import convert, embedded
+from reviewer.engine.models import convert, embedded, embedded_file
 from reviewer.terminal.progress import SILENT
 from tests.conftest import PROJECT
 from tests.engine_real.conftest import _KEPT, _as_the_user
@@ -65,7 +65,7 @@ print(json.dumps(answer))
 def gguf() -> Path:
     """The smallest embedded model's GGUF file, fetched once per machine."""
     with _as_the_user(_KEPT):
-        return embedded.fetch(_smallest(), _KEPT / "gguf", SILENT)
+        return embedded_file.fetch(_smallest(), _KEPT / "gguf", SILENT)
 
 
 def _smallest() -> EmbeddedModel:

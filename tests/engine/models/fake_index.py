@@ -11,7 +11,7 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, ClassVar
 
-from reviewer.engine.models.wheels import Wheel
+from reviewer.engine.models.embedded import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

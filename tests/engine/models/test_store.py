@@ -494,7 +494,7 @@ def test_another_revision_has_other_forms(store: ModelStore, float_folder: Path)
 _DRIVER = """
 import json, pathlib, sys
 from reviewer.engine.models import embedded
-from reviewer.engine.models.wheels import Wheel
+from reviewer.engine.models.embedded import Wheel
 facts = json.loads(sys.argv[2])
 made = embedded.EmbeddedModel(**facts | {"wheels": tuple(Wheel(**wheel) for wheel in facts["wheels"])})
 embedded.models = lambda: (made,)
