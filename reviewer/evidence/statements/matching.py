@@ -1,4 +1,4 @@
-"""Runs the rules that ast-grep cannot: those for SQL and Dockerfiles, and those that compare parts of a YAML file."""
+"""Runs the rules on a file, and says where in it they match."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reviewer.evidence import manifests, stages
 from reviewer.evidence.diagnostic import Diagnostic, Edit, Fault
-from reviewer.evidence.statement_rules import dockerfile, sql
+from reviewer.evidence.statements import dockerfile, sql
 from reviewer.evidence.textual import NAME
 from reviewer.finding import Source, SourceKind
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reviewer.evidence.reviewed import ReviewedFile
-    from reviewer.evidence.statement_rules import Pattern
+    from reviewer.evidence.statements.pattern import Pattern
 
 # What is not closed goes to the end of the text; a search for each opening again would take quadratic time.
 _COMMENT = re.compile(r"'(?:[^']|'')*(?:'|\Z)|(--[^\n]*|/\*.*?(?:\*/|\Z))", re.DOTALL)
@@ -37,10 +37,10 @@ def scan(file: ReviewedFile) -> Iterator[Diagnostic]:
     """Report what the rules of the file's language find anywhere in it."""
     if file.language.name == "sql":
         text = _COMMENT.sub(lambda found: _blank(found[0]) if found[1] else found[0], file.text)
-        yield from _matches(file, sql(), text, _sql_statements(text))
+        yield from _matches(file, sql.patterns(), text, _sql_statements(text))
     elif file.language.name == "dockerfile":
         text = _DOCKER_COMMENT.sub(lambda found: _blank(found[0]), file.text)
-        yield from _matches(file, dockerfile(), text, [one.span() for one in _LINE.finditer(text)])
+        yield from _matches(file, dockerfile.patterns(), text, [one.span() for one in _LINE.finditer(text)])
         for fault, (start, end) in stages.faults(text):
             yield _diagnostic(file, fault, (_place(text, start), _place(text, end)), ())
     elif file.language.name == "yaml":
