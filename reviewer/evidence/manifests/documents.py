@@ -16,16 +16,23 @@ _MOST = 20_000  # nodes of a file
 
 def parsed(text: str) -> list[Node]:
     """Parse a file; empty where it is no YAML, or more than is looked at."""
+    if "{{-" in text or "\t" in text[:1]:
+        return []
+    documents = composed(text) or []
+    return documents if sum(1 for one in documents for _ in walk(one)) < _MOST else []
+
+
+def composed(text: str) -> list[Node] | None:
+    """Parse a file; None where it is no YAML, or too long."""
     import yaml
 
-    if len(text) > _LONGEST or "{{-" in text or "\t" in text[:1]:
-        return []
+    if len(text) > _LONGEST:
+        return None
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        documents = [one for one in yaml.compose_all(text, loader) if one is not None]
+        return [one for one in yaml.compose_all(text, loader) if one is not None]
     except (yaml.YAMLError, RecursionError, ValueError):
-        return []
-    return documents if sum(1 for one in documents for _ in walk(one)) < _MOST else []
+        return None
 
 
 def kind_of(node: Node) -> str:

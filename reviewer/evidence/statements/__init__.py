@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from reviewer.evidence.statements.matching import errors, scan
+from reviewer.evidence.statements.matching import scan
 
-__all__ = ["errors", "scan"]
+__all__ = ["scan"]

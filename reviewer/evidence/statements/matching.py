@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 # What is not closed goes to the end of the text; a search for each opening again would take quadratic time.
 _COMMENT = re.compile(r"'(?:[^']|'')*(?:'|\Z)|(--[^\n]*|/\*.*?(?:\*/|\Z))", re.DOTALL)
 _DOCKER_COMMENT = re.compile(r"^[^\S\n]*#.*$", re.MULTILINE)
-_HEREDOC = re.compile(r"(<<-?[\"']?(\w+)[\"']?[^\n]*\n)(.*?(?:^\t*\2$|\Z))", re.DOTALL | re.MULTILINE)
-_INSTRUCTION = re.compile(
-    r"\s*(?:ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL|STOPSIGNAL|USER"
-    r"|VOLUME|WORKDIR)\s",
-    re.IGNORECASE,
-)
 _END = re.compile(r"'(?:[^']|'')*(?:'|\Z)|\$(\w*)\$.*?(?:\$\1\$|\Z)|(;)", re.DOTALL)
 _LINE = re.compile(r"(?:[^\n]*\\\n)*[^\n]*\n?")
 # The rules' patterns are not linear, so a longer statement, such as one that inserts data, is left out.
@@ -46,13 +40,6 @@ def scan(file: ReviewedFile) -> Iterator[Diagnostic]:
     elif file.language.name == "yaml":
         for rule, (start, end) in manifests.faults(file.parseable):
             yield _diagnostic(file, rule, (_place(file.parseable, start), _place(file.parseable, end)), ())
-
-
-def errors(text: str) -> int:
-    """Count the logical lines of a Dockerfile that begin with no instruction."""
-    text = _HEREDOC.sub(lambda found: found[1] + _blank(found[3]), text)
-    text = _DOCKER_COMMENT.sub(lambda found: _blank(found[0]), text)
-    return sum(not _INSTRUCTION.match(one[0]) for one in _LINE.finditer(text) if one[0].strip())
 
 
 def _blank(text: str) -> str:
