@@ -2,7 +2,8 @@
 
 An unreadable answer is asked for once more, and an engine that dies is restarted once. After that the request fails
 with its reason; the other requests are not affected. That a fix or a completion stayed unreadable is stored, too, so
-that the next review does not ask for it again; an unread part of the change is asked about again. Secrets are sent and stored as placeholders (``Redaction``).
+that the next review does not ask for it again; an unread part of the change is asked about again. Secrets are sent and
+stored as placeholders (``Redaction``).
 """
 
 from __future__ import annotations

@@ -67,7 +67,14 @@ def test_what_a_fix_moves_to_another_level_is_seen(before: str, after: str, move
 def _fixed() -> list[tuple[str, str, str]]:
     """The faulty and the mended example of every packaged rule of a language that only ast-grep or PyYAML parses."""
     folder, paths = Path(__file__).parent / "rules", {"swift": "a.swift", "yaml": "a.yml", "hcl": "a.tf"}
-    paths |= {"html": "a.html", "css": "a.css", "lua": "a.lua", "elixir": "a.ex", "scala": "a.scala", "solidity": "a.sol"}
+    paths |= {
+        "html": "a.html",
+        "css": "a.css",
+        "lua": "a.lua",
+        "elixir": "a.ex",
+        "scala": "a.scala",
+        "solidity": "a.sol",
+    }
     return [
         (path, before, after)
         for grammar, path in paths.items()
