@@ -97,15 +97,29 @@ def _elsewhere(
     cancelled: threading.Event,
 ) -> Iterator[Found]:
     by_id = {rule.id: rule for rule in wanted}
-    with tempfile.TemporaryDirectory(prefix="reviewer-") as own:
-        job = Path(own, "job.json")
-        content = {"path": file.path, "text": file.text, "folder": str(folder or ""), "rules": list(by_id)}
-        job.write_text(json.dumps(content), encoding="ascii")
-        argv = (sys.executable, "-P", "-m", _WORKER, str(job))
-        ended = process.run(argv, cwd=Path(own), env=os.environ, timeout=MAX_SECONDS, cancelled=cancelled)
+    where = str(folder.resolve()) if folder else ""
+    job = json.dumps({"path": file.path, "text": file.text, "folder": where, "rules": list(by_id)})
+    ended = _ended(job, cancelled)
+    if ended is None or (ended.status and not ended.stopped and not ended.out):  # it could not even begin
+        yield from _here(file, wanted, broken)
+        return
     for line in ended.out.splitlines(keepends=True):
         if line.endswith(b"\n"):  # a process that is ended may leave half a line
             yield _received(json.loads(line), by_id, file.path, broken)
+
+
+def _ended(job: str, cancelled: threading.Event) -> process.Ended | None:
+    """Run the worker to its end; None where it cannot be started."""
+    package = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
+    with tempfile.TemporaryDirectory(prefix="reviewer-") as own:
+        content = Path(own, "job.json")
+        content.write_text(job, encoding="ascii")
+        argv = (sys.executable, "-P", "-m", _WORKER, str(content))
+        env = {**os.environ, "PYTHONPATH": package}
+        try:
+            return process.run(argv, cwd=Path(own), env=env, timeout=MAX_SECONDS, cancelled=cancelled)
+        except OSError:
+            return None
 
 
 def _received(reply: Mapping[str, Any], by_id: Mapping[str, Rule], path: str, broken: list[str] | None) -> Found:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
@@ -14,8 +17,6 @@ from reviewer.syntax import MAX_BYTES
 from tests.evidence.samples import found, reviewed, staged
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reviewer.evidence.diagnostic import Diagnostic
     from tests.repo import Repo
 
@@ -77,6 +78,23 @@ def test_a_large_file_is_scanned_like_a_small_one(folder: Path) -> None:
     assert ["rule broken" in message for message in broken] == [True]
     with pytest.raises(RuleError, match="rule broken"):
         scan(folder, text, {})
+
+
+@pytest.mark.parametrize("program", [sys.executable, "/missing/python", "/bin/false"])
+def test_a_large_file_is_scanned_wherever_python_is(
+    folder: Path, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Mock(side_effect=timed_rules._here)
+    monkeypatch.setattr(timed_rules, "_here", here)
+    started = program == sys.executable
+    monkeypatch.setattr(sys, "executable", program)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.chdir(folder.parent)
+    slow: timed_rules.Slow = {}
+    found = scan(Path(folder.name), "# a\n" * 20_000 + "b = 1\n", slow)
+    assert [one.source.rule for one in found] == ["fast"]
+    assert not slow
+    assert here.called is not started
 
 
 def test_the_clock_is_looked_at_between_the_rules_on_a_small_file(
