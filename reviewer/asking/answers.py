@@ -1,7 +1,9 @@
 """Requests in, answers out: from the cache where they are known, else from the engine, all at once.
 
 An unreadable answer is asked for once more, and an engine that dies is restarted once. After that the request fails
-with its reason; the other requests are not affected. Secrets are sent and stored as placeholders (``Redaction``).
+with its reason; the other requests are not affected. That a fix or a completion stayed unreadable is stored, too, so
+that the next review does not ask for it again; an unread part of the change is asked about again. Secrets are sent and
+stored as placeholders (``Redaction``).
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ _ENGINE_GONE = (EngineDiedError, EngineUnreachableError)
 # At temperature 0 a second try would give the same unusable reply again.
 _RETRY_TEMPERATURE = 0.5
 _CUT = "\x03"  # ends a cached reply that was cut off at its length limit; "end of text" in ASCII
+_UNUSABLE = "\x15"  # ends a cached reply that could not be read, nor one before it; "negative acknowledge" in ASCII
 _OUT_OF_TIME = "the time budget was exceeded"
 NO_PROGRESS = "the engine made no progress"
 """How the reason begins where the engine did not answer in time; asked again, it may."""
@@ -124,13 +127,16 @@ class Answerer:
         text = self._cache.get(self._key(request)) if self._cache is not None else None
         if text is None:
             return None
+        reply = text.removesuffix(_UNUSABLE)
+        whole = reply.removesuffix(_CUT)
         try:
-            whole = text.removesuffix(_CUT)
-            value = request.read(_redaction(request).restore(whole), truncated=whole != text)
-        except InvalidReplyError:
-            return None
+            answer = Answer(request.read(_redaction(request).restore(whole), truncated=whole != reply), cached=True)
+        except InvalidReplyError as error:
+            if reply == text:
+                return None
+            answer = Answer(reason=str(error), cached=True)
         self._count(cached=1)
-        return Answer(value, cached=True)
+        return answer
 
     async def _ask_engine(self, requests: Sequence[Request], doing: str) -> list[Answer]:
         self._done = 0
@@ -190,11 +196,16 @@ class Answerer:
         try:
             value = request.read(redaction.restore(completion.text), truncated=cut)
         except InvalidReplyError as error:
+            if again and request.optional:
+                self._store(request, redaction, completion.text, (_CUT if cut else "") + _UNUSABLE)
             return Answer(reason=str(error))
-        text = redaction.stored(completion.text)
-        if self._cache is not None and text is not None:
-            self._cache.put(self._key(request), text + _CUT if cut else text)
+        self._store(request, redaction, completion.text, _CUT if cut else "")
         return Answer(value)
+
+    def _store(self, request: Request, redaction: Redaction, reply: str, end: str) -> None:
+        text = redaction.stored(reply)
+        if self._cache is not None and text is not None:
+            self._cache.put(self._key(request), text + end)
 
     async def _chat(self, request: Request, *, again: bool) -> Completion:
         # No seed: vLLM 0.32.0 on a CPU crashes on a seeded sample whose prompt is prefilled in pieces ("CPU Generator

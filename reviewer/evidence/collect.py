@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reviewer import syntax
 from reviewer.checking import suggestion as suggestions
 from reviewer.diff import printable
-from reviewer.evidence import escapes, merging, novelty, rules, sarif, statements, textual
+from reviewer.evidence import escapes, merging, novelty, rules, sarif, statements, textual, timed_rules
 from reviewer.evidence.analyzers import DEFAULTS, Setting, Spec, analyze, ruff_fixes, shell_fixes
 from reviewer.evidence.analyzers.workspace import changed_path
 from reviewer.evidence.diagnostic import Diagnostic, suggestion
@@ -42,6 +42,7 @@ class Options:
         timeout: Seconds for each analyzer that sets no limit of its own.
         rules_folder: Folder of the rules; the packaged one by default.
         cancelled: Ends every analyzer when set; what they would have reported is missing then.
+        slow: Gets the rules that do not finish in time on a file; they do not run on it again.
         allowed: By path, the lines whose comments may silence an analyzer; None allows all.
     """
 
@@ -53,6 +54,7 @@ class Options:
     timeout: float = 30.0
     rules_folder: Path | None = None
     cancelled: threading.Event = dataclasses.field(default_factory=threading.Event)
+    slow: timed_rules.Slow = dataclasses.field(default_factory=dict)
     allowed: Mapping[str, Sequence[str]] | None = None
 
 
@@ -89,10 +91,16 @@ def collect(change: Change, new: Side, old: Side, options: Options | None = None
         return Evidence()
     found, notes, broken = _detect(list(files.values()), new, options)
     notes += broken
+    notes += [
+        _too_large(file)
+        for file in files.values()
+        if options.rules and rules.grammar_of(file) and rules.too_large(file)
+    ]
     fresh = _introduced(found, files, old, options)
     fresh += _from_sarif(reported, files, options, notes)
     pinned = [novelty.pinned(one, files[one.path]) for one in fresh]
     findings = [_finding(one, sources, files[one.path]) for one, sources in merging.merge(pinned)]
+    notes += timed_rules.notes(options.slow)
     ordered = sorted(findings, key=lambda one: (one.path, one.line, -one.severity.rank, one.message))
     return Evidence(tuple(ordered), tuple(dict.fromkeys(notes)))
 
@@ -110,19 +118,19 @@ def recheck(
         side: The new side, for analyzers that need the whole tree.
 
     Returns:
-        None where none of the sources can run again, or one of them failed.
+        None where none of the sources can run again, or one of them failed or takes too long.
     """
     options = options or Options()
     wanted = tuple(sources)
     names = {source.name for source in wanted if source.kind is SourceKind.TOOL}
     specs = tuple(spec for spec in options.analyzers if spec.name in names)
     with_rules = any(source.kind is SourceKind.RULE for source in wanted)
-    if not with_rules and not specs:
+    if (not with_rules and not specs) or (with_rules and path in options.slow):
         return None
     file = ReviewedFile(path, detect(path, text), text)
     only = dataclasses.replace(options, analyzers=specs, rules=with_rules)
     found, failed, _ = _detect([file], side, only, with_text=with_rules)
-    if failed:
+    if failed or (with_rules and path in options.slow):
         return None
     return tuple(_finding(one, (one.source,), file) for one in sorted(found, key=lambda one: (one.line, one.message)))
 
@@ -168,7 +176,11 @@ def _in_process(file: ReviewedFile, options: Options, broken: list[str], *, with
         yield from textual.scan(file)
     if options.rules:
         yield from statements.scan(file)
-        yield from rules.scan(file, options.rules_folder, broken)
+        yield from timed_rules.scan(file, options.rules_folder, broken, options.slow, options.cancelled)
+
+
+def _too_large(file: ReviewedFile) -> str:
+    return f"{file.path}: built-in rules did not run, because the file is larger than {syntax.MAX_BYTES >> 20} MiB."
 
 
 def _tree(side: Side | None) -> Callable[[], Mapping[str, bytes]] | None:
@@ -194,7 +206,10 @@ def _introduced(
     fresh = []
     for path, near in suspects.items():
         if path in before:
-            fresh += novelty.introduced(by_path[path], known.get(path, ()), files[path], before[path])
+            # A rule that did not finish on the old side does not tell what is new.
+            late = options.slow.get(path, ())
+            compared = [one for one in by_path[path] if one.source.rule not in late]
+            fresh += novelty.introduced(compared, known.get(path, ()), files[path], before[path])
         else:
             fresh += near
     return fresh

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 from reviewer import syntax
 from reviewer.checking import suggestion as suggestions
-from reviewer.evidence import rules, statements
+from reviewer.evidence import parsing
 from reviewer.evidence.escapes import only_deletes, silences
-from reviewer.evidence.reviewed import ReviewedFile
 from reviewer.evidence.unmended import unmended
 from reviewer.finding import Mark, SourceKind
-from reviewer.languages import detect
 
 if TYPE_CHECKING:
     from reviewer.finding import Finding, Source, Suggestion
@@ -66,12 +64,14 @@ def prove(finding: Finding, suggestion: Suggestion, text: str, language: str, re
     checked = suggestions.check(suggestion, text, language)
     for mark in checked.marks & _REFUSALS.keys():
         return Proof(proven=False, said=_REFUSALS[mark])
-    errors = None if after is None else _new_errors(finding.path, language, text, after)
+    errors = None if after is None else parsing.new_errors(finding.path, language, text, after)
     if after is None or errors is None:
         return Proof(proven=False, said=f"nothing here parses {language}")
     if errors > 0:
         return Proof(proven=False, said=_REFUSALS[Mark.DOES_NOT_PARSE])
     reason = _outside(finding, suggestion, text, language) or _other_signature(finding, text, after, language)
+    if parsing.moves(language, text, after):
+        reason = reason or "with it, other lines belong to another part of the file"
     reason = reason or _awaits_outside(suggestion, after, language)
     reason = reason or silences(finding.sources, language, suggestion.original, suggestion.replacement)
     reason = reason or unmended(suggestion, text, after, language)
@@ -81,18 +81,6 @@ def prove(finding: Finding, suggestion: Suggestion, text: str, language: str, re
     if reason:
         return Proof(proven=False, said=reason)
     return _verdict(finding, recheck(text), recheck(after))
-
-
-def _new_errors(path: str, language: str, text: str, after: str) -> int | None:
-    """Count the syntax errors that a fix adds; None where nothing parses the language."""
-    if language == "dockerfile":
-        return statements.errors(after) - statements.errors(text)
-    counted = syntax.new_errors(language, text, after)
-    if counted is not None:
-        return counted
-    # ast-grep has grammars that the rest of the package does not need.
-    old, new = (rules.errors(ReviewedFile(path, detect(path, side), side)) for side in (text, after))
-    return None if old is None or new is None else new - old
 
 
 def _verdict(finding: Finding, before: Iterable[Finding] | None, after: Iterable[Finding] | None) -> Proof:

@@ -13,7 +13,7 @@ from reviewer.selection import globs
 from reviewer.syntax import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ast_grep_py import Config, SgNode
@@ -41,7 +41,11 @@ _EXTENSIONS = {
     ".hs": "haskell",
     ".nix": "nix",
 }
+Found = tuple["Rule", list[Diagnostic]]
+"""A rule and what it reports."""
+
 _VARIABLE = re.compile(r"\$\$\$([A-Z_][A-Z0-9_]*)|\$([A-Z_][A-Z0-9_]*)")
+_END_TAG = "implicit_end_tag"  # of HTML; any other empty leaf is what the parser would have needed
 _QUOTED_CODE = 60  # characters of code that a message quotes
 
 
@@ -56,37 +60,69 @@ def grammars() -> frozenset[str]:
 
 
 def scan(file: ReviewedFile, folder: Path | None = None, broken: list[str] | None = None) -> Iterator[Diagnostic]:
-    """Report what the language's rules find anywhere in a file.
-
-    A file larger than ``syntax.MAX_BYTES`` is not parsed.
+    """Report what the language's rules find anywhere in a file, however long it takes.
 
     Args:
         file: What is scanned.
         folder: Folder of the rules; the packaged one by default.
-        broken: Gets a message for each rule that does not compile, which is left out; None raises the first one.
-            Another version of ast-grep may have renamed what a rule matches.
+        broken: As for ``run``.
+
+    Raises:
+        RuleError: A rule file is wrong.
+    """
+    for _, found in run(file, applicable(file, folder), broken):
+        yield from found
+
+
+def applicable(file: ReviewedFile, folder: Path | None = None) -> tuple[Rule, ...]:
+    """Return the rules that may find something in a file; none for a file that is not parsed.
 
     Raises:
         RuleError: A rule file is wrong.
     """
     grammar = grammar_of(file)
-    rules = () if grammar is None else for_grammar(grammar, folder)
-    if grammar is None or not rules or len(file.text) > MAX_BYTES:
+    if grammar is None or too_large(file):
+        return ()
+    lowered = file.parseable.lower()
+    return tuple(
+        rule
+        for rule in for_grammar(grammar, folder)
+        if _may_match(rule, lowered) and not any(globs.matches(file.path, pattern) for pattern in rule.ignores)
+    )
+
+
+def too_large(file: ReviewedFile) -> bool:
+    """Say whether a file is not parsed because of its size."""
+    return len(file.text) > MAX_BYTES
+
+
+def run(file: ReviewedFile, rules: Sequence[Rule], broken: list[str] | None = None) -> Iterator[Found]:
+    """Run rules one by one.
+
+    Args:
+        file: What is scanned.
+        rules: Some of the ``applicable`` ones.
+        broken: Gets a message for each rule that does not compile, which then finds nothing; None raises the first one.
+            Another version of ast-grep may have renamed what a rule matches.
+
+    Raises:
+        RuleError: A rule does not compile.
+    """
+    grammar = grammar_of(file)
+    if grammar is None or not rules:
         return
     from ast_grep_py import SgRoot
 
-    root, lowered = SgRoot(file.parseable, grammar).root(), file.parseable.lower()
+    root = SgRoot(file.parseable, grammar).root()
     for rule in rules:
-        if not _may_match(rule, lowered) or any(globs.matches(file.path, pattern) for pattern in rule.ignores):
-            continue
         try:
             matches = _matches(rule, root)
         except RuleError as error:
             if broken is None:
                 raise
             broken.append(error.message)
-        else:
-            yield from (_diagnostic(rule, node, file) for node in matches)
+            matches = []
+        yield rule, [_diagnostic(rule, node, file) for node in matches]
 
 
 def _may_match(rule: Rule, lowered: str) -> bool:
@@ -96,11 +132,13 @@ def _may_match(rule: Rule, lowered: str) -> bool:
 def errors(file: ReviewedFile) -> int | None:
     """Count the places that a file's grammar does not understand; None where ast-grep has no grammar for it."""
     grammar = grammar_of(file)
-    if grammar is None or len(file.text) > MAX_BYTES:
+    if grammar is None or too_large(file):
         return None
     from ast_grep_py import SgRoot
 
-    return len(SgRoot(file.parseable, grammar).root().find_all(kind="ERROR"))
+    root = SgRoot(file.parseable, grammar).root()
+    missing = [node for node in root.find_all(regex="^$") if node.is_leaf() and node.kind() != _END_TAG]
+    return len(root.find_all(kind="ERROR")) + len(missing)
 
 
 def _matches(rule: Rule, root: SgNode) -> list[SgNode]:

@@ -125,6 +125,7 @@ def requests(prompts: Prompts, finding: Finding, text: str, language: str) -> It
             read=FixReader(start, end, original, key, fence),
             stop=(f"\n{fence}\n",),
             temperature=_TEMPERATURE if draw else 0.0,
+            optional=True,
             draw=draw,
         )
 

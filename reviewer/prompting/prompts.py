@@ -172,6 +172,7 @@ class Prompts:
                 read=CompletionReader(task, tasks.indent_of(placeholder)),
                 stop=fim.stops,
                 raw=tasks.fim_prompt(task, fim, special, placeholder),
+                optional=True,
             )
         return Request(
             messages=tasks.completion_messages(task, self._templates, placeholder=placeholder, prefill=prefill),
@@ -180,6 +181,7 @@ class Prompts:
             read=CompletionReader(task, tasks.indent_of(placeholder) if prefill else None),
             stop=(tasks.FENCE_END, _AFTER_BODY) if prefill else (),
             extra=tasks.PREFILLED if prefill else None,
+            optional=True,
         )
 
     @cached_property

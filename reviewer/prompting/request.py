@@ -28,6 +28,7 @@ class Request:
     Attributes:
         read: Reads what the model wrote.
         raw: A prompt that is sent as it is, in place of ``messages``; for fill-in-the-middle.
+        optional: The review is complete without a reply, so that one which cannot be read is not asked for again.
         draw: Number of this sample where one request has several; part of the cache's key.
     """
 
@@ -39,6 +40,7 @@ class Request:
     stop: tuple[str, ...] = ()
     extra: Mapping[str, Any] | None = None
     raw: str | None = None
+    optional: bool = False
     draw: int = 0
 
 

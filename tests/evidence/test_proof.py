@@ -146,6 +146,15 @@ def test_a_language_without_a_grammar_proves_nothing() -> None:
     assert calls == []
 
 
+def test_a_fix_that_takes_other_lines_along_is_not_proven() -> None:
+    text = "services:\n  web:\n    privileged: true\n    image: a\n"
+    (finding,) = recheck("compose.yml", text, (Source(SourceKind.RULE, "built-in"),)) or ()
+    check = partial(recheck, "compose.yml", sources=finding.sources)
+    assert prove(finding, _replace(text, 3, 3, "    privileged: false"), text, "yaml", check).proven
+    proof = prove(finding, _replace(text, 3, 3, "    x:\n    - privileged: true\n  db:"), text, "yaml", check)
+    assert proof == Proof(proven=False, said="with it, other lines belong to another part of the file")
+
+
 def test_a_fault_that_the_sources_do_not_find_is_not_proven() -> None:
     finding = Finding("a.py", 1, *_kind(), "m", sources=(Source(SourceKind.TOOL, "ruff", "B006"),))
     check = partial(recheck, "a.py", sources=finding.sources, options=Options())

@@ -94,6 +94,30 @@ def test_the_model_explains_the_evidence_and_its_proven_fix_is_shown(changed: Re
     assert (changed.root / "load.py").read_text() == AFTER.replace("except:", "except (OSError, ValueError):")
 
 
+def test_a_fix_that_cannot_be_read_is_not_asked_for_again(changed: Repo) -> None:
+    explained = Rule(match="explain one change", text="Returns None where `load` fails.")
+    with FakeEngine(Script(rules=[explained, Rule(match="fix one defect", text="No idea.")]), tcp=True) as engine:
+        env = {"REVIEWER_ENGINE_URL": engine.endpoint.url}
+        first = report(reviewer("review", "--format", "json", cwd=changed.root, env=env))
+        asked = len(engine.requests("/v1/chat/completions"))
+        again = report(reviewer("review", "--format", "json", cwd=changed.root, env=env))
+        assert len(engine.requests("/v1/chat/completions")) == asked > 2, "each reply was asked for twice, then kept"
+        uncached = report(reviewer("review", "--format", "json", "--no-cache", cwd=changed.root, env=env))
+        assert len(engine.requests("/v1/chat/completions")) == 2 * asked
+    assert first["findings"] == again["findings"] == uncached["findings"]
+
+
+def test_a_part_that_cannot_be_read_is_asked_about_again(changed: Repo) -> None:
+    env = {"REVIEWER_FIXES": "no", "REVIEWER_MODEL_FINDINGS": "on"}
+    with FakeEngine(Script(rules=[Rule(path="/v1/chat/completions", text="I approve.")]), tcp=True) as engine:
+        env |= {"REVIEWER_ENGINE_URL": engine.endpoint.url}
+        asked = []
+        for _ in range(2):
+            reviewer("review", cwd=changed.root, env=env)
+            asked.append(len(engine.requests("/v1/chat/completions")))
+    assert asked[1] == 2 * asked[0] > 0
+
+
 def test_a_missing_engine_leaves_the_evidence(changed: Repo) -> None:
     done = reviewer("review", cwd=changed.root, env=NO_ENGINE)
     assert done.returncode == ExitCode.ENGINE

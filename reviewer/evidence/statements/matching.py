@@ -1,4 +1,4 @@
-"""Runs the rules that ast-grep cannot: those for SQL and Dockerfiles, and those that compare parts of a YAML file."""
+"""Runs the rules on a file, and says where in it they match."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reviewer.evidence import manifests, stages
 from reviewer.evidence.diagnostic import Diagnostic, Edit, Fault
-from reviewer.evidence.statement_rules import dockerfile, sql
+from reviewer.evidence.statements import dockerfile, sql
 from reviewer.evidence.textual import NAME
 from reviewer.finding import Source, SourceKind
 
@@ -15,17 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reviewer.evidence.reviewed import ReviewedFile
-    from reviewer.evidence.statement_rules import Pattern
+    from reviewer.evidence.statements.pattern import Pattern
 
 # What is not closed goes to the end of the text; a search for each opening again would take quadratic time.
 _COMMENT = re.compile(r"'(?:[^']|'')*(?:'|\Z)|(--[^\n]*|/\*.*?(?:\*/|\Z))", re.DOTALL)
 _DOCKER_COMMENT = re.compile(r"^[^\S\n]*#.*$", re.MULTILINE)
-_HEREDOC = re.compile(r"(<<-?[\"']?(\w+)[\"']?[^\n]*\n)(.*?(?:^\t*\2$|\Z))", re.DOTALL | re.MULTILINE)
-_INSTRUCTION = re.compile(
-    r"\s*(?:ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL|STOPSIGNAL|USER"
-    r"|VOLUME|WORKDIR)\s",
-    re.IGNORECASE,
-)
 _END = re.compile(r"'(?:[^']|'')*(?:'|\Z)|\$(\w*)\$.*?(?:\$\1\$|\Z)|(;)", re.DOTALL)
 _LINE = re.compile(r"(?:[^\n]*\\\n)*[^\n]*\n?")
 # The rules' patterns are not linear, so a longer statement, such as one that inserts data, is left out.
@@ -37,22 +31,15 @@ def scan(file: ReviewedFile) -> Iterator[Diagnostic]:
     """Report what the rules of the file's language find anywhere in it."""
     if file.language.name == "sql":
         text = _COMMENT.sub(lambda found: _blank(found[0]) if found[1] else found[0], file.text)
-        yield from _matches(file, sql(), text, _sql_statements(text))
+        yield from _matches(file, sql.patterns(), text, _sql_statements(text))
     elif file.language.name == "dockerfile":
         text = _DOCKER_COMMENT.sub(lambda found: _blank(found[0]), file.text)
-        yield from _matches(file, dockerfile(), text, [one.span() for one in _LINE.finditer(text)])
+        yield from _matches(file, dockerfile.patterns(), text, [one.span() for one in _LINE.finditer(text)])
         for fault, (start, end) in stages.faults(text):
             yield _diagnostic(file, fault, (_place(text, start), _place(text, end)), ())
     elif file.language.name == "yaml":
         for rule, (start, end) in manifests.faults(file.parseable):
             yield _diagnostic(file, rule, (_place(file.parseable, start), _place(file.parseable, end)), ())
-
-
-def errors(text: str) -> int:
-    """Count the logical lines of a Dockerfile that begin with no instruction."""
-    text = _HEREDOC.sub(lambda found: found[1] + _blank(found[3]), text)
-    text = _DOCKER_COMMENT.sub(lambda found: _blank(found[0]), text)
-    return sum(not _INSTRUCTION.match(one[0]) for one in _LINE.finditer(text) if one[0].strip())
 
 
 def _blank(text: str) -> str:
