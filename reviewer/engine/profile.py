@@ -56,7 +56,7 @@ class ModelProfile:
         context_tokens: Longest prompt and reply together, in tokens, as the engine serves it.
         max_num_seqs: Requests that the engine decodes at once.
         few_shot: Whether it needs examples to stay on topic.
-        prefill: Whether it completes code better if its reply is prefilled.
+        prefill: Whether it writes code better if its reply is begun for it.
         summaries: Whether its summaries of a whole change are useful.
         reasoning: Whether it writes an analysis before its answer, which needs room in ``max_tokens``.
         sampling: Fields of the request that improve this model's answers, such as ``repetition_penalty``.

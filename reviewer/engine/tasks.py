@@ -26,9 +26,12 @@ _PROSE_SYSTEM = "You are a helpful assistant to programmers. Answer briefly and 
 _MIN_REPEATED = 8
 _COMMENTS = ("#", "//", "--", "/*", "*")
 
-# Code repeats itself by nature, so the penalty against repetition in a small model's prose is lowered.
-PREFILLED = {"add_generation_prompt": False, "continue_final_message": True, "repetition_penalty": 1.05}
+CONTINUED = {"add_generation_prompt": False, "continue_final_message": True}
 """Fields of a vLLM chat request whose last message is the start of the reply."""
+
+# Code repeats itself by nature, so the penalty against repetition in a small model's prose is lowered.
+PREFILLED = {**CONTINUED, "repetition_penalty": 1.05}
+"""The same for the smallest model, whose replies otherwise run in circles."""
 
 RAW = {"skip_special_tokens": False}
 """Fields of a raw vLLM request that is to stop at special tokens, which are invisible to it otherwise."""

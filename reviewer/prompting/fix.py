@@ -1,6 +1,7 @@
 """The request to explain and fix one finding of a rule or an analyzer, and the strict reading of its reply.
 
-The reply is a sentence and a fenced code block, not JSON: small models write worse code inside a JSON string.
+The reply is a fenced code block and a sentence, not JSON: small models write worse code inside a JSON string. They
+also end after the sentence, without any code, so their reply is begun with the fence and the sentence comes last.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reviewer import syntax
 from reviewer.diff import printable, restore
+from reviewer.engine.tasks import CONTINUED
 from reviewer.languages import LANGUAGES
 from reviewer.prompting import manual
 from reviewer.prompting.fence import marker
@@ -20,6 +22,7 @@ from reviewer.prompting.request import Request
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from reviewer.engine.client.wire import Message
     from reviewer.finding import Finding
     from reviewer.prompting.prompts import Prompts
 
@@ -58,14 +61,14 @@ class FixReader:
 
     Attributes:
         marker: The line around what the prompt shows, which a small model copies.
-        fence: The end of a code block, at which the engine stops.
+        begun: The start of the code block, if the prompt ends with it.
     """
 
     start: int
     end: int
     original: str
     marker: str = ""
-    fence: str = "```"
+    begun: str = ""
 
     def __call__(self, text: str, *, truncated: bool) -> Fix:
         """Take the sentence and the code apart.
@@ -73,11 +76,12 @@ class FixReader:
         Raises:
             InvalidReplyError: There is no whole code block.
         """
-        ended = text if truncated else f"{text}\n{self.fence}"
-        found = _FENCE.search(f"{ended}\n")
+        whole = f"{self.begun}{text}\n"
+        found = _FENCE.search(whole)
         if found is None:
             raise InvalidReplyError("the fix was cut" if truncated else "the fix has no code block")
-        sentence = " ".join(text[: found.start()].split())[:SENTENCE_CHARS]
+        said = whole[found.end() :] if self.begun else whole[: found.start()]
+        sentence = " ".join(said.split())[:SENTENCE_CHARS]
         lines = (line for line in found[2].split("\n") if not self.marker or line.strip() != self.marker)
         code = restore("\n".join(lines).rstrip("\n"), self.original)
         if code is None:
@@ -100,6 +104,8 @@ def requests(prompts: Prompts, finding: Finding, text: str, language: str) -> It
     shown = printable(original)
     key = marker(finding.path, shown, finding.message)
     fence = "`" * max(3, max(map(len, _TICKS.findall(shown)), default=0) + 1)
+    tag = language if LANGUAGES[language].grammar else ""
+    begun = f"{fence}{tag}" if prompts.profile.prefill else ""
     content = prompts.render(
         "base/fix_unit.j2",
         path=printable(finding.path),
@@ -111,19 +117,20 @@ def requests(prompts: Prompts, finding: Finding, text: str, language: str) -> It
         example=manual.example(finding.sources),
         marker=key,
         fence=fence,
-        tag=language if LANGUAGES[language].grammar else "",
+        tag=tag,
     )
-    messages = (
-        {"role": "system", "content": prompts.render("base/fix.j2", language=LANGUAGES[language])},
-        {"role": "user", "content": content},
-    )
+    system = prompts.render("base/fix.j2", language=LANGUAGES[language], code_first=bool(begun))
+    messages: list[Message] = [{"role": "system", "content": system}, {"role": "user", "content": content}]
+    if begun:
+        messages.append({"role": "assistant", "content": begun})
     for draw in range(SAMPLES):
         yield Request(
-            messages=messages,
+            messages=tuple(messages),
             schema=None,
             max_tokens=prompts.profile.reply_tokens(len(original) * 5 // 4 + SENTENCE_CHARS + 80),
-            read=FixReader(start, end, original, key, fence),
-            stop=(f"\n{fence}\n",),
+            read=FixReader(start, end, original, key, begun),
+            # No stop at the closing fence: an opening one without a language looks the same.
+            extra=CONTINUED if begun else None,
             temperature=_TEMPERATURE if draw else 0.0,
             optional=True,
             draw=draw,

@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 
 from reviewer.engine.profile import ModelProfile
+from reviewer.engine.tasks import CONTINUED
 from reviewer.finding import Category, Finding, Severity
 from reviewer.prompting import fix
 from reviewer.prompting.prompts import Prompts
 from reviewer.prompting.reply import InvalidReplyError
 
+BEGUN = fix.FixReader(3, 4, "    except:\n        pass", begun="```python")
 READER = fix.FixReader(3, 4, "    except:\n        pass")
 LONG = "".join(f"    x = {number}\n" for number in range(60))
 TEXT = f"import os\n\ndef short(a):\n    return a\n\n\ndef long(a):\n{LONG}    return x\n\ny = eval('1')\n"
@@ -29,6 +31,34 @@ def fault(line: int) -> Finding:
 )  # fmt: skip
 def test_the_sentence_and_the_code_are_taken_apart(reply: str, sentence: str, code: str) -> None:
     assert READER(reply, truncated=False) == fix.Fix(3, 4, READER.original, code, sentence)
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        ("\n    except OSError:\n        raise\n```\n\nIt hides\nall errors.\n", "It hides all errors."),
+        ("\n    except OSError:\n        raise\n```", ""),
+    ],
+)
+def test_a_begun_block_comes_before_the_sentence(reply: str, sentence: str) -> None:
+    code = "    except OSError:\n        raise"
+    assert BEGUN(reply, truncated=False) == fix.Fix(3, 4, BEGUN.original, code, sentence)
+
+
+def test_a_begun_block_that_was_cut_is_no_fix() -> None:
+    with pytest.raises(InvalidReplyError, match="the fix was cut"):
+        BEGUN("\n    except OSError:", truncated=True)
+
+
+@pytest.mark.parametrize("prefill", [True, False])
+def test_only_the_reply_of_a_small_model_is_begun(prefill: bool) -> None:
+    first = next(fix.requests(Prompts(ModelProfile("m", "d", 8192, prefill=prefill), {}), fault(4), TEXT, "python"))
+    assert [one["role"] for one in first.messages] == ["system", "user", *(["assistant"] if prefill else [])]
+    assert first.extra == (CONTINUED if prefill else None)
+    system = str(first.messages[0]["content"])
+    assert (system.index("one short sentence") > system.index("the whole code block")) is prefill
+    if prefill:
+        assert first.messages[-1]["content"] == "```python"
 
 
 @pytest.mark.parametrize("reply", ["", "I would not change it.", "```python\nx = 1", "a ```x``` b"])
@@ -74,7 +104,6 @@ def test_a_sample_with_unknown_bytes_is_not_read() -> None:
 @pytest.mark.parametrize(
     "reply",
     [
-        pytest.param("It hides the error.\n```python\n    except OSError:\n        raise", id="stopped at the fence"),
         pytest.param(
             "It hides the error.\n```python\n    except OSError:\n        raise\n0123456789ab\n```", id="marker"
         ),

@@ -57,7 +57,7 @@ class CatalogModel:
         fim: Its fill-in-the-middle tokens, if it has any.
         few_shot: Whether it needs worked examples to stay on topic.
         int8: Whether the plan may prefer int8 weights made from it; measured for each model that says so.
-        prefill: Whether it completes code better when its reply is started for it.
+        prefill: Whether it writes code better when its reply is begun for it.
         summaries: Whether its summaries of a whole change are useful.
         harmony: Whether it reasons before it answers, in OpenAI's Harmony format.
         sampling: Request fields that improve its answers.
