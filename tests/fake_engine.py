@@ -58,6 +58,7 @@ class Rule:
         die: Exit in the middle of the reply (``"os"`` kills the whole process).
         cut: Close the connection in the middle of the reply, and go on serving others.
         yes: Probability of "yes" as the first token, where log-probabilities are asked for.
+        sure: Log-probability of the first token, where they are asked for.
         times: Use the rule this often only.
     """
 
@@ -74,6 +75,7 @@ class Rule:
     die: bool = False
     cut: bool = False
     yes: float | None = None
+    sure: float = -0.1
     times: int | None = None
 
 
@@ -372,7 +374,7 @@ class _Handler(BaseHTTPRequestHandler):
         choice: dict[str, Any] = {"index": 0, "finish_reason": reason}
         choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
         if body.get("logprobs"):
-            choice["logprobs"] = {"content": [_logprob(text, rule.yes)]}
+            choice["logprobs"] = {"content": [_logprob(text, rule)]}
         reply = {
             "id": "fake-1", "object": "chat.completion" if chat else "text_completion", "created": int(time.time()),
             "model": body.get("model"), "choices": [choice],
@@ -472,15 +474,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.state.record(entry | {"in_flight": self.state.in_flight, "at": time.time()})
 
 
-def _logprob(text: str, yes: float | None) -> dict[str, Any]:
+def _logprob(text: str, rule: Rule) -> dict[str, Any]:
     import math
 
     first = (tokens(text) or [""])[0]
-    top = [{"token": first, "logprob": -0.1}]
-    if yes is not None:
+    top = [{"token": first, "logprob": rule.sure}]
+    if rule.yes is not None:
         top = [
-            {"token": "yes", "logprob": math.log(max(yes, 1e-9))},
-            {"token": "no", "logprob": math.log(max(1 - yes, 1e-9))},
+            {"token": "yes", "logprob": math.log(max(rule.yes, 1e-9))},
+            {"token": "no", "logprob": math.log(max(1 - rule.yes, 1e-9))},
         ]
     return top[0] | {"top_logprobs": top}
 

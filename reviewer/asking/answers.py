@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ _ENGINE_GONE = (EngineDiedError, EngineUnreachableError)
 _RETRY_TEMPERATURE = 0.5
 _CUT = "\x03"  # ends a cached reply that was cut off at its length limit; "end of text" in ASCII
 _UNUSABLE = "\x15"  # ends a cached reply that could not be read, nor one before it; "negative acknowledge" in ASCII
+_UNSURE = "\x1a"  # ends a cached reply of which the model was not sure; "substitute", for what is in doubt
 _OUT_OF_TIME = "the time budget was exceeded"
 NO_PROGRESS = "the engine made no progress"
 """How the reason begins where the engine did not answer in time; asked again, it may."""
@@ -55,6 +57,7 @@ class Answer:
         reason: Why there is none; empty where there is one.
         too_long: Whether a smaller request could succeed.
         error: What caused the reason; None where the answer itself was unusable.
+        unsure: Whether the model was less sure of its words than ``Request.least_sure`` demands.
     """
 
     value: Any = None
@@ -62,6 +65,7 @@ class Answer:
     reason: str = ""
     too_long: bool = False
     error: ReviewerError | None = None
+    unsure: bool = False
 
 
 class Answerer:
@@ -128,9 +132,11 @@ class Answerer:
         if text is None:
             return None
         reply = text.removesuffix(_UNUSABLE)
-        whole = reply.removesuffix(_CUT)
+        said = reply.removesuffix(_UNSURE)
+        whole = said.removesuffix(_CUT)
         try:
-            answer = Answer(request.read(_redaction(request).restore(whole), truncated=whole != reply), cached=True)
+            value = request.read(_redaction(request).restore(whole), truncated=whole != said)
+            answer = Answer(value, cached=True, unsure=said != reply)
         except InvalidReplyError as error:
             if reply == text:
                 return None
@@ -199,8 +205,9 @@ class Answerer:
             if again and request.optional:
                 self._store(request, redaction, completion.text, (_CUT if cut else "") + _UNUSABLE)
             return Answer(reason=str(error))
-        self._store(request, redaction, completion.text, _CUT if cut else "")
-        return Answer(value)
+        unsure = _is_unsure(completion, request.least_sure)
+        self._store(request, redaction, completion.text, (_CUT if cut else "") + (_UNSURE if unsure else ""))
+        return Answer(value, unsure=unsure)
 
     def _store(self, request: Request, redaction: Redaction, reply: str, end: str) -> None:
         text = redaction.stored(reply)
@@ -222,6 +229,7 @@ class Answerer:
             temperature=temperature,
             schema=request.schema,
             stop=request.stop,
+            logprobs=request.least_sure is not None,
             extra=request.extra,
         )
 
@@ -239,12 +247,19 @@ class Answerer:
                 "stop": list(request.stop),
                 "extra": dict(request.extra or {}),
                 "draw": request.draw,
+                "least_sure": request.least_sure,
             }
         )
 
     def _count(self, **counts: int) -> None:
         new = {name: getattr(self.usage, name) + count for name, count in counts.items()}
         self.usage = dataclasses.replace(self.usage, **new)
+
+
+def _is_unsure(completion: Completion, least: float | None) -> bool:
+    """Whether the model was not sure enough; a server that tells no probabilities is believed."""
+    own = [next(iter(token.values())) for token in completion.logprobs if token]
+    return least is not None and bool(own) and statistics.fmean(own) < least
 
 
 def _redaction(request: Request) -> Redaction:

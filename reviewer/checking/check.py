@@ -135,7 +135,8 @@ def _unit_review(reply: UnitReply, read: ReadText, examples: Sequence[str], boun
     from reviewer.checking import claims
 
     found = claims.Claims(unit, read(unit.path) or "", reply.beside, examples, bounds)
-    return dataclasses.replace(review, explanation=found.explanation(said), findings=found.findings(said))
+    explanation = found.explanation(said, unsure=reply.answer.unsure)
+    return dataclasses.replace(review, explanation=explanation, findings=found.findings(said))
 
 
 def _blank(unit: ReviewUnit, status: UnitStatus) -> UnitReview:

@@ -65,8 +65,8 @@ class Claims:
         numbers = {number for line in unit.lines for number in (line.old, line.new) if number is not None}
         self._source = Source(unit.path, printable(self._shown), frozenset(numbers), printable(self._around))
 
-    def explanation(self, reply: Reply) -> Explanation | None:
-        """Check the unit's explanation; None if the model had nothing to add to the diff."""
+    def explanation(self, reply: Reply, *, unsure: bool = False) -> Explanation | None:
+        """Check the unit's explanation, of which the model may be unsure; None if it had nothing to add to the diff."""
         if not reply.explanation.strip():
             return None
         most_chars = 0 if reply.cut else self._bounds.explanation_chars
@@ -76,6 +76,8 @@ class Claims:
             marks |= {Mark.UNGROUNDED}
         if copies(text, self._comments):
             marks |= {Mark.EMPTY}
+        if unsure:
+            marks |= {Mark.UNSURE}
         # A second sentence may be left out; without the first there is nothing to show.
         good = [sentence for sentence in more if not (self._sentence_marks(sentence) or self._is_wrong(sentence))]
         return Explanation(" ".join((text, *good[: _SENTENCES - 1])), marks)

@@ -273,6 +273,7 @@ def _profile(name: str, digest: str, context: int, max_num_seqs: int) -> ModelPr
         few_shot=known.few_shot if known else False,
         prefill=known.prefill if known else False,
         summaries=known.summaries if known else True,
+        least_sure=known.least_sure if known else None,
         reasoning=known.reasoning if known else False,
         embedded=name in EMBEDDED_MODELS.values(),
         bounds=_bounds(known),

@@ -58,6 +58,7 @@ class ModelProfile:
         few_shot: Whether it needs examples to stay on topic.
         prefill: Whether it writes code better if its reply is begun for it.
         summaries: Whether its summaries of a whole change are useful.
+        least_sure: Least mean log-probability of the tokens of an explanation that is shown; None shows all.
         reasoning: Whether it writes an analysis before its answer, which needs room in ``max_tokens``.
         sampling: Fields of the request that improve this model's answers, such as ``repetition_penalty``.
         special_tokens: Spellings of its tokenizer's special tokens; empty if they are not known.
@@ -71,6 +72,7 @@ class ModelProfile:
     few_shot: bool = False
     prefill: bool = False
     summaries: bool = True
+    least_sure: float | None = None
     reasoning: bool = False
     embedded: bool = False
     bounds: ReplyBounds = field(default_factory=ReplyBounds)

@@ -44,6 +44,7 @@ class Mark(StrEnum):
     ECHO = "echo"  # repeats the prompt's example or instructions
     DUPLICATE = "duplicate"  # repeats an earlier finding
     EMPTY = "empty"  # has no content
+    UNSURE = "unsure"  # explanation: the model was not sure enough of its words
     NIT = "nit"  # concerns only style
     SUPPRESSED = "suppressed"  # suppressed by the user
     BELOW_SEVERITY = "below-severity"  # below ``min_severity``

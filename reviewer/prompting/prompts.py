@@ -149,6 +149,7 @@ class Prompts:
                 schema=None,
                 max_tokens=self._profile.explanation_reply_tokens,
                 read=read_explanation,
+                least_sure=self._profile.least_sure,
                 # It would end an analysis, too.
                 stop=() if self._profile.reasoning else EXPLANATION_ENDS,
             )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from reviewer.engine.profile import ReplyBounds
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 """Part of the cache's key; changed with the prompts and with the meaning of a reply."""
 
 # Unfinished code is found by a parser.

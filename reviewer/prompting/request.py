@@ -28,6 +28,7 @@ class Request:
     Attributes:
         read: Reads what the model wrote.
         raw: A prompt that is sent as it is, in place of ``messages``; for fill-in-the-middle.
+        least_sure: Least mean log-probability of the reply's tokens at which it counts as sure; None does not ask.
         optional: The review is complete without a reply, so that one which cannot be read is not asked for again.
         draw: Number of this sample where one request has several; part of the cache's key.
     """
@@ -41,6 +42,7 @@ class Request:
     extra: Mapping[str, Any] | None = None
     raw: str | None = None
     optional: bool = False
+    least_sure: float | None = None
     draw: int = 0
 
 

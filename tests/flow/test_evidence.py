@@ -118,6 +118,20 @@ def test_a_part_that_cannot_be_read_is_asked_about_again(changed: Repo) -> None:
     assert asked[1] == 2 * asked[0] > 0
 
 
+@pytest.mark.parametrize(("sure", "marks"), [(-0.4, []), (-0.6, ["unsure"])])
+def test_words_that_the_model_is_not_sure_of_are_hidden(changed: Repo, sure: float, marks: list[str]) -> None:
+    words = "Catches every error of reading the file and returns None instead."
+    explained = Rule(match="explain one change", text=words, sure=sure)
+    with FakeEngine(Script(rules=[explained]), tcp=True, name="qwen2.5-coder-1.5b-instruct") as engine:
+        env = {"REVIEWER_ENGINE_URL": engine.endpoint.url, "REVIEWER_FIXES": "no", "REVIEWER_MODEL_FINDINGS": "off"}
+        first, again = (
+            report(reviewer("review", "--format", "json", cwd=changed.root, env=env))["units"][0] for _ in range(2)
+        )
+        assert len(engine.requests("/v1/chat/completions")) == 1, "the answer is kept with its doubt"
+    assert first["explanation"] == again["explanation"]
+    assert first["explanation"]["marks"] == marks
+
+
 def test_a_missing_engine_leaves_the_evidence(changed: Repo) -> None:
     done = reviewer("review", cwd=changed.root, env=NO_ENGINE)
     assert done.returncode == ExitCode.ENGINE

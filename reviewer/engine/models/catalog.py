@@ -59,6 +59,7 @@ class CatalogModel:
         int8: Whether the plan may prefer int8 weights made from it; measured for each model that says so.
         prefill: Whether it writes code better when its reply is begun for it.
         summaries: Whether its summaries of a whole change are useful.
+        least_sure: Least mean log-probability of the tokens of an explanation that is shown; None shows all.
         harmony: Whether it reasons before it answers, in OpenAI's Harmony format.
         sampling: Request fields that improve its answers.
         reply: Limits for the parts of its replies.
@@ -79,6 +80,7 @@ class CatalogModel:
     int8: bool = False
     prefill: bool = False
     summaries: bool = True
+    least_sure: float | None = None
     harmony: bool = False
     sampling: Mapping[str, Any] = field(default_factory=dict)
     reply: ReplyBounds = field(default_factory=ReplyBounds)
