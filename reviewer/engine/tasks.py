@@ -25,6 +25,14 @@ _PROSE_SYSTEM = "You are a helpful assistant to programmers. Answer briefly and 
 # A reply is cut where it repeats the first line after the cursor that has at least this many characters.
 _MIN_REPEATED = 8
 _COMMENTS = ("#", "//", "--", "/*", "*")
+# What follows a TODO in the code that models learn from is a stub, so they are not shown the mark.
+_MARK = re.compile(r"\b(?:TODO|FIXME|XXX|TBD)\b(?:\([^)]*\))?[:\s-]*", re.IGNORECASE)
+_SAYS_NOTHING = re.compile(
+    r"\W*(?:(?:please|to be|not(?: yet)?|still)\s+)?"
+    r"(?:implement(?:ed|ation)?|fill(?:ed)? in|complete(?:d)?|finish(?:ed)?|write|written|done|code|body)?"
+    r"(?:\s+(?:it|me|this|here|yet|later|now|the|a|an|function|method|body|code|logic|implementation|\.+))*\W*",
+    re.IGNORECASE,
+)
 
 CONTINUED = {"add_generation_prompt": False, "continue_final_message": True}
 """Fields of a vLLM chat request whose last message is the start of the reply."""
@@ -159,12 +167,15 @@ def fim_prompt(task: CompletionTask, tokens: FimTokens, special: SpecialTokens, 
         task: The code and its hole.
         tokens: The model's tokens.
         special: The tokens that must not occur in the code.
-        placeholder: The whole lines that are in the hole now. Their comments stay, since they say what is missing; the
-            reply continues their indentation, as for a prefilled request.
+        placeholder: The whole lines that are in the hole now. Their comments stay without their TODO, if they say what
+            is missing; the reply continues their indentation, as for a prefilled request.
     """
     before, after = task.before, task.after
     if placeholder:
-        comments = [line for line in placeholder.split("\n") if line.lstrip().startswith(_COMMENTS)]
+        written = (line for line in placeholder.split("\n") if line.lstrip().startswith(_COMMENTS))
+        comments = [
+            line for line in (_MARK.sub("", comment) for comment in written) if not _SAYS_NOTHING.fullmatch(line)
+        ]
         before = "\n".join([*([before] if before else []), *comments, indent_of(placeholder)])
         after = f"\n{after}"
     before, after = (special.broken(text) for text in (before, after))

@@ -90,10 +90,24 @@ def test_code_cannot_contain_the_tokens_of_the_model() -> None:
     assert fim_prompt(task, FIM, SPECIAL) == "<P>a<~M>b<~/end><S>c<~S>d<M>"
 
 
-def test_a_placeholder_keeps_its_comment_and_gives_its_indentation() -> None:
+@pytest.mark.parametrize(
+    ("comment", "shown"),
+    [
+        ("# TODO: refuse an empty list", "# refuse an empty list"),
+        ("# FIXME(ada): refuse an empty list", "# refuse an empty list"),
+        ("# refuse an empty list", "# refuse an empty list"),
+        ("# TODO: implement", None),
+        ("# TODO", None),
+        ("# XXX not implemented yet", None),
+        ("# TODO: write the code", None),
+        ("# TODO: complete the list of names", "# complete the list of names"),
+    ],
+)
+def test_a_placeholder_keeps_a_comment_that_says_something_and_its_indentation(comment: str, shown: str | None) -> None:
     task = CompletionTask(LANGUAGES["python"], "def mean(xs):", "print(mean([1]))", "mean")
-    prompt = fim_prompt(task, FIM, SPECIAL, "    # TODO: refuse an empty list\n    pass")
-    assert prompt == "<P>def mean(xs):\n    # TODO: refuse an empty list\n    <S>\nprint(mean([1]))<M>"
+    line = "" if shown is None else f"    {shown}\n"
+    prompt = fim_prompt(task, FIM, SPECIAL, f"    {comment}\n    pass")
+    assert prompt == f"<P>def mean(xs):\n{line}    <S>\nprint(mean([1]))<M>"
 
 
 @pytest.mark.parametrize("cursor", [-1, 6])
