@@ -75,9 +75,12 @@ def prove(finding: Finding, suggestion: Suggestion, text: str, language: str, re
     reason = reason or _awaits_outside(suggestion, after, language)
     reason = reason or silences(finding.sources, language, suggestion.original, suggestion.replacement)
     reason = reason or unmended(suggestion, text, after, language)
-    # A rule's own fix may well be a deletion, of a debugger's breakpoint for instance.
-    if suggestion != finding.suggestion and only_deletes(suggestion.original, suggestion.replacement, language):
-        reason = reason or "it only deletes code"
+    # A rule's own fix may well be a deletion, of a debugger's breakpoint for instance, or concern a parameter.
+    if suggestion != finding.suggestion:
+        if only_deletes(suggestion.original, suggestion.replacement, language):
+            reason = reason or "it only deletes code"
+        if _called_otherwise(text, after, language):
+            reason = reason or "it changes how a function is called"
     if reason:
         return Proof(proven=False, said=reason)
     return _verdict(finding, recheck(text), recheck(after))
@@ -165,3 +168,26 @@ def _other_signature(finding: Finding, text: str, after: str, language: str) -> 
     if before == now or (missed and not before - now and added <= missed):
         return None
     return "it adds, removes or renames a function"
+
+
+def _called_otherwise(text: str, after: str, language: str) -> bool:
+    """Whether a function takes another number of parameters, so that calls elsewhere no longer fit."""
+    before, now = ({(one.name, _parameters(one)) for one in syntax.functions(language, side)} for side in (text, after))
+    names = {name for name, _ in before}
+    return any(one not in before for one in now if one[0] in names)
+
+
+def _parameters(function: syntax.Function) -> int:
+    """The number of parameters in the signature; 0 where it has no list in parentheses."""
+    name = re.escape(function.name.rpartition(".")[2])
+    found = re.search(rf"\b{name}\s*(?:<[^()]*>|\[[^()]*\])?\s*\(", function.signature)
+    if found is None:
+        return 0
+    depth, count = 1, 0
+    for at, char in enumerate(function.signature[found.end() :], found.end()):
+        depth += (char in "([{<") - (char in ")]}" or (char == ">" and function.signature[at - 1] not in "-="))
+        if depth == 0:
+            inner = function.signature[found.end() : at].rstrip()
+            return 0 if not inner else count + (not inner.endswith(","))
+        count += char == "," and depth == 1
+    return count + 1

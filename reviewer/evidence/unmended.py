@@ -42,6 +42,7 @@ _SCALAR = (
 _POINTED = (
     rf"\b{_SCALAR}(?:\s+const)?\s*(?:\*+\s*(?:const\s+|restrict\s+|__restrict\s+)?{{0}}\b|(?:const\s+)?{{0}}\s*\[)"
 )
+_POINTED_TO = re.compile(r",\s*\*+\s*\w{1,80}\s*[,)]")
 _SCALAR_POINTER = re.compile(rf"(?:const\s+)?(?:(?:un)?signed\s+)?{_SCALAR}(?:\s+const)?\s*\**")
 
 
@@ -58,7 +59,7 @@ def unmended(suggestion: Suggestion, text: str, after: str, language: str) -> st
         return "it prints the error instead of handling it"
     if syntax.unreachable_handlers(language, after) > syntax.unreachable_handlers(language, text):
         return "it adds a clause that an earlier one shadows"
-    if language in {"c", "cpp"} and _only_resizes(suggestion, after):
+    if language in {"c", "cpp"} and (_only_resizes(suggestion, after) or _element_as_size(suggestion)):
         return "the size is still not that of the data"
     if language == "cpp" and _still_increments(suggestion, after):
         return "the loop still moves the iterator on, and skips an element"
@@ -104,6 +105,13 @@ def _only_resizes(suggestion: Suggestion, after: str) -> bool:
     changed = Counter(map(_operand, _SIZEOF.finditer(new))) - Counter(map(_operand, _SIZEOF.finditer(old)))
     before = after.split("\n")[: suggestion.start + new.count("\n")]
     return all(_is_small(operand, "\n".join(before)) for operand in changed)
+
+
+def _element_as_size(suggestion: Suggestion) -> bool:
+    """Whether what a pointer points to is the size now, in place of a ``sizeof``."""
+    old, new = suggestion.original, suggestion.replacement
+    fewer = len(_SIZEOF.findall(new)) < len(_SIZEOF.findall(old))
+    return fewer and len(_POINTED_TO.findall(new)) > len(_POINTED_TO.findall(old))
 
 
 def _operand(found: re.Match[str]) -> str:

@@ -51,6 +51,14 @@ _LATE = "def buttons(names):\n    return [lambda: print(name) for name in names]
             id="a default",
         ),
         pytest.param(
+            _MUTABLE,
+            1,
+            1,
+            "def collect(into=(),):",
+            "ruff no longer reports B006; parses; only these lines change",
+            id="a comma at the end",
+        ),
+        pytest.param(
             _LATE,
             2,
             2,
@@ -77,6 +85,13 @@ def test_a_fix_is_proven(text: str, start: int, end: int, replacement: str, said
         pytest.param(1, 1, "def collect(into=[]):", "it changes nothing", id="no change"),
         pytest.param(
             1, 2, "def collect(into=None):\n    pass", "it hides the fault instead of mending it", id="emptied"
+        ),
+        pytest.param(
+            1,
+            1,
+            "def collect(into=None, make=lambda: (1, 2)):",
+            "it changes how a function is called",
+            id="a parameter",
         ),
         pytest.param(1, 1, "def gather(into=None):", "it adds, removes or renames a function", id="another name"),
         pytest.param(

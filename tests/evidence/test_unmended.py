@@ -173,6 +173,8 @@ def test_a_clause_that_can_run(language: str, text: str, old: str, new: str) -> 
         "    memset(key, 0, sizeof(key[0]));",
         "    memset(key, 0, sizeof(key));",
         "    memset(key, 0, sizeof (unsigned char));",
+        "    memset(key, 0, *key);",
+        "    memset(key, 0, * key); // its size",
     ],
 )
 def test_a_size_that_is_still_not_that_of_the_data(new: str) -> None:
