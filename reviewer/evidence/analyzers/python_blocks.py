@@ -19,9 +19,9 @@ Edits = tuple[Edit, ...]
 _STEP = "    "
 
 # Calls that are through with a file when they return.
-_READERS = frozenset(
-    "json.load json.dump yaml.safe_load yaml.load yaml.safe_dump pickle.load pickle.dump tomllib.load toml.load list "
-    "sorted set tuple dict sum max min any all len print plistlib.load marshal.load".split()
+_READERS = re.compile(
+    r"(?:json|pickle|marshal)\.(?:load|dump)|yaml\.(?:load|safe_load|safe_dump)|(?:tomllib|toml|plistlib)\.load|list|sorted"
+    r"|set|tuple|dict|sum|max|min|any|all|print"
 )
 _OPENS = frozenset(("open", "io.open", "codecs.open", "gzip.open", "bz2.open", "lzma.open", "os.fdopen"))
 _CONSUMED = (ast.ListComp, ast.SetComp, ast.DictComp)
@@ -61,7 +61,7 @@ def _used_once(code: Code, call: ast.Call, statement: ast.stmt) -> Edits:
     if name is None or not _movable(code, first, last):
         return ()
     head = f"{code.indent(statement)}with {code.source(call)} as {name}:\n"
-    return (Edit((first, 1), (first, 1), head), *_indented(first, last), code.replace(call, name))
+    return (Edit((first, 1), (first, 1), head), *_indented(code, first, last), code.replace(call, name))
 
 
 def _is_through(code: Code, file: ast.AST) -> bool:
@@ -78,14 +78,18 @@ def _is_through(code: Code, file: ast.AST) -> bool:
         return bool(named) and isinstance(method, ast.Call) and _unconditional(code, method)
     if isinstance(parent, ast.keyword):
         parent = code.parent(parent)
-    return isinstance(parent, ast.Call) and dotted(parent.func) in _READERS and _unconditional(code, parent)
+    return (
+        isinstance(parent, ast.Call)
+        and _READERS.fullmatch(dotted(parent.func)) is not None
+        and _unconditional(code, parent)
+    )
 
 
 def _consumed(code: Code, generator: ast.AST) -> bool:
     call = code.parent(generator)
     if not isinstance(call, ast.Call):
         return False
-    return dotted(call.func) in _READERS or (
+    return _READERS.fullmatch(dotted(call.func)) is not None or (
         isinstance(call.func, ast.Attribute) and call.func.attr in {"join", "extend", "update", "writelines"}
     )
 
@@ -130,12 +134,13 @@ def _as_with(code: Code, begin: ast.stmt, head: str, inside: Sequence[ast.stmt],
     alone = all(code.alone(node) for node in (begin, *inside, *([end] if end else [])))
     if not alone or not _movable(code, first, last):
         return ()
-    edits = (code.replace(begin, head), *_indented(first, last))
+    edits = (code.replace(begin, head), *_indented(code, first, last))
     return edits if end is None else (*edits, *_removed(code, end))
 
 
-def _indented(first: int, last: int) -> Edits:
-    return tuple(Edit((line, 1), (line, 1), _STEP) for line in range(first, last + 1))
+def _indented(code: Code, first: int, last: int) -> Edits:
+    lines = (line for line in range(first, last + 1) if code.lines[line - 1].strip())
+    return tuple(Edit((line, 1), (line, 1), _STEP) for line in lines)
 
 
 def _removed(code: Code, statement: ast.stmt) -> Edits:
@@ -144,9 +149,8 @@ def _removed(code: Code, statement: ast.stmt) -> Edits:
 
 
 def _movable(code: Code, first: int, last: int) -> bool:
-    """Whether lines may be indented: a text over several lines would change, an empty line get blanks."""
-    lines = code.lines[first - 1 : last]
-    return not any('"""' in line or "'''" in line or not line.strip() or "\t" in line for line in lines)
+    """Whether lines may be indented: a text over several lines would change."""
+    return not any('"""' in line or "'''" in line or "\t" in line for line in code.lines[first - 1 : last])
 
 
 def _calls(node: ast.AST, name: str) -> bool:
@@ -204,14 +208,12 @@ def restored(code: Code, one: Diagnostic) -> Edits:
     end = code.end(after[-1])[0]
     if not _movable(code, first, last) or any(isinstance(node, (ast.Return, *FUNCTIONS)) for node in after):
         return ()
-    lines = code.lines[last:end]
-    if any('"""' in line or "'''" in line for line in lines):
+    if not _movable(code, last + 1, end):
         return ()
     indent = code.indent(found)
-    below = tuple(Edit((at, 1), (at, 1), _STEP) for at in range(last + 1, end + 1) if code.lines[at - 1].strip())
-    try_, finally_ = Edit((first, 1), (first, 1), f"{indent}try:\n"), f"{indent}finally:\n"
-    head, *others = below
-    return (try_, *_indented(first, last), Edit(head.start, head.end, finally_ + _STEP), *others)
+    head, *others = _indented(code, last + 1, end)
+    finally_ = Edit(head.start, head.end, f"{indent}finally:\n{_STEP}")
+    return (Edit((first, 1), (first, 1), f"{indent}try:\n"), *_indented(code, first, last), finally_, *others)
 
 
 def flushed(code: Code, one: Diagnostic) -> Edits:
@@ -239,7 +241,7 @@ def _targets(loop: ast.AST) -> Iterable[ast.AST]:
 
 
 def _emptied(node: ast.stmt) -> str:
-    if isinstance(node, ast.Assign) and isinstance(node.value, (ast.List, ast.Dict)) and ast.unparse(node.value) in "[]{}":
+    if isinstance(node, ast.Assign) and ast.unparse(node.value) in {"[]", "{}"}:
         return dotted(node.targets[0])
     value = node.value if isinstance(node, ast.Expr) else None
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "clear":
@@ -250,19 +252,17 @@ def _emptied(node: ast.stmt) -> str:
 # What fails with which error. Calls that are not listed may raise anything.
 _ERRORS = {
     "OSError": r"open|os\.(?:remove|unlink|rmdir|mkdir|makedirs|rename|replace|listdir|scandir|stat|chmod|kill|utime"
-    r"|symlink|link|readlink|path\.get\w+)|shutil\.\w+|[\w.]*\.(?:unlink|mkdir|rmdir|touch|write|flush|close|stat"
-    r"|iterdir|rename|write_text|write_bytes|read_bytes|sendall|shutdown|connect|recv|send)",
-    "OSError, ValueError": r"[\w.]*\.(?:read_text|read)|json\.load|tomllib\.load",
+    r"|symlink|link|readlink|path\.get\w+)|shutil\.\w+|[\w.]*\.(?:unlink|mkdir|rmdir|touch|write_text|write_bytes"
+    r"|read_bytes)",
+    "OSError, ValueError": r"[\w.]*\.read_text|json\.load|tomllib\.load",
     "TypeError, ValueError": r"int|float|json\.loads|\w*\.?(?:fromisoformat|strptime)|(?:uuid\.)?UUID|bytes\.fromhex"
     r"|base64\.\w+",
-    "ValueError": r"[\w.]*\.(?:decode|index|json)|ipaddress\.\w+",
+    "ValueError": r"ipaddress\.\w+",
     "requests.RequestException": r"requests\.\w+|[\w.]*\.raise_for_status",
     "OSError, subprocess.SubprocessError": r"subprocess\.(?:run|call|check_call|check_output|Popen)",
     "ImportError": r"(?:importlib\.)?import_module",
     "": r"len|str|print|isinstance|list|dict|set|tuple|sorted|bool|range|getattr|(?:pathlib\.)?Path|os\.path\.(?:join"
-    r"|exists|isfile|isdir|basename|dirname)|[\w.]*\.(?:get|strip|lstrip|rstrip|split|append|add|join|items|keys|values"
-    r"|lower|upper|format|encode|startswith|endswith|exists|is_file|is_dir|splitlines|update|setdefault)"
-    r"|(?:\w+\.)?_?log(?:ger|ging)?\.\w+",
+    r"|exists|isfile|isdir|basename|dirname)|\w+\.(?:append|add|extend|update)|(?:\w+\.)?_?log(?:ger|ging)?\.\w+",
 }
 _LOG = re.compile(r"(?:self\.)?_?(?:log|logger|LOG|LOGGER)")
 
@@ -294,14 +294,18 @@ def _catches(code: Code, handler: ast.ExceptHandler, text: str) -> Edits:
 def _raised(body: Sequence[ast.stmt]) -> list[str]:
     """The errors that statements can raise; empty where that is not known."""
     errors: set[str] = set()
+    withs = [item for node in body if isinstance(node, ast.With) for item in node.items]
+    files = [dotted(item.optional_vars) for item in withs if item.optional_vars is not None]
     for node in (inner for statement in body for inner in ast.walk(statement)):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             errors.add("ImportError")
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-            errors.add("LookupError")
+            errors |= {"LookupError", "TypeError"}
         elif isinstance(node, ast.Call):
-            name = dotted(node.func) or f"x.{node.func.attr}" if isinstance(node.func, (ast.Attribute, ast.Name)) else ""
+            name = dotted(node.func)
             known = next((each for each, pattern in _ERRORS.items() if re.fullmatch(pattern, name)), None)
+            if name in {f"{file}.{method}" for file in files for method in ("read", "write", "close", "readlines")}:
+                known = "OSError, ValueError"
             if known is None:
                 return []
             errors |= {each for each in known.split(", ") if each}
@@ -340,9 +344,9 @@ def _logs(code: Code, handler: ast.ExceptHandler) -> Edits:
 def _logger(code: Code) -> str | None:
     """The logger of a file."""
     for node in code.tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            if re.fullmatch(r"(?:logging\.)?getLogger|structlog\.get_logger", dotted(node.value.func)):
-                return dotted(node.targets[0]) or None
+        made = dotted(node.value.func) if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) else ""
+        if isinstance(node, ast.Assign) and re.fullmatch(r"(?:logging\.)?getLogger|structlog\.get_logger", made):
+            return dotted(node.targets[0]) or None
         if isinstance(node, ast.ImportFrom) and node.module == "loguru" and node.names[0].name == "logger":
             return node.names[0].asname or "logger"
     known = code.imported("logging")

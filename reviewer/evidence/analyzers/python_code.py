@@ -120,8 +120,10 @@ class Code:
     def taken(self, module: str, name: str) -> str | None:
         """How the file calls a name of a module; None where it imports neither."""
         for node in self._imports():
-            for alias in node.names if isinstance(node, ast.ImportFrom) and node.module == module else ():
-                if alias.name == name and not node.level:
+            if not isinstance(node, ast.ImportFrom) or node.module != module or node.level:
+                continue
+            for alias in node.names:
+                if alias.name == name:
                     return alias.asname or name
         whole = self.imported(module)
         return None if whole is None else f"{whole}.{name}"

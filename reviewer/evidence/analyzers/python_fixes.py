@@ -28,7 +28,7 @@ Fixer = "Callable[[Code, Diagnostic], Edits]"
 def edits(one: Diagnostic, file: ReviewedFile) -> Edits:
     """Return the fix of a report about Python; empty where there is no mechanical one."""
     fixer = _FIXERS.get(one.source.rule)
-    if fixer is None or file.language.name != "python" or not 0 < one.column or not one.end_column:
+    if fixer is None or file.language.name != "python" or one.column <= 0 or not one.end_column:
         return ()
     code = python_code.read(file.text)
     return () if code is None else fixer(code, one)
@@ -290,7 +290,11 @@ def _boolean_option(code: Code, one: Diagnostic) -> Edits:
         return ()
     option = call.args[0].value
     given = {keyword.arg for keyword in call.keywords}
-    if not isinstance(option, str) or not option.startswith("--") or given & {"nargs", "choices", "const", "action", None}:
+    if (
+        not isinstance(option, str)
+        or not option.startswith("--")
+        or given & {"nargs", "choices", "const", "action", None}
+    ):
         return ()
     keyword = next(keyword for keyword in call.keywords if keyword.arg == "type")
     return (code.replace(keyword, f"action={action}"),)
@@ -307,7 +311,11 @@ def _passed(code: Code, one: Diagnostic) -> Edits:
     name = dotted(outer.func).rpartition(".")[2] or getattr(outer.func, "attr", "")
     last = outer.args[-1] is inner and not outer.keywords
     plain = not inner.keywords or name in {"submit", "to_thread", "register"}
-    if not last or not plain or name not in {"submit", "to_thread", "register", "call_soon", "call_later", "run_in_executor"}:
+    if (
+        not last
+        or not plain
+        or name not in {"submit", "to_thread", "register", "call_soon", "call_later", "run_in_executor"}
+    ):
         return ()
     given = ", ".join(map(code.source, sorted([*inner.args, *inner.keywords], key=code.start)))
     return (code.replace(inner, f"{code.source(inner.func)}, {given}"),)
@@ -419,10 +427,17 @@ def _one_of(code: Code, one: Diagnostic) -> Edits:
     """Compare with each of the texts."""
     either = next((node for node in code.at(one) if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or)), None)
     first = None if either is None else either.values[0]
-    if either is None or not isinstance(first, ast.Compare) or len(first.ops) != 1 or not isinstance(first.ops[0], ast.Eq):
+    if (
+        either is None
+        or not isinstance(first, ast.Compare)
+        or len(first.ops) != 1
+        or not isinstance(first.ops[0], ast.Eq)
+    ):
         return ()
     rest = [each.comparators[0] if isinstance(each, ast.Compare) else each for each in either.values]
-    same = all(code.source(each.left) == code.source(first.left) for each in either.values if isinstance(each, ast.Compare))
+    same = all(
+        code.source(each.left) == code.source(first.left) for each in either.values if isinstance(each, ast.Compare)
+    )
     if not same or not all(isinstance(each, ast.Constant) for each in rest):
         return ()
     return (code.replace(either, f"{code.source(first.left)} in ({', '.join(map(code.source, rest))})"),)
@@ -478,7 +493,11 @@ def _whole_seconds(code: Code, one: Diagnostic) -> Edits:
     fraction = isinstance(around, ast.Compare) or (isinstance(around, ast.BinOp) and isinstance(around.op, ast.Div))
     text = f"{code.source(part.value)}.total_seconds()"
     (last, column), (first, start) = code.end(part), code.start(part)
-    text = code.lines[first - 1][start - 1 : column - 1].removesuffix("seconds") + "total_seconds()" if first == last else text
+    text = (
+        code.lines[first - 1][start - 1 : column - 1].removesuffix("seconds") + "total_seconds()"
+        if first == last
+        else text
+    )
     return (code.replace(part, text if fraction else f"int({text})"),)
 
 
@@ -516,12 +535,18 @@ def _step_before(code: Code, one: Diagnostic) -> Edits:
     if loop is None or not isinstance(step, ast.AugAssign):
         return ()
     skips = [node for node in ast.walk(loop) if isinstance(node, ast.Continue)]
-    skips = [node for node in skips if next((up for up in code.above(node) if isinstance(up, (ast.While, ast.For))), 0) is loop]
+    skips = [
+        node
+        for node in skips
+        if next((up for up in code.above(node) if isinstance(up, (ast.While, ast.For))), 0) is loop
+    ]
     if len(skips) != 1 or not code.alone(skips[0]):
         return ()
     place = code.block(skips[0])
     before = place[0][: place[1]] if place else []
-    if any(dotted(step.target) in code.source(node) for node in before if isinstance(node, (ast.AugAssign, ast.Assign))):
+    if any(
+        dotted(step.target) in code.source(node) for node in before if isinstance(node, (ast.AugAssign, ast.Assign))
+    ):
         return ()
     at = code.start(skips[0])
     return (Edit(at, at, f"{code.source(step)}\n{code.indent(skips[0])}"),)
@@ -538,7 +563,9 @@ def _listed(code: Code, one: Diagnostic) -> Edits:
     return (code.replace(made.value, f"list({text})"),) if isinstance(made.value, ast.Call) else ()
 
 
-_SECRET = r"(?i:(?:\w+\.)*_?(?:\w+_)?(?:password|passwd|secret|token|api_?key|credential|card_number|cvv|ssn)(?:_?key)?)"
+_CONFIDENTIAL = (
+    r"(?i:(?:\w+\.)*_?(?:\w+_)?(?:password|passwd|secret|token|api_?key|credential|card_number|cvv|ssn)(?:_?key)?)"
+)
 
 
 def _starred(code: Code, one: Diagnostic) -> Edits:
@@ -546,13 +573,13 @@ def _starred(code: Code, one: Diagnostic) -> Edits:
     call = _call(code, one)
     if call is None:
         return ()
-    plain = [node for node in call.args if re.fullmatch(_SECRET, dotted(node))]
+    plain = [node for node in call.args if re.fullmatch(_CONFIDENTIAL, dotted(node))]
     if len(plain) == 1:
         return (code.replace(plain[0], '"***"'),)
     text = call.args[0] if call.args else None
     if not isinstance(text, ast.JoinedStr):
         return ()
-    hidden, count = re.subn(rf"\{{{_SECRET}(?:![rs])?\}}", "***", code.source(text))
+    hidden, count = re.subn(rf"\{{{_CONFIDENTIAL}(?:![rs])?\}}", "***", code.source(text))
     # Without any value left the text needs no prefix.
     prefix = "f" if "{" in hidden else ""
     return (code.replace(text, prefix + hidden.removeprefix("f")),) if count == 1 and hidden.startswith("f") else ()

@@ -21,7 +21,7 @@ Part = str | ast.expr
 
 _MARK = "\ue000"  # stands for a value in a text; no source has it
 _SHELL = re.compile(r"[|&;<>()$`*?~#!\n\\{}\[\]]")
-_BUILTIN = frozenset("cd source export set exec alias . ulimit umask eval trap unset type command builtin".split())
+_BUILTIN = re.compile(r"cd|source|export|set|exec|alias|\.|ulimit|umask|eval|trap|unset|type|command|builtin")
 _SEVERAL = re.compile(r"(?i)(?:args|opts|options|flags|cmd|command|extra|params|files|paths)$")
 
 # A value of a query: after a comparison, in VALUES, or as an argument.
@@ -50,7 +50,11 @@ def parts(node: ast.AST) -> list[Part] | None:
         return _filled(node.left.value, r"%[sd]", "%", values)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
         text = node.func.value
-        return None if node.keywords or not isinstance(text, ast.Constant) else _filled(text.value, r"\{\}", "{", node.args)
+        return (
+            None
+            if node.keywords or not isinstance(text, ast.Constant)
+            else _filled(text.value, r"\{\}", "{", node.args)
+        )
     return None
 
 
@@ -72,10 +76,11 @@ def _is_plain(node: ast.AST) -> bool:
 
 
 def _filled(text: object, place: str, sign: str, values: Sequence[ast.expr]) -> list[Part] | None:
-    pieces = re.split(place, text) if isinstance(text, str) else []
+    pieces: list[str] = re.split(place, text) if isinstance(text, str) else []
     if len(pieces) != len(values) + 1 or any(sign in piece for piece in pieces):
         return None
-    return [part for pair in zip(pieces, [*values, ""], strict=True) for part in pair if part != ""]
+    pairs: list[tuple[Part, Part]] = list(zip(pieces, [*values, ""], strict=True))
+    return [part for pair in pairs for part in pair if part != ""]
 
 
 def without_shell(code: Code, one: Diagnostic) -> Edits:
@@ -124,7 +129,7 @@ def _words(code: Code, found: Sequence[Part]) -> list[str]:
         words = shlex.split(text)
     except ValueError:
         return []
-    if not words or words[0] in _BUILTIN or "=" in words[0] or _MARK in words[0]:
+    if not words or _BUILTIN.fullmatch(words[0]) or "=" in words[0] or _MARK in words[0]:
         return []
     rest = iter(values)
     made = [_word(code, word, [next(rest) for _ in range(word.count(_MARK))]) for word in words]
@@ -172,7 +177,8 @@ def without_argument(code: Code, keyword: ast.keyword) -> Edits:
 
 def with_parameters(code: Code, one: Diagnostic) -> Edits:
     """Pass the values of a query apart from its text."""
-    text = next((node for node in code.at(one) if isinstance(node, (ast.JoinedStr, ast.BinOp, ast.Call))), None)
+    kinds = (ast.JoinedStr, ast.BinOp, ast.Call)
+    text: ast.AST | None = next((node for node in code.at(one) if isinstance(node, kinds)), None)
     while text is not None and isinstance(code.parent(text), (ast.BinOp, ast.Attribute)):
         around = code.parent(text)
         text = around if isinstance(around, ast.BinOp) else code.parent(around) if around is not None else None
@@ -193,8 +199,10 @@ def with_parameters(code: Code, one: Diagnostic) -> Edits:
     quoted = f'"{query}"' if '"' not in query and "\n" not in query else None
     if quoted is None:
         return ()
-    return (code.replace(text, quoted), Edit(code.end(first), code.end(first), f", {arguments}")) if first is not text else (
-        code.replace(text, f"{quoted}, {arguments}"),
+    return (
+        (code.replace(text, quoted), Edit(code.end(first), code.end(first), f", {arguments}"))
+        if first is not text
+        else (code.replace(text, f"{quoted}, {arguments}"),)
     )
 
 
