@@ -12,7 +12,16 @@ from reviewer import syntax
 from reviewer.checking import suggestion as suggestions
 from reviewer.diff import printable
 from reviewer.evidence import escapes, merging, novelty, rules, sarif, statements, textual
-from reviewer.evidence.analyzers import DEFAULTS, Setting, Spec, analyze, python_fixes, ruff_fixes, shell_fixes
+from reviewer.evidence.analyzers import (
+    DEFAULTS,
+    Setting,
+    Spec,
+    analyze,
+    python_fixes,
+    ruff_fixes,
+    shell_fixes,
+    shell_lines,
+)
 from reviewer.evidence.analyzers.workspace import changed_path
 from reviewer.evidence.diagnostic import Diagnostic, suggestion
 from reviewer.evidence.reviewed import ReviewedFile, Side, new_files, old_files
@@ -259,7 +268,9 @@ def _finding(one: Diagnostic, sources: tuple[Source, ...], file: ReviewedFile) -
 
 def _mechanical(one: Diagnostic, file: ReviewedFile) -> tuple[Edit, ...]:
     """The fix of a report that comes without one."""
-    return shell_fixes.edits(one, file) or python_fixes.edits(one, file) or ruff_fixes.edits(one, file)
+    if file.language.name == "shell":
+        return shell_fixes.edits(one, file) or shell_lines.edits(one, file)
+    return python_fixes.edits(one, file) or ruff_fixes.edits(one, file) if file.language.name == "python" else ()
 
 
 def _secret(one: Diagnostic, file: ReviewedFile) -> str:

@@ -169,10 +169,7 @@ class Code:
         same = plain if text.startswith("import") and plain else imports
         key = text.split()[1]
         before = [node for node in same if _module(node) < key]
-        if before:
-            at = (before[-1].end_lineno or before[-1].lineno) + 1
-        else:
-            at = same[0].lineno
+        at = (before[-1].end_lineno or before[-1].lineno) + 1 if before else same[0].lineno
         return name, (Edit((at, 1), (at, 1), f"{text}\n"),)
 
 
