@@ -585,6 +585,41 @@ def _starred(code: Code, one: Diagnostic) -> Edits:
     return (code.replace(text, prefix + hidden.removeprefix("f")),) if count == 1 and hidden.startswith("f") else ()
 
 
+def _committed(code: Code, one: Diagnostic) -> Edits:
+    """Commit a change after it."""
+    statement = next((node for node in code.at(one) if isinstance(node, ast.Expr)), None)
+    call = None if statement is None else statement.value
+    if statement is None or not isinstance(call, ast.Call) or not code.alone(statement):
+        return ()
+    end = code.end(statement)
+    return (Edit(end, end, f"\n{code.indent(statement)}{dotted(call.func).rpartition('.')[0]}.commit()"),)
+
+
+def _in_each_call(code: Code, one: Diagnostic) -> Edits:
+    """Compute a default in the function."""
+    function = next((node for node in code.at(one) if isinstance(node, FUNCTIONS)), None)
+    value = next((node for node in code.at(one) if isinstance(node, ast.expr)), None)
+    given = () if function is None else (*function.args.defaults, *function.args.kw_defaults)
+    default = next(
+        (node for node in given if node is not None and code.end(node) == (one.end_line, one.end_column)), value
+    )
+    if function is None or not isinstance(default, ast.expr) or default not in given:
+        return ()
+    before = [node for node in (*function.args.args, *function.args.kwonlyargs) if code.end(node) < code.end(default)]
+    first = function.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and len(function.body) > 1:
+        first = function.body[1]
+    if not before or code.start(first)[0] == function.lineno or not code.alone(first):
+        return ()
+    parameter = before[-1]
+    hint = parameter.annotation
+    typed = () if hint is None or "None" in code.source(hint) else (code.replace(hint, f"{code.source(hint)} | None"),)
+    indent, at = code.indent(first), code.start(first)
+    made = re.sub(r"(datetime\.now\(\))$", r"\1.astimezone()", code.source(default))
+    text = f"if {parameter.arg} is None:\n{indent}    {parameter.arg} = {made}\n{indent}"
+    return (*typed, code.replace(default, "None"), Edit(at, at, text))
+
+
 def _own_field(code: Code, one: Diagnostic) -> Edits:
     """Read the field behind a property."""
     used = next((node for node in code.at(one) if isinstance(node, ast.Attribute)), None)
@@ -637,8 +672,10 @@ _FIXERS: dict[str, Callable[[Code, Diagnostic], Edits]] = {
     "py-command-line-as-program": python_texts.without_shell,
     "py-continue-skips-step": _step_before,
     "py-cookie-without-protection": _protected,
+    "py-change-not-committed": _committed,
     "py-decorator-below-route": _route_first,
     "py-default-evaluated-once": _called_later,
+    "py-default-parameter-evaluated-once": _in_each_call,
     "py-endless-recursion": _own_field,
     "py-errors-of-gather-dropped": _with_errors,
     "py-iterator-used-up": _listed,
