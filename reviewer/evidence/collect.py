@@ -17,6 +17,7 @@ from reviewer.evidence.analyzers import (
     Setting,
     Spec,
     analyze,
+    c_lines,
     python_fixes,
     ruff_fixes,
     shell_fixes,
@@ -270,7 +271,9 @@ def _mechanical(one: Diagnostic, file: ReviewedFile) -> tuple[Edit, ...]:
     """The fix of a report that comes without one."""
     if file.language.name == "shell":
         return shell_fixes.edits(one, file) or shell_lines.edits(one, file)
-    return python_fixes.edits(one, file) or ruff_fixes.edits(one, file) if file.language.name == "python" else ()
+    if file.language.name == "python":
+        return python_fixes.edits(one, file) or ruff_fixes.edits(one, file)
+    return c_lines.edits(one, file) if file.language.name in {"c", "cpp"} else ()
 
 
 def _secret(one: Diagnostic, file: ReviewedFile) -> str:
