@@ -42,7 +42,9 @@ def check(suggestion: Suggestion, text: str, language: str) -> Suggestion:
     after = apply(text, suggestion)
     if after is None:
         return _marked(suggestion, Mark.DOES_NOT_APPLY)
-    if _blank_free(suggestion.original) == _blank_free(suggestion.replacement) or after == text:
+    # In a shell script, `x = 1` runs a command and `x=1` sets a variable.
+    same = language != "shell" and _blank_free(suggestion.original) == _blank_free(suggestion.replacement)
+    if same or after == text:
         return _marked(suggestion, Mark.NO_CHANGE)
     if (new_errors(language, text, after) or 0) > 0:
         return _marked(suggestion, Mark.DOES_NOT_PARSE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import itertools
 import re
 from collections import Counter
@@ -23,6 +25,8 @@ Recheck = Callable[[str], Iterable["Finding"] | None]
 """Runs the finding's own sources on a whole text; None where they cannot run."""
 
 _AROUND = 3  # lines before and after the fault that a fix outside of any function may change
+_WORD = re.compile(r"\w+")
+_IMPORT = re.compile(r"(?:from [\w.]+ )?import \w[\w., ]*")
 _AWAIT, _ASYNC = re.compile(r"\bawait\b"), re.compile(r"\basync\b")
 # Rules that a new function mends.
 _MISSED = {"java-equals-without-hash-code": ("hashCode",), "PLW1641": ("__hash__",)}
@@ -124,7 +128,7 @@ def _no_longer(source: Source) -> str:
 
 def _outside(finding: Finding, suggestion: Suggestion, text: str, language: str) -> str | None:
     """Return a refusal where lines change that do not belong to the function or the statement of the finding."""
-    first, last = _changed(suggestion)
+    first, last = _changed(suggestion if language != "python" else _without_new_imports(suggestion))
     scope = syntax.enclosing(language, text, finding.line)
     # A class is no bound: most of it has nothing to do with one of its lines.
     if scope is not None and scope.kind != "class":
@@ -132,6 +136,23 @@ def _outside(finding: Finding, suggestion: Suggestion, text: str, language: str)
         return None if fits else "it changes code outside of the function"
     fits = finding.line - _AROUND <= first and last <= finding.line + _AROUND
     return None if fits else "it changes code far from the fault"
+
+
+def _without_new_imports(suggestion: Suggestion) -> Suggestion:
+    """Leave out the imports at the start that only add names: they belong to the fix, wherever they stand."""
+    old, new = suggestion.original.split("\n"), suggestion.replacement.split("\n")
+    for tag, first, last, begin, end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            continue
+        before, after = old[first:last], new[begin:end]
+        more = set(_WORD.findall(" ".join(before))) <= set(_WORD.findall(" ".join(after)))
+        if not more or not after or not all(_IMPORT.fullmatch(line) for line in (*before, *after)) or last >= len(old):
+            break
+        rest = dataclasses.replace(
+            suggestion, start=suggestion.start + last, original="\n".join(old[last:]), replacement="\n".join(new[end:])
+        )
+        return _without_new_imports(rest)
+    return suggestion
 
 
 def _changed(suggestion: Suggestion) -> tuple[int, int]:
@@ -142,7 +163,8 @@ def _changed(suggestion: Suggestion) -> tuple[int, int]:
     backwards = zip(reversed(old), reversed(new), strict=False)
     tail = min(room, sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], backwards)))
     first = suggestion.start + same
-    return min(first, suggestion.end), max(first, suggestion.end - tail)
+    # What is added after the last line belongs to it.
+    return min(first, suggestion.end), min(max(first, suggestion.end - tail), suggestion.end)
 
 
 def _awaits_outside(suggestion: Suggestion, after: str, language: str) -> str | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Output that a program's user sees or nobody; a log and standard error are places for an error.
 _PRINT = re.compile(
-    r"(?:print|println|puts|pp?|printf|echo|print_r|var_dump|dump|write-host|putStrLn)\b(?![^\n]*\b(?:stderr|STDERR)\b)"
+    r"(?:sudo\s+)?(?:print|println|puts|pp?|printf|echo|print_r|var_dump|dump|write-host|putStrLn)\b(?![^\n]*\b(?:stderr|STDERR)\b)"
     r"|(?:System\.out\.print\w*|Console\.Write\w*|fmt\.Print\w*|console\.(?:log|debug|info)|Debug\.Write\w*|print!"
     r"|println!|dbg!|std::cout\b|cout\s*<<|\w+\.printStackTrace)(?=\W)",
 )

@@ -1,7 +1,7 @@
 """Mechanical fixes for reports of ruff that come without one.
 
 Each follows from the place that ruff names and from its own advice. Like every fix, they are proven before they are
-shown. What needs an import that the file lacks, or knowledge of the program, is left out.
+shown. What needs the syntax tree or an import is in `python_fixes`; what needs knowledge of the program is left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ NAME = "ruff"
 _LAMBDA = re.compile(r"\blambda\b([^:]*):")
 _DEF = re.compile(r"\s*(?:async\s+)?def\s+\w+\((?P<parameters>[^()]*)\)")
 _STRIP = re.compile(r"\.([lr])strip\($")
-_EMPTY = {"[]": "list", "{}": "dict", "list()": "list", "dict()": "dict", "set()": "set"}
 _TRACE = re.compile(r"(?:import i?pdb|breakpoint\(\)|i?pdb\.set_trace\(\))(?:\s*;\s*(?:i?pdb\.set_trace\(\)))?;?")
 
 
@@ -61,35 +60,6 @@ _SUBSTITUTED = {
 }
 
 
-def _utc(text: str) -> str | None:
-    """How the file names UTC; None where it does not import the name."""
-    if re.search(r"^from datetime import [^\n]*\btimezone\b", text, re.MULTILINE):
-        return "timezone.utc"
-    if re.search(r"^from datetime import [^\n]*\bUTC\b", text, re.MULTILINE):
-        return "UTC"
-    return "datetime.timezone.utc" if re.search(r"^import datetime$", text, re.MULTILINE) else None
-
-
-def _in_utc(found: str, text: str) -> str | None:
-    zone = _utc(text)
-    made = re.fullmatch(r"(.*)\.utc(now|fromtimestamp)\((.*)\)", found)
-    if zone is None or made is None:
-        return None
-    return f"{made[1]}.{made[2]}({made[3]}{', ' if made[3] else ''}tz={zone})"
-
-
-def _factory(found: str, text: str) -> str | None:
-    made = _EMPTY.get(found)
-    if made is None or not re.search(r"^from dataclasses import [^\n]*\bfield\b", text, re.MULTILINE):
-        return None
-    return f"field(default_factory={made})"
-
-
-def _asynchronous(found: str, text: str) -> str | None:
-    known = re.search(r"^import asyncio$", text, re.MULTILINE)
-    return "await asyncio.sleep" if known and found == "time.sleep" else None
-
-
 def _safe_loader(found: str, _text: str) -> str | None:
     if found == "yaml.load":
         return "yaml.safe_load"
@@ -97,10 +67,6 @@ def _safe_loader(found: str, _text: str) -> str | None:
 
 
 _IN_FILE: dict[str, Callable[[str, str], str | None]] = {
-    "ASYNC251": _asynchronous,
-    "DTZ003": _in_utc,
-    "DTZ004": _in_utc,
-    "RUF008": _factory,
     "S506": _safe_loader,
 }
 
@@ -178,7 +144,6 @@ _LOOKING_AROUND: dict[str, Callable[[ReviewedFile, int, int, int], tuple[Edit, .
     "B005": _whole_text,
     "B023": _bound,
     "PLE1310": _whole_text,
-    "S113": _argument("timeout=30"),
     "S202": _argument('filter="data"'),
     "T100": _without_line,
 }
