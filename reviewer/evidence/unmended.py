@@ -28,12 +28,15 @@ _IDLE = re.compile(
 )
 
 _ERASED = re.compile(r"\b(\w+)\s*=\s*[\w.>-]+\berase\(\s*\1\b")
+_COPIED = re.compile(r"\bauto\s+(\w+)\s*=\s*(\w+)\s*;")
 _FOR = re.compile(r"\bfor\s*\(([^{}\n]{1,200})")
 _INCREMENTS = re.compile(r"\+\+")
 _LOOP_LINES = 20
 _LAMBDA = re.compile(r"\blambda\b([^:\n]{0,200}):")
 
-_SIZEOF = re.compile(r"\bsizeof\s*(?:\(\s*(?P<inner>[^()]{1,80}?)\s*\)|(?P<bare>[\w*&.\->\[\]]{1,80}))")
+_SIZEOF = re.compile(
+    r"\bsizeof\s*(?:\(\s*(?P<inner>[^()]{1,80}?)\s*\)|(?P<bare>(?:\*\s{0,9}){0,4}[\w&.\->\[\]]{1,80}))"
+)
 _ALLOCATES = re.compile(r"alloc\w{0,20}\s{0,9}\(|\bnew\b", re.IGNORECASE)
 _SCALAR = (
     r"(?:char|short|int|long|float|double|bool|void|byte|size_t|u?int\d+_t|u?int\d*|u(?:char|short|long)|wchar_t"
@@ -42,6 +45,7 @@ _SCALAR = (
 _POINTED = (
     rf"\b{_SCALAR}(?:\s+const)?\s*(?:\*+\s*(?:const\s+|restrict\s+|__restrict\s+)?{{0}}\b|(?:const\s+)?{{0}}\s*\[)"
 )
+_C_COMMENT = re.compile(r"//[^\n]*|/\*.{0,500}?\*/", re.DOTALL)
 _POINTED_TO = re.compile(r",\s*\*+\s*\w{1,80}\s*[,)]")
 _SCALAR_POINTER = re.compile(rf"(?:const\s+)?(?:(?:un)?signed\s+)?{_SCALAR}(?:\s+const)?\s*\**")
 
@@ -69,11 +73,20 @@ def unmended(suggestion: Suggestion, text: str, after: str, language: str) -> st
 
 
 def _still_increments(suggestion: Suggestion, after: str) -> bool:
-    """Whether an iterator is set to what ``erase`` returns within a loop whose head increments it as before."""
-    new = Counter(_ERASED.findall(suggestion.replacement)) - Counter(_ERASED.findall(suggestion.original))
+    """Whether an iterator is erased in another way within a loop whose head increments it as before.
+
+    It is set to what ``erase`` returns, which skips an element, or a copy of it is erased, which leaves it invalid.
+    """
+    new = Counter(_erased(suggestion.replacement)) - Counter(_erased(suggestion.original))
     last = suggestion.start + suggestion.replacement.count("\n")
     above = "\n".join(after.split("\n")[max(0, last - _LOOP_LINES) : last])
     return any(_INCREMENTS.search(head) and name in head for name in new for head in _FOR.findall(above)[-1:])
+
+
+def _erased(code: str) -> list[str]:
+    """The iterators that are set to what ``erase`` returns, or of which a copy is erased."""
+    copies = (name for copy, name in _COPIED.findall(code) if re.search(rf"\berase\(\s*{copy}\s*\)", code))
+    return [*_ERASED.findall(code), *copies]
 
 
 def _required(code: str) -> int:
@@ -98,7 +111,8 @@ def _code(code: str, language: str) -> Counter[str]:
 
 def _only_resizes(suggestion: Suggestion, after: str) -> bool:
     """Whether nothing but operands of ``sizeof`` differ, and the new ones are of a pointer or of one element."""
-    old, new = suggestion.original, suggestion.replacement
+    # A remark that the line is right now does not make it so.
+    old, new = (_C_COMMENT.sub("", code) for code in (suggestion.original, suggestion.replacement))
     blank = ["".join(_SIZEOF.sub("sizeof", code).split()) for code in (old, new)]
     if blank[0] != blank[1] or _ALLOCATES.search(new):
         return False

@@ -174,6 +174,8 @@ def test_a_clause_that_can_run(language: str, text: str, old: str, new: str) -> 
         "    memset(key, 0, sizeof(key));",
         "    memset(key, 0, sizeof (unsigned char));",
         "    memset(key, 0, *key);",
+        "    memset(key, 0, sizeof(*key)); // the size of what it points to",
+        "    memset(key, 0, /* fixed */ sizeof * key);",
         "    memset(key, 0, * key); // its size",
     ],
 )
@@ -202,6 +204,7 @@ LOOP = "void sweep(Map& all) {\n  for (auto it = all.begin(); it != all.end(); +
 def test_a_loop_that_still_increments_what_erase_returned() -> None:
     said = "the loop still moves the iterator on, and skips an element"
     assert _said("cpp", LOOP, "    all.erase(it);", "    it = all.erase(it);") == said
+    assert _said("cpp", LOOP, "    all.erase(it);", "    auto old = it; // kept\n    all.erase(old);") == said
     mended = "  for (auto it = all.begin(); it != all.end();) {\n    it = all.erase(it);"
     assert _said("cpp", LOOP, "\n".join(LOOP.split("\n")[1:3]), mended) is None
 
