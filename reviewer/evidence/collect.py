@@ -11,18 +11,8 @@ from typing import TYPE_CHECKING
 from reviewer import syntax
 from reviewer.checking import suggestion as suggestions
 from reviewer.diff import printable
-from reviewer.evidence import escapes, merging, novelty, rules, sarif, statements, textual, timed_rules
-from reviewer.evidence.analyzers import (
-    DEFAULTS,
-    Setting,
-    Spec,
-    analyze,
-    c_lines,
-    python_fixes,
-    ruff_fixes,
-    shell_fixes,
-    shell_lines,
-)
+from reviewer.evidence import escapes, mending, merging, novelty, rules, sarif, statements, textual, timed_rules
+from reviewer.evidence.analyzers import DEFAULTS, Setting, Spec, analyze
 from reviewer.evidence.analyzers.workspace import changed_path
 from reviewer.evidence.diagnostic import Diagnostic, suggestion
 from reviewer.evidence.reviewed import ReviewedFile, Side, new_files, old_files
@@ -34,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewer.diff import Change
-    from reviewer.evidence.diagnostic import Edit
 
 _HIDDEN = "…"
 _DETECTOR = "betterleaks"
@@ -265,7 +254,7 @@ def _from_sarif(
 
 def _finding(one: Diagnostic, sources: tuple[Source, ...], file: ReviewedFile) -> Finding:
     scope = syntax.enclosing(file.language, file.text, one.line)
-    edits = one.edits or _mechanical(one, file)
+    edits = one.edits or mending.edits(one, file)
     fix = suggestion(file.lines, edits) if edits else None
     return Finding(
         path=one.path,
@@ -280,15 +269,6 @@ def _finding(one: Diagnostic, sources: tuple[Source, ...], file: ReviewedFile) -
         context=printable(one.advice),
         secret=_secret(one, file),
     )
-
-
-def _mechanical(one: Diagnostic, file: ReviewedFile) -> tuple[Edit, ...]:
-    """The fix of a report that comes without one."""
-    if file.language.name == "shell":
-        return shell_fixes.edits(one, file) or shell_lines.edits(one, file)
-    if file.language.name == "python":
-        return python_fixes.edits(one, file) or ruff_fixes.edits(one, file)
-    return c_lines.edits(one, file) if file.language.name in {"c", "cpp"} else ()
 
 
 def _secret(one: Diagnostic, file: ReviewedFile) -> str:

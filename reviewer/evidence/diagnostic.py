@@ -32,6 +32,9 @@ class Edit:
     text: str
 
 
+Edits = tuple[Edit, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A rule that is written in Python."""

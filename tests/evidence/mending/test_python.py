@@ -1,6 +1,6 @@
 """The mechanical fixes that need Python's syntax tree, with ruff and the built-in rules themselves.
 
-``python_fixes.yml`` has the texts: ``after`` is null where the file does not decide, and ``why`` says what is missing.
+``python.yml`` has the texts: ``after`` is null where the file does not decide, and ``why`` says what is missing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reviewer.evidence import Options, Side, recheck
 from reviewer.evidence.fixing import with_own_fix
 from reviewer.finding import Source, SourceKind
 
-CASES = yaml.safe_load(Path(__file__).with_name("python_fixes.yml").read_text("utf-8"))
+CASES = yaml.safe_load(Path(__file__).with_name("python.yml").read_text("utf-8"))
 SIDE = Side(dict.fromkeys)
 
 

@@ -1,7 +1,7 @@
 """Mechanical fixes for reports of ruff that come without one.
 
 Each follows from the place that ruff names and from its own advice. Like every fix, they are proven before they are
-shown. What needs the syntax tree or an import is in `python_fixes`; what needs knowledge of the program is left out.
+shown. What needs the syntax tree or an import is in ``python``; what needs knowledge of the program is left out.
 """
 
 from __future__ import annotations

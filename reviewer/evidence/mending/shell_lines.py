@@ -10,10 +10,9 @@ from reviewer.evidence.diagnostic import Edit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewer.evidence.diagnostic import Diagnostic
+    from reviewer.evidence.diagnostic import Diagnostic, Edits
     from reviewer.evidence.reviewed import ReviewedFile
 
-Edits = tuple[Edit, ...]
 _ABOVE = 3  # lines in which a statement that belongs to a fault is looked for
 _MOST_LINES = 30  # of a loop
 
