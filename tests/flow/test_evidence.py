@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from tests.repo import Repo
 
-BEFORE = "import json\n\n\ndef load(path):\n    with open(path) as file:\n        return json.load(file)\n"
+BEFORE = "from formats import parse\n\n\ndef load(path):\n    with open(path) as file:\n        return parse(file)\n"
 AFTER = """\
-import json
+from formats import parse
 
 
 def load(path):
     try:
         with open(path) as file:
-            return json.load(file)
+            return parse(file)
     except:
         return None
 """

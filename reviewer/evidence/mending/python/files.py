@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Calls that are through with a file when they return.
 _READERS = re.compile(
-    r"(?:json|pickle|marshal)\.(?:load|dump)|yaml\.(?:load|safe_load|safe_dump)|(?:tomllib|toml|plistlib)\.load|list|sorted"
+    r"json\.(?:load|dump)|yaml\.(?:load|safe_load|safe_dump)|(?:tomllib|toml|plistlib)\.load|list|sorted"
     r"|set|tuple|dict|sum|max|min|any|all|print"
 )
 _OPENS = frozenset(("open", "io.open", "codecs.open", "gzip.open", "bz2.open", "lzma.open", "os.fdopen"))
