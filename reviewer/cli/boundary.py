@@ -46,13 +46,19 @@ def guarded(run: Callable[[], object]) -> int:
     """
     try:
         result = run()
-    except (KeyboardInterrupt, click.Abort) as left:
+    except _interrupts() as left:
         # Click has already ended the terminal's "^C" line if it caught the interrupt itself.
         _echo(("" if isinstance(left, click.Abort) else "\n") + "reviewer: interrupted")
         return ExitCode.INTERRUPTED
     except Exception as problem:  # noqa: BLE001 - the boundary: anything unexpected is a bug
         return _tell(problem)
     return result if isinstance(result, int) else ExitCode.PASSED
+
+
+def _interrupts() -> tuple[type[BaseException], ...]:
+    """What Ctrl-C raises. A review that it cancels before its first step ends with asyncio's own error."""
+    loaded = sys.modules.get("asyncio")
+    return (KeyboardInterrupt, click.Abort, *((loaded.CancelledError,) if loaded is not None else ()))
 
 
 def flushed(code: int) -> int:

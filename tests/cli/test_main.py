@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import importlib
 import os
@@ -80,6 +81,7 @@ def _raise(problem: BaseException) -> None:
         (click.exceptions.Exit(7), 7, ""),
         (KeyboardInterrupt(), 130, "\nreviewer: interrupted\n"),
         (click.Abort(), 130, "reviewer: interrupted\n"),
+        (asyncio.CancelledError(), 130, "\nreviewer: interrupted\n"),
     ],
 )
 def test_exit_codes(problem: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
