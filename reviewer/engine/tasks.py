@@ -27,6 +27,7 @@ _MIN_REPEATED = 8
 _COMMENTS = ("#", "//", "--", "/*", "*")
 # What follows a TODO in the code that models learn from is a stub, so they are not shown the mark.
 _MARK = re.compile(r"\b(?:TODO|FIXME|XXX|TBD)\b(?:\([^)]*\))?[:\s-]*", re.IGNORECASE)
+_LONGEST_EMPTY = 200  # characters
 _SAYS_NOTHING = re.compile(
     r"\W*(?:(?:please|to be|not(?: yet)?|still)\s+)?"
     r"(?:implement(?:ed|ation)?|fill(?:ed)? in|complete(?:d)?|finish(?:ed)?|write|written|done|code|body)?"
@@ -173,13 +174,16 @@ def fim_prompt(task: CompletionTask, tokens: FimTokens, special: SpecialTokens, 
     before, after = task.before, task.after
     if placeholder:
         written = (line for line in placeholder.split("\n") if line.lstrip().startswith(_COMMENTS))
-        comments = [
-            line for line in (_MARK.sub("", comment) for comment in written) if not _SAYS_NOTHING.fullmatch(line)
-        ]
+        comments = [line for line in (_MARK.sub("", comment) for comment in written) if not _says_nothing(line)]
         before = "\n".join([*([before] if before else []), *comments, indent_of(placeholder)])
         after = f"\n{after}"
     before, after = (special.broken(text) for text in (before, after))
     return f"{tokens.prefix}{before}{tokens.suffix}{after}{tokens.middle}"
+
+
+def _says_nothing(comment: str) -> bool:
+    """Whether a comment does not tell what is missing; a long one does, and would take long to match."""
+    return len(comment) <= _LONGEST_EMPTY and _SAYS_NOTHING.fullmatch(comment) is not None
 
 
 def inserted_code(reply: str, task: CompletionTask) -> str:

@@ -101,6 +101,7 @@ def test_code_cannot_contain_the_tokens_of_the_model() -> None:
         ("# XXX not implemented yet", None),
         ("# TODO: write the code", None),
         ("# TODO: complete the list of names", "# complete the list of names"),
+        pytest.param(*["# " + "-" * 100_000] * 2, id="a long line, which is not matched"),
     ],
 )
 def test_a_placeholder_keeps_a_comment_that_says_something_and_its_indentation(comment: str, shown: str | None) -> None:
